@@ -1,0 +1,159 @@
+"""What happens in a broker, for whoever wants to know: ``events.observe(Subscribed, print)``.
+
+Nothing is made or called for an event that nobody observes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, TypeVar
+
+from twisted.logger import Logger
+
+from stomp_tx.message import Message
+
+
+@dataclass(frozen=True)
+class Event:
+    """Something that happened.  ``session`` is the session's id."""
+
+    session: str
+
+
+@dataclass(frozen=True)
+class Connected(Event):
+    """A session is open: CONNECTED was sent."""
+
+    user: str
+    version: str
+    peer: str
+
+
+@dataclass(frozen=True)
+class Subscribed(Event):
+    """A subscription is in force."""
+
+    subscription: str
+    destination: str
+    ack: str
+
+
+@dataclass(frozen=True)
+class Unsubscribed(Event):
+    """A subscription has ended by UNSUBSCRIBE."""
+
+    subscription: str
+    destination: str
+
+
+@dataclass(frozen=True)
+class Sent(Event):
+    """A message was accepted from a producer (in a transaction: it was committed)."""
+
+    message: Message
+
+
+@dataclass(frozen=True)
+class Dropped(Event):
+    """A message was given up for one subscription, or for good where ``subscription`` is empty."""
+
+    subscription: str
+    message: Message
+    why: str
+
+
+@dataclass(frozen=True)
+class Failed(Event):
+    """An ERROR was sent."""
+
+    peer: str
+    summary: str
+    detail: str
+
+
+@dataclass(frozen=True)
+class Disconnected(Event):
+    """A connection is gone, a session on it or not."""
+
+    peer: str
+    why: str
+
+
+E = TypeVar("E", bound=Event)
+
+
+class Events:
+    """Who observes what."""
+
+    log = Logger()
+
+    def __init__(self) -> None:
+        self._observers: dict[type[Event], tuple[Callable[[Any], None], ...]] = {}
+        self.changed: Callable[[], None] = lambda: None
+        """Called after each change of what is observed."""
+
+    def observe(self, kind: type[E], observer: Callable[[E], None]) -> Callable[[], None]:
+        """Call ``observer(event)`` for each event of this kind; gives a callable that stops it.
+
+        An observer that raises is logged, and harms nobody.
+        """
+        self._observers[kind] = (*self._observers.get(kind, ()), observer)
+        self.changed()
+
+        def stop() -> None:
+            rest = tuple(other for other in self._observers.get(kind, ()) if other is not observer)
+            if rest:
+                self._observers[kind] = rest
+            else:
+                self._observers.pop(kind, None)
+            self.changed()
+
+        return stop
+
+    def wants(self, kind: type[Event]) -> bool:
+        """Does anybody observe this kind?"""
+        return kind in self._observers
+
+    def emit(self, kind: type[E], *facts: object) -> None:
+        """Make the event of these facts and tell it to its observers, if there are any."""
+        observers = self._observers.get(kind)
+        if observers is None:
+            return
+        event = kind(*facts)  # type: ignore[arg-type]
+        for observer in observers:
+            try:
+                observer(event)
+            except Exception:
+                self.log.failure("an observer of {kind} failed", kind=kind.__name__)
+
+
+def log_events(events: Events, log: Logger) -> None:
+    """One log line for each thing that happens to a connection, through ``log``."""
+
+    def connected(event: Connected) -> None:
+        log.info(
+            "{session} connected: {user} from {peer}, STOMP {version}",
+            session=event.session,
+            user=event.user,
+            peer=event.peer,
+            version=event.version,
+        )
+
+    def failed(event: Failed) -> None:
+        log.warn(
+            "{session} ({peer}) got ERROR: {summary}: {detail}",
+            session=event.session,
+            peer=event.peer,
+            summary=event.summary,
+            detail=event.detail,
+        )
+
+    def disconnected(event: Disconnected) -> None:
+        log.info(
+            "{session} ({peer}) disconnected: {why}", session=event.session, peer=event.peer, why=event.why
+        )
+
+    events.observe(Connected, connected)
+    events.observe(Failed, failed)
+    events.observe(Disconnected, disconnected)

@@ -1,0 +1,120 @@
+"""StompBrokerFactory: what all connections share."""
+
+from __future__ import annotations
+
+import secrets
+import time
+from collections.abc import Callable
+from itertools import count
+
+from twisted.cred.portal import Portal
+from twisted.internet.defer import Deferred
+from twisted.internet.interfaces import IAddress, IReactorTime
+from twisted.internet.protocol import ServerFactory
+from twisted.logger import Logger
+
+from stomp_tx.broker.events import Dropped, Events, log_events
+from stomp_tx.broker.registry import SubscriptionRegistry
+from stomp_tx.broker.session import BrokerSession
+from stomp_tx.broker.settings import BrokerSettings
+from stomp_tx.broker.subscription import Subscription
+from stomp_tx.interfaces import IEngine, IStompUser
+from stomp_tx.message import Message
+from stomp_tx.protocol import Outbox, StompFrameProtocol
+from stomp_tx.wire.limits import Limits
+
+
+class StompBrokerFactory(ServerFactory):
+    """A broker: any number of ports listen with the same one.
+
+    engine -- where messages are kept
+    clock -- the reactor, or a ``task.Clock``
+    anonymous -- who everyone is while there is no portal
+    portal -- twisted.cred's; when given, CONNECT's ``login`` and ``passcode`` go through it
+    settings, limits -- see there
+    make_session_id -- gives the id of each session; the default's can't be guessed
+    log -- gets one line for each event of a connection; None: none
+    events -- what happens, for whoever observes it
+
+    ``registry`` is the subscription registry; ``sessions`` are the connections there are.
+    """
+
+    noisy = False
+
+    def __init__(
+        self,
+        engine: IEngine,
+        clock: IReactorTime,
+        anonymous: IStompUser,
+        *,
+        portal: Portal | None = None,
+        settings: BrokerSettings | None = None,
+        limits: Limits | None = None,
+        make_session_id: Callable[[], str] | None = None,
+        log: Logger | None = None,
+        events: Events | None = None,
+    ) -> None:
+        self.engine = engine
+        self.clock = clock
+        self.anonymous = anonymous
+        self.portal = portal
+        self.settings = settings or BrokerSettings()
+        self.limits = limits or Limits()
+        self.events = events or Events()
+        self.events.changed = self._observers_changed
+        self.sessions: dict[BrokerSession, None] = {}
+        self.registry = SubscriptionRegistry(engine, clock, self.settings, self._dropped, self._too_slow)
+        self._outbox = Outbox(clock)
+        self._make_session_id = make_session_id or (lambda: secrets.token_hex(8))
+        # A message's id is prefix and number: unique across restarts, and nothing in it needs an escape.
+        self.message_id_prefix = f"{int(time.time() * 1000):x}{secrets.token_hex(2)}-"
+        self.message_numbers = count(1)
+        self._stopped: Deferred[None] | None = None
+        if log is not None:
+            log_events(self.events, log)
+
+    def buildProtocol(self, addr: IAddress | None) -> StompFrameProtocol | None:
+        if self._stopped is not None:
+            return None
+        settings = self.settings
+        protocol = StompFrameProtocol(
+            BrokerSession(self, self._make_session_id()),
+            outbox=self._outbox,
+            limits=self.limits,
+            grace=settings.heart_beat_grace,
+            linger=settings.linger,
+            buffer=settings.send_buffer,
+            trailing_eol=settings.trailing_eol,
+        )
+        protocol.factory = self
+        return protocol
+
+    def forget(self, session: BrokerSession) -> None:
+        """This session's connection is gone."""
+        self.sessions.pop(session, None)
+        if self._stopped is not None and not self.sessions and not self._stopped.called:
+            self._stopped.callback(None)
+
+    def _observers_changed(self) -> None:
+        for session in self.sessions:
+            session.forget_routes()
+
+    def _dropped(self, subscription: Subscription, message: Message) -> None:
+        self.events.emit(Dropped, "", subscription.name, message, "slow subscription")
+
+    def _too_slow(self, subscription: Subscription) -> None:
+        for session in list(self.sessions):
+            if session.owns(subscription):
+                session.too_slow(subscription)
+
+    def stop(self) -> Deferred[None]:
+        """Take no more connections, tell the clients, send what is queued, close; fires when all are gone.
+
+        Bounded: a client that does not read is cut after ``linger`` seconds.
+        """
+        self._stopped = Deferred()
+        for session in list(self.sessions):
+            session.shut_down()
+        if not self.sessions:
+            self._stopped.callback(None)
+        return self._stopped

@@ -1,0 +1,64 @@
+"""SubscriptionRegistry: who has subscribed to what."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+
+from twisted.internet.interfaces import IReactorTime
+
+from stomp_tx.broker.destination import Destination, Queue, Topic
+from stomp_tx.broker.routing import TOPIC
+from stomp_tx.broker.settings import BrokerSettings
+from stomp_tx.broker.subscription import Subscription
+from stomp_tx.interfaces import IEngine
+from stomp_tx.message import Message
+
+
+class SubscriptionRegistry:
+    """Destinations by their address, made when they are first subscribed to and dropped with the last one.
+
+    dropped -- called with (subscription, message) when a slow subscription loses a message
+    too_slow -- called with a subscription whose connection is to end for being slow
+    """
+
+    def __init__(
+        self,
+        engine: IEngine,
+        clock: IReactorTime,
+        settings: BrokerSettings,
+        dropped: Callable[[Subscription, Message], None],
+        too_slow: Callable[[Subscription], None],
+    ) -> None:
+        self._engine = engine
+        self._clock = clock
+        self._settings = settings
+        self._dropped = dropped
+        self._too_slow = too_slow
+        self._destinations: dict[str, Destination] = {}
+
+    def __iter__(self) -> Iterator[Destination]:
+        return iter(list(self._destinations.values()))
+
+    def get(self, address: str) -> Destination | None:
+        """The destination, if anybody has subscribed to it."""
+        return self._destinations.get(address)
+
+    def add(self, subscription: Subscription, address: str) -> None:
+        """Put a subscription in force: messages may reach it before this returns."""
+        destination = self._destinations.get(address)
+        if destination is None:
+            destination = self._destinations[address] = self._make(address)
+        destination.add(subscription)
+
+    def remove(self, subscription: Subscription) -> None:
+        """End a subscription: no message reaches it any more."""
+        destination = subscription.destination
+        destination.remove(subscription)
+        if not destination.subscriptions and self._destinations.get(destination.address) is destination:
+            del self._destinations[destination.address]
+            destination.close()
+
+    def _make(self, address: str) -> Destination:
+        if address.startswith(TOPIC):
+            return Topic(address, self._engine, self._clock, self._settings, self._dropped, self._too_slow)
+        return Queue(address, self._engine, self._clock, self._settings)

@@ -1,0 +1,37 @@
+"""From the name that a client uses to the address inside the broker."""
+
+from __future__ import annotations
+
+from stomp_tx.broker.settings import BrokerSettings
+from stomp_tx.errors import ProtocolViolation
+
+QUEUE = "/queue/"
+TOPIC = "/topic/"
+
+
+def address_of(destination: str | None, settings: BrokerSettings) -> str:
+    """The address of a destination: "/queue/a" or "/topic/a".  Raises ProtocolViolation.
+
+    ``None`` is a frame without the header, which is REQUIRED (STOMP 1.2, "SEND" and "SUBSCRIBE").
+    """
+    if not destination:
+        raise ProtocolViolation(
+            "destination header missing",
+            "SEND and SUBSCRIBE name their destination, as in destination:/queue/a",
+        )
+    if len(destination) > settings.name_length:
+        raise ProtocolViolation(
+            "destination too long", f"a destination may have {settings.name_length} characters"
+        )
+    if not destination.isprintable():
+        raise ProtocolViolation("control characters in a destination", f"in {destination[:60]!a}")
+    for prefix in (QUEUE, TOPIC):
+        if destination.startswith(prefix):
+            if destination == prefix:
+                raise ProtocolViolation("destination has no name", f"{prefix}NAME is a destination")
+            return destination
+    if settings.unprefixed == "refuse":
+        raise ProtocolViolation(
+            "unknown destination", f"{destination[:60]!a} begins with neither {QUEUE} nor {TOPIC}"
+        )
+    return (QUEUE if settings.unprefixed == "queue" else TOPIC) + destination

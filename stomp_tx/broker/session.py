@@ -1,0 +1,683 @@
+"""BrokerSession: one connection's conversation, as a table of state x command -> handler."""
+
+from __future__ import annotations
+
+import enum
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+from twisted.cred.credentials import Anonymous, ICredentials, UsernamePassword
+from twisted.cred.error import LoginFailed
+from twisted.internet.defer import Deferred
+from twisted.internet.interfaces import IDelayedCall
+from twisted.logger import Logger
+from twisted.python.failure import Failure
+from zope.interface import implementer
+
+from stomp_tx.broker import rendering
+from stomp_tx.broker.deliveries import Deliveries, Named
+from stomp_tx.broker.events import Connected, Disconnected, Dropped, Failed, Sent, Subscribed, Unsubscribed
+from stomp_tx.broker.handshake import Agreement, agree, connected
+from stomp_tx.broker.policy import prefetch
+from stomp_tx.broker.routing import TOPIC, address_of
+from stomp_tx.broker.subscription import Subscription, delivery_name, make_subscription
+from stomp_tx.broker.transaction import Transaction
+from stomp_tx.errors import (
+    AccessDenied,
+    LimitExceeded,
+    ProtocolViolation,
+    StompError,
+    VersionMismatch,
+)
+from stomp_tx.interfaces import IFrameReceiver, IFrameSender, IStompUser, Safe
+from stomp_tx.message import Batch, Message, Outcome
+from stomp_tx.wire.commands import ACK_MODES, CLIENT_COMMANDS, V10, V11, V12
+from stomp_tx.wire.frame import Frame
+
+if TYPE_CHECKING:
+    from stomp_tx.broker.factory import StompBrokerFactory
+
+ROUTES = 1000
+"""Destinations that a session remembers the way to."""
+
+Put = Callable[[Message], Safe]
+
+
+class State(enum.Enum):
+    """Where the conversation is."""
+
+    CONNECTING = "waiting for CONNECT"
+    LOGGING_IN = "finding out who it is"
+    CONNECTED = "open"
+    CLOSED = "over"
+
+
+@implementer(IFrameReceiver)
+class BrokerSession:
+    """One client's session: what its frames do, and what it is owed.
+
+    Every fault ends as an ERROR frame and the connection's close, and reaches no other session.
+    """
+
+    log = Logger()
+
+    __slots__ = (
+        "_agreement",
+        "_deliveries",
+        "_engine",
+        "_exhausted",
+        "_factory",
+        "_handlers",
+        "_id_prefix",
+        "_logout",
+        "_numbers",
+        "_routes",
+        "_sender",
+        "_subscribed",
+        "_subscriptions",
+        "_timeout",
+        "_transactions",
+        "_unsafe",
+        "_when_all_safe",
+        "id",
+        "state",
+        "user",
+        "version",
+    )
+
+    _sender: IFrameSender
+    user: IStompUser
+
+    def __init__(self, factory: StompBrokerFactory, session_id: str) -> None:
+        self.id = session_id
+        self.state = State.CONNECTING
+        self.version: str = V10
+        self._factory = factory
+        self._engine = factory.engine
+        self._id_prefix = factory.message_id_prefix
+        self._numbers = factory.message_numbers
+        self._handlers = CONNECTING
+        self._routes: dict[str | None, tuple[Put, str]] = {}
+        self._subscriptions: dict[str, Subscription] = {}
+        self._subscribed = 0  # how many subscriptions there have been
+        self._deliveries = Deliveries()
+        self._exhausted: list[Subscription] = []
+        self._transactions: dict[str, Transaction] = {}
+        self._unsafe = 0  # frames whose work the engine has not called safe yet
+        self._when_all_safe: Deferred[None] | None = None
+        self._timeout: IDelayedCall | None = None
+        self._logout: Callable[[], None] | None = None
+        self._agreement: Agreement | None = None
+
+    # -- what the protocol calls --------------------------------------------------------------------------
+
+    def connected(self, sender: IFrameSender) -> None:
+        self._sender = sender
+        self._factory.sessions[self] = None
+        self._timeout = self._factory.clock.callLater(
+            self._factory.settings.connect_timeout, self._connect_timed_out
+        )
+
+    def frame_received(self, frame: Frame) -> Deferred[None] | None:
+        try:
+            handler = self._handlers.get(frame.command)
+            if handler is None:
+                self._unknown(frame)
+            else:
+                return handler(self, frame)
+        except StompError as error:
+            self._fail(error, frame)
+        except Exception:
+            self.log.failure("{session} could not handle {frame}", session=self.id, frame=frame.command)
+            self._fail(_internal_error(), frame)
+        return None
+
+    def frame_failed(self, error: StompError) -> None:
+        self._fail(error, None)
+
+    def paused(self) -> None:
+        for subscription in self._subscriptions.values():
+            subscription.paused = True
+            subscription.destination.pause(subscription)
+
+    def resumed(self) -> None:
+        for subscription in list(self._subscriptions.values()):
+            subscription.paused = False
+            subscription.destination.resume(subscription)
+        self.flushed()
+
+    def flushed(self) -> None:
+        if self._exhausted:
+            exhausted = self._exhausted[:]
+            self._exhausted.clear()
+            for subscription in exhausted:
+                subscription.destination.replenish(subscription)
+
+    def disconnected(self, reason: Failure) -> None:
+        self._end()
+        self._factory.forget(self)
+        self._factory.events.emit(Disconnected, self.id, str(self._sender.peer()), reason.getErrorMessage())
+
+    # -- faults -------------------------------------------------------------------------------------------
+
+    def _fail(self, error: StompError, frame: Frame | None) -> None:
+        """Tell the client what was wrong, then close (STOMP 1.2, "ERROR")."""
+        if self.state is State.CLOSED:
+            return
+        lenient = self._factory.settings.lenient and isinstance(error, ProtocolViolation)
+        goes_on = lenient and frame is not None and frame.command in ("ACK", "NACK", "UNSUBSCRIBE")
+        if not goes_on:
+            self._end()
+        connecting = frame is None or frame.command in ("CONNECT", "STOMP")
+        receipt = None if connecting or frame is None else frame.headers.get("receipt")
+        more = {}
+        if isinstance(error, VersionMismatch):
+            more["version"] = ",".join(self._factory.settings.versions)
+        self._sender.send_frame(rendering.error(error, self._sender.version, receipt, **more))
+        self._factory.events.emit(Failed, self.id, str(self._sender.peer()), error.summary, error.detail)
+        if not goes_on:
+            self._sender.disconnect()
+
+    def _unknown(self, frame: Frame) -> None:
+        command = frame.command
+        if self.state is State.CONNECTING:
+            raise ProtocolViolation(
+                "not connected", f"the first frame is CONNECT or STOMP, not {command[:20]!a}"
+            )
+        if command in ("CONNECT", "STOMP"):
+            raise ProtocolViolation("already connected", "a session has one CONNECT frame, its first")
+        if command == "NACK":
+            raise ProtocolViolation("STOMP 1.0 has no NACK", "agree on version 1.1 or 1.2 to use NACK")
+        known = ", ".join(sorted(CLIENT_COMMANDS))
+        raise ProtocolViolation("unknown command", f"{command[:20]!a} is no command of a client: {known}")
+
+    def _connect_timed_out(self) -> None:
+        self._timeout = None
+        seconds = self._factory.settings.connect_timeout
+        self._fail(
+            ProtocolViolation("no CONNECT in time", f"CONNECT must come within {seconds:g} seconds"), None
+        )
+
+    def shut_down(self) -> None:
+        """The broker stops: tell the client, and close."""
+        self._fail(StompError("the broker is stopping", "connect again later"), None)
+
+    def too_slow(self, subscription: Subscription) -> None:
+        """A topic's subscription has more waiting than it may have, and the settings say to end it."""
+        self._fail(
+            LimitExceeded(
+                "subscription too slow",
+                f"more messages wait for subscription {subscription.name!a} than are kept for it",
+            ),
+            None,
+        )
+
+    def owns(self, subscription: Subscription) -> bool:
+        """Is it one of this session's?"""
+        return subscription in self._subscriptions.values()
+
+    def _end(self) -> None:
+        """Give back all that the session holds, once."""
+        if self.state is State.CLOSED:
+            return
+        self.state = State.CLOSED
+        self._handlers = CLOSED
+        if self._timeout is not None and self._timeout.active():
+            self._timeout.cancel()
+        self._timeout = None
+        subscriptions = list(self._subscriptions.values())
+        self._subscriptions.clear()
+        for subscription in subscriptions:
+            self._factory.registry.remove(subscription)
+        held = list(self._deliveries.by_ack.values())
+        self._deliveries.by_ack.clear()
+        for transaction in self._transactions.values():
+            held.extend((message, subscription) for (_, message, subscription), _ in transaction.taken)
+        self._transactions.clear()
+        self._exhausted.clear()
+        self._routes.clear()
+        self._give_back([message for message, subscription in held if subscription.destination.stores])
+        if self._logout is not None:
+            self._logout()
+            self._logout = None
+
+    def _give_back(self, messages: list[Message]) -> None:
+        if messages:
+            self._watch(self._engine.commit(Batch(settled=[(one, Outcome.REJECTED) for one in messages])))
+
+    # -- receipts -----------------------------------------------------------------------------------------
+
+    def _done(self, frame: Frame, safe: Safe = None) -> None:
+        """The frame's work is done, or will be when ``safe`` fires: then its RECEIPT is due."""
+        receipt = frame.headers.get("receipt")
+        if receipt is not None and len(receipt) > self._factory.settings.name_length:
+            raise ProtocolViolation("receipt header too long")
+        if safe is not None:
+            self._watch(safe, frame)
+        elif receipt is not None:
+            self._sender.send_octets(rendering.receipt(receipt, self.version))
+
+    def _watch(self, safe: Safe, frame: Frame | None = None) -> None:
+        """Somebody must own what may fail: it becomes this session's ERROR."""
+        if safe is None:
+            return
+        self._unsafe += 1
+
+        def done(_: object) -> None:
+            if frame is not None and "receipt" in frame.headers:
+                self._sender.send_octets(rendering.receipt(frame.headers["receipt"], self.version))
+
+        def failed(failure: Failure) -> None:
+            error = failure.value
+            if not isinstance(error, StompError):
+                self.log.failure("{session}: the engine failed", failure, session=self.id)
+                error = _internal_error()
+            self._fail(error, frame)
+
+        def finished(_: object) -> None:
+            self._unsafe -= 1
+            if not self._unsafe and self._when_all_safe is not None:
+                self._when_all_safe.callback(None)
+
+        safe.addCallbacks(done, failed)
+        safe.addBoth(finished)
+
+    # -- CONNECT ------------------------------------------------------------------------------------------
+
+    def _connect(self, frame: Frame) -> Deferred[None] | None:
+        agreement = agree(frame, self._factory.settings)
+        portal = self._factory.portal
+        if portal is None:
+            self._open(agreement, self._factory.anonymous, None)
+            return None
+        self.state = State.LOGGING_IN
+        login = agreement.headers.get("login")
+        credentials: ICredentials = Anonymous()
+        if login is not None:
+            credentials = UsernamePassword(login.encode(), agreement.headers.get("passcode", "").encode())
+        logging_in = portal.login(credentials, self, IStompUser)
+
+        def logged_in(result: tuple[type, Any, Callable[[], None]]) -> None:
+            _, user, logout = result
+            if self.state is State.LOGGING_IN:
+                self._open(agreement, user, logout)
+            else:
+                logout()  # the connection ended meanwhile
+
+        def refused(failure: Failure) -> None:
+            # The same words whether the user is unknown or the passcode wrong.
+            if not failure.check(LoginFailed):
+                failure.raiseException()
+            self._fail(StompError("login refused", "the login or the passcode is wrong"), frame)
+
+        return logging_in.addCallbacks(logged_in, refused)
+
+    def _open(self, agreement: Agreement, user: IStompUser, logout: Callable[[], None] | None) -> None:
+        self.state = State.CONNECTED
+        self.user = user
+        self._logout = logout
+        self.version = agreement.version
+        self._handlers = CONNECTED[agreement.version]
+        if self._timeout is not None:
+            self._timeout.cancel()
+            self._timeout = None
+        sender = self._sender
+        sender.version = agreement.version
+        sender.send_frame(connected(agreement, self.id, self._factory.settings))
+        sender.start_heart_beat(agreement.sending, agreement.receiving)
+        self._factory.events.emit(Connected, self.id, user.name, agreement.version, str(sender.peer()))
+
+    # -- SEND ---------------------------------------------------------------------------------------------
+
+    def _send(self, frame: Frame) -> Deferred[None] | None:
+        headers = frame.headers
+        destination = headers.get("destination")
+        put, address = self._routes.get(destination) or self._route(destination)
+        message_id = f"{self._id_prefix}{next(self._numbers)}"
+        message = Message(message_id, destination or "", address, headers, frame.body, frame.size)
+        if "transaction" in headers:
+            self._transaction(frame).send(message)
+            self._check_transactions()
+            self._done(frame)
+            return None
+        safe = put(message)
+        if safe is not None or "receipt" in headers:
+            self._done(frame, safe)
+            if safe is not None:
+                return self._wait_for_room(address)
+        return None
+
+    def _route(self, destination: str | None) -> tuple[Put, str]:
+        """Where a destination leads, and whether this user may send there: asked once, then remembered."""
+        address = address_of(destination, self._factory.settings)
+        if not self.user.may("send", address):
+            raise AccessDenied(self.user.name, "send to", address)
+        put: Put = self._engine.publish if address.startswith(TOPIC) else self._engine.append
+        if self._factory.events.wants(Sent):
+            put = self._observed(put)
+        if len(self._routes) >= ROUTES:
+            self._routes.clear()
+        self._routes[destination] = put, address
+        return put, address
+
+    def _observed(self, put: Put) -> Put:
+        def put_and_tell(message: Message) -> Safe:
+            safe = put(message)
+            self._factory.events.emit(Sent, self.id, message)
+            return safe
+
+        return put_and_tell
+
+    def forget_routes(self) -> None:
+        """Ask anew where destinations lead: what was remembered has changed."""
+        self._routes.clear()
+
+    def _wait_for_room(self, address: str) -> Deferred[None] | None:
+        """The queue may be full: read no more of this producer until it has room.
+
+        A session that consumes from that queue too can't be kept waiting: the ACKs that make room come
+        behind its SENDs.  It is refused instead.
+        """
+        room = self._engine.room(address)
+        if room is not None and any(
+            subscription.destination.address == address for subscription in self._subscriptions.values()
+        ):
+            room.addErrback(lambda _: None)
+            room.cancel()
+            raise LimitExceeded(
+                "queue full",
+                f"{address} is at its limit, and this connection both sends to it and consumes from it: "
+                "use one connection for each",
+            )
+        return room
+
+    # -- SUBSCRIBE, UNSUBSCRIBE ---------------------------------------------------------------------------
+
+    def _subscribe(self, frame: Frame) -> None:
+        headers = frame.headers
+        settings = self._factory.settings
+        subscription_id = headers.get("id")
+        if subscription_id is None and self.version != V10:
+            raise ProtocolViolation("id header missing", "SUBSCRIBE names the subscription, as in id:0")
+        self._check_name("id", subscription_id)
+        address = address_of(headers.get("destination"), settings)
+        mode = headers.get("ack", "auto")
+        if mode not in ACK_MODES[self.version]:
+            raise ProtocolViolation(
+                "unknown ack mode", f"{mode[:40]!a} is not auto, client or client-individual"
+            )
+        credit = prefetch(headers, settings) if mode != "auto" else settings.prefetch
+        key = subscription_id if subscription_id is not None else self._key_of(headers["destination"])
+        if key in self._subscriptions:
+            raise ProtocolViolation(
+                "subscription exists already",
+                f"a subscription of this connection is called {key[:60]!a}",
+            )
+        if len(self._subscriptions) >= settings.subscriptions:
+            raise LimitExceeded("too many subscriptions", f"a connection may have {settings.subscriptions}")
+        if not self.user.may("subscribe", address):
+            raise AccessDenied(self.user.name, "subscribe to", address)
+        self._subscribed += 1
+        subscription = make_subscription(
+            self._sender,
+            self.version,
+            subscription_id,
+            self._subscribed,
+            mode,
+            credit,
+            self._exhausted,
+            self._deliveries,
+        )
+        self._done(frame)  # clients expect its RECEIPT before the first MESSAGE
+        self._subscriptions[key] = subscription
+        self._factory.registry.add(subscription, address)
+        self._factory.events.emit(Subscribed, self.id, subscription.name, address, mode)
+
+    def _key_of(self, destination: str) -> str:
+        """1.0: what a subscription without an id goes by.  No client can use it as an id."""
+        return f"\n{address_of(destination, self._factory.settings)}"
+
+    def _unsubscribe(self, frame: Frame) -> None:
+        headers = frame.headers
+        subscription_id = headers.get("id")
+        if subscription_id is not None:
+            key = subscription_id
+        elif self.version == V10:
+            key = self._find_by_destination(headers.get("destination"))
+        else:
+            raise ProtocolViolation("id header missing", "UNSUBSCRIBE names the subscription, as in id:0")
+        subscription = self._subscriptions.pop(key, None)
+        if subscription is None:
+            raise ProtocolViolation(
+                "no such subscription", f"{key[:60]!a} is no subscription of this connection"
+            )
+        destination = subscription.destination
+        self._factory.registry.remove(subscription)
+        unacknowledged = self._deliveries.end(subscription)
+        if destination.stores:
+            self._give_back(unacknowledged)
+        self._done(frame)
+        self._factory.events.emit(Unsubscribed, self.id, subscription.name, destination.address)
+
+    def _find_by_destination(self, destination: str | None) -> str:
+        """1.0: the subscription to that destination, one without an id first."""
+        key = self._key_of(destination or "")
+        if key in self._subscriptions:
+            return key
+        for name, subscription in self._subscriptions.items():
+            if f"\n{subscription.destination.address}" == key:
+                return name
+        return key
+
+    # -- ACK, NACK ----------------------------------------------------------------------------------------
+
+    def _ack(self, frame: Frame) -> None:
+        headers = frame.headers
+        ack = headers.get("id")
+        delivery = self._deliveries.by_ack.get(ack)  # type: ignore[arg-type]
+        if delivery is None or "transaction" in headers or delivery[1].order is not None:
+            self._acknowledge(frame, Outcome.ACCEPTED)
+            return
+        # client-individual, outside a transaction: the short road.
+        del self._deliveries.by_ack[ack]  # type: ignore[arg-type]
+        message, subscription = delivery
+        destination = subscription.destination
+        safe = destination.settle(message, Outcome.ACCEPTED)
+        destination.give_credit(subscription, 1)
+        if safe is not None or "receipt" in headers:
+            self._done(frame, safe)
+
+    def _ack_named(self, frame: Frame) -> None:
+        self._acknowledge(frame, Outcome.ACCEPTED)
+
+    def _nack(self, frame: Frame) -> None:
+        self._acknowledge(frame, Outcome.REJECTED)
+
+    def _acknowledge(self, frame: Frame, outcome: Outcome) -> None:
+        """ACK and NACK in every version and ack mode, in a transaction or not."""
+        transaction = self._transaction(frame) if "transaction" in frame.headers else None
+        ack = self._named_delivery(frame)
+        if ack is None:
+            self._done(frame)  # innocently late
+            return
+        taken = self._deliveries.take(ack)
+        drop = outcome is Outcome.REJECTED and frame.headers.get("requeue") == "false"
+        if drop:
+            outcome = Outcome.ACCEPTED  # RabbitMQ's: refused, and nobody else shall have it
+        _, _, subscription = taken[0]
+        safe: Safe = None
+        if transaction is not None:
+            transaction.settle(taken, outcome)
+        else:
+            safe = self._settle([(named, outcome) for named in taken])
+        if drop:
+            for _, message, _ in taken:
+                self._factory.events.emit(Dropped, self.id, subscription.name, message, "refused for good")
+        subscription.destination.give_credit(subscription, len(taken))
+        if transaction is not None:
+            self._check_transactions()
+        self._done(frame, safe)
+
+    def _settle(self, settled: list[tuple[Named, Outcome]], appended: list[Message] | None = None) -> Safe:
+        """All of it, or nothing; deliveries of topics are nobody else's, and are left out."""
+        batch = Batch(appended=appended or [])
+        for (_, message, subscription), outcome in settled:
+            destination = subscription.destination
+            if outcome is Outcome.REJECTED:
+                destination.refuse(message, subscription)
+            if destination.stores:
+                batch.settled.append((message, outcome))
+        return self._engine.commit(batch)
+
+    def _named_delivery(self, frame: Frame) -> str | None:
+        """The delivery that ACK or NACK names; None when it is innocently gone.  Raises ProtocolViolation."""
+        headers = frame.headers
+        deliveries = self._deliveries
+        if self.version == V12:
+            ack = headers.get("id")
+            if ack is None:
+                raise ProtocolViolation(
+                    "id header missing", f"{frame.command} names its message: id is the MESSAGE's ack header"
+                )
+            if ack in deliveries.by_ack:
+                return ack
+            if deliveries.is_late(ack, self._subscriptions, self._subscribed):
+                return None
+        else:
+            message_id = headers.get("message-id")
+            subscription_id = headers.get("subscription")
+            if message_id is None:
+                raise ProtocolViolation(
+                    "message-id header missing", f"{frame.command} names its message by message-id"
+                )
+            if subscription_id is None and self.version == V11:
+                raise ProtocolViolation(
+                    "subscription header missing", f"{frame.command} names the subscription of its message"
+                )
+            ack = delivery_name(message_id, subscription_id, self.version)
+            if ack in deliveries.by_ack:
+                return ack
+            if message_id.startswith(self._id_prefix) and deliveries.is_late_named(
+                subscription_id, self._subscriptions
+            ):
+                return None
+        raise ProtocolViolation(
+            "no such message", f"{frame.command} names {ack[:60]!a}, which is not waiting to be acknowledged"
+        )
+
+    # -- BEGIN, COMMIT, ABORT -----------------------------------------------------------------------------
+
+    def _transaction(self, frame: Frame) -> Transaction:
+        name = frame.headers.get("transaction")
+        if name is None:
+            raise ProtocolViolation("transaction header missing", f"{frame.command} names its transaction")
+        transaction = self._transactions.get(name)
+        if transaction is None:
+            raise ProtocolViolation("no such transaction", f"{name[:60]!a} has not begun")
+        return transaction
+
+    def _check_transactions(self) -> None:
+        settings = self._factory.settings
+        if sum(one.octets for one in self._transactions.values()) > settings.transaction_octets:
+            raise LimitExceeded(
+                "transactions too large",
+                f"the open transactions of a connection may have {settings.transaction_octets} octets",
+            )
+        if any(one.frames > settings.transaction_frames for one in self._transactions.values()):
+            raise LimitExceeded(
+                "transaction too long", f"a transaction may have {settings.transaction_frames} frames"
+            )
+
+    def _begin(self, frame: Frame) -> None:
+        name = frame.headers.get("transaction")
+        if not name:
+            raise ProtocolViolation("transaction header missing", "BEGIN names the transaction")
+        self._check_name("transaction", name)
+        if name in self._transactions:
+            raise ProtocolViolation("transaction exists already", f"{name[:60]!a} has begun, and is open")
+        if len(self._transactions) >= self._factory.settings.transactions:
+            raise LimitExceeded(
+                "too many transactions", f"a connection may have {self._factory.settings.transactions} open"
+            )
+        self._transactions[name] = Transaction()
+        self._done(frame)
+
+    def _commit(self, frame: Frame) -> None:
+        transaction = self._transaction(frame)
+        del self._transactions[frame.headers["transaction"]]
+        safe = self._settle(transaction.taken, transaction.messages)
+        for message in transaction.messages:
+            self._factory.events.emit(Sent, self.id, message)
+        self._done(frame, safe)
+
+    def _abort(self, frame: Frame) -> None:
+        transaction = self._transaction(frame)
+        del self._transactions[frame.headers["transaction"]]
+        live = set(self._subscriptions.values())
+        still_owed = [named for named, _ in transaction.taken if named[2] in live]
+        self._deliveries.restore(still_owed)
+        for _, _, subscription in still_owed:
+            subscription.destination.give_credit(subscription, -1)
+        # The subscription has ended since: nobody here will acknowledge it.
+        self._give_back(
+            [
+                message
+                for (_, message, subscription), _ in transaction.taken
+                if subscription not in live and subscription.destination.stores
+            ]
+        )
+        self._done(frame)
+
+    # -- DISCONNECT ---------------------------------------------------------------------------------------
+
+    def _disconnect(self, frame: Frame) -> Deferred[None] | None:
+        """Whatever is not safe yet becomes so; then the RECEIPT, then the end (STOMP 1.2, "DISCONNECT")."""
+        self._end()
+        if not self._unsafe:
+            self._finish(frame)
+            return None
+        self._when_all_safe = Deferred()
+        self._when_all_safe.addCallback(lambda _: self._finish(frame))
+        return self._when_all_safe
+
+    def _finish(self, frame: Frame) -> None:
+        receipt = frame.headers.get("receipt")
+        if receipt is not None:
+            self._sender.send_octets(rendering.receipt(receipt, self.version))
+        self._sender.disconnect()
+
+    def _check_name(self, header: str, name: str | None) -> None:
+        if name is not None and len(name) > self._factory.settings.name_length:
+            raise ProtocolViolation(
+                f"{header} header too long", f"it may have {self._factory.settings.name_length} characters"
+            )
+
+
+def _internal_error() -> StompError:
+    return StompError("internal error", "the broker could not handle this frame; its log says more")
+
+
+Handler = Callable[[BrokerSession, Frame], "Deferred[None] | None"]
+
+CONNECTING: dict[str, Handler] = {"CONNECT": BrokerSession._connect, "STOMP": BrokerSession._connect}
+"""What may come first (STOMP 1.2, "CONNECT or STOMP Frame")."""
+
+CONNECTED: dict[str, dict[str, Handler]] = {
+    V12: {
+        "SEND": BrokerSession._send,
+        "SUBSCRIBE": BrokerSession._subscribe,
+        "UNSUBSCRIBE": BrokerSession._unsubscribe,
+        "ACK": BrokerSession._ack,
+        "NACK": BrokerSession._nack,
+        "BEGIN": BrokerSession._begin,
+        "COMMIT": BrokerSession._commit,
+        "ABORT": BrokerSession._abort,
+        "DISCONNECT": BrokerSession._disconnect,
+    }
+}
+"""What may come in an open session, by version: what is absent is an error."""
+CONNECTED[V11] = {**CONNECTED[V12], "ACK": BrokerSession._ack_named}
+CONNECTED[V10] = {command: handler for command, handler in CONNECTED[V11].items() if command != "NACK"}
+
+CLOSED: dict[str, Handler] = {}
+"""A closed session is read no further; nothing may come."""

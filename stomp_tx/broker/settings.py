@@ -1,0 +1,103 @@
+"""What a broker's owner may set, with the defaults."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, fields
+
+from stomp_tx import __version__
+from stomp_tx.errors import ConfigurationError
+from stomp_tx.wire.commands import VERSIONS
+
+
+@dataclass(frozen=True)
+class BrokerSettings:
+    """How a broker treats its sessions.  Times are seconds unless the name says milliseconds (``_ms``)."""
+
+    server: str = f"stomp-tx/{__version__}"
+    """CONNECTED's ``server`` header; empty: none is sent."""
+
+    versions: tuple[str, ...] = VERSIONS
+    """Protocol versions to agree on, oldest first."""
+
+    connect_timeout: float = 10.0
+    """From accepting a connection to its CONNECT frame (the TLS handshake included)."""
+
+    heart_beat_min_ms: int = 500
+    """No heart-beat is agreed on that is quicker, in either direction."""
+
+    heart_beat_grace: float = 2.0
+    """A client is dead after this many of its heart-beat intervals in silence."""
+
+    linger: float = 5.0
+    """For reading the last frame, before a connection that ends is cut."""
+
+    send_buffer: int = 1024 * 1024
+    """Octets that may wait for one connection before its subscriptions are given no more."""
+
+    trailing_eol: bool = False
+    """End each frame with a line feed after its NUL, as RabbitMQ and ActiveMQ do."""
+
+    lenient: bool = False
+    """Let a connection go on after an ERROR about ACK, NACK or UNSUBSCRIBE, as RabbitMQ and ActiveMQ do."""
+
+    unprefixed: str = "queue"
+    """What a destination without a known prefix is: ``queue``, ``topic``, or ``refuse``."""
+
+    prefetch: int = 1000
+    """Messages a subscription may hold unacknowledged, where SUBSCRIBE does not say."""
+
+    prefetch_max: int = 65_535
+    """The most that SUBSCRIBE may ask for; 0 in SUBSCRIBE (unlimited, elsewhere) means this."""
+
+    nack_delay: float = 0.1
+    """Before a message goes to a consumer that has refused it, for the first time; doubles each time."""
+
+    nack_delay_max: float = 30.0
+    """The most that this delay grows to."""
+
+    topic_backlog: int = 10_000
+    """Messages that wait for one slow subscription to a topic."""
+
+    topic_backlog_octets: int = 64 * 1024 * 1024
+    """Octets (of frames) that wait for one slow subscription to a topic."""
+
+    slow_topic: str = "drop-oldest"
+    """When one more would have to wait: ``drop-oldest``, or ``disconnect`` the subscriber."""
+
+    name_length: int = 1024
+    """Characters of a destination, subscription id, transaction id or receipt id."""
+
+    subscriptions: int = 10_000
+    """Subscriptions of one connection."""
+
+    transactions: int = 100
+    """Open transactions of one connection."""
+
+    transaction_frames: int = 100_000
+    """Frames in one open transaction."""
+
+    transaction_octets: int = 256 * 1024 * 1024
+    """Octets (of frames) in all open transactions of one connection."""
+
+    stop_timeout: float = 10.0
+    """For telling clients and sending what is queued when the broker stops."""
+
+    def __post_init__(self) -> None:
+        for field in fields(self):
+            value = getattr(self, field.name)
+            if isinstance(value, (int, float)) and not isinstance(value, bool) and value < 0:
+                raise ConfigurationError(f"{field.name} can't be negative")
+        self._one_of("unprefixed", ("queue", "topic", "refuse"))
+        self._one_of("slow_topic", ("drop-oldest", "disconnect"))
+        for name in ("prefetch", "prefetch_max", "name_length", "topic_backlog", "heart_beat_grace"):
+            if getattr(self, name) < 1:
+                raise ConfigurationError(f"{name} must be at least 1")
+        unknown = [version for version in self.versions if version not in VERSIONS]
+        if unknown or not self.versions:
+            raise ConfigurationError(f"versions must be some of {', '.join(VERSIONS)}", f"not {unknown}")
+
+    def _one_of(self, name: str, values: tuple[str, ...]) -> None:
+        if getattr(self, name) not in values:
+            raise ConfigurationError(
+                f"{name} must be one of {', '.join(values)}, not {getattr(self, name)!r}"
+            )

@@ -1,0 +1,201 @@
+"""Subscriptions: one SUBSCRIBE of one session, and how a message reaches it.
+
+``offer`` is the last step of the hot path.  What differs by ack mode and version is decided when the
+subscription is made, not for each message.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from typing import TYPE_CHECKING
+
+from stomp_tx.broker.rendering import BIG, message_tail, with_message_id
+from stomp_tx.interfaces import IFrameSender
+from stomp_tx.message import Message
+from stomp_tx.wire.commands import V10, V12
+from stomp_tx.wire.escaping import escape
+
+if TYPE_CHECKING:
+    from stomp_tx.broker.deliveries import Deliveries
+    from stomp_tx.broker.destination import Destination
+
+
+class Subscription:
+    """What all of them have.
+
+    id -- the client's name for it; None for a SUBSCRIBE of 1.0 without one
+    number -- counts the session's subscriptions, from 1
+    mode -- the ack mode: "auto", "client" or "client-individual"
+    credit -- how many more deliveries it takes now
+    prefetch -- how many it takes when it holds none
+    paused -- its connection has as much to send as it takes
+    ready -- its queue may give it the next message
+    backlog -- what waits for it at a topic, oldest first; None while nothing does
+    """
+
+    __slots__ = (
+        "_bare",
+        "_flush",
+        "_send",
+        "backlog",
+        "backlog_octets",
+        "credit",
+        "destination",
+        "exhausted",
+        "id",
+        "mode",
+        "number",
+        "paused",
+        "prefetch",
+        "ready",
+        "version",
+    )
+
+    destination: Destination
+
+    def __init__(
+        self,
+        sender: IFrameSender,
+        version: str,
+        id: str | None,
+        number: int,
+        mode: str,
+        prefetch: int,
+        exhausted: list[Subscription],
+    ) -> None:
+        self.id = id
+        self.number = number
+        self.mode = mode
+        self.version = version
+        self.prefetch = self.credit = prefetch
+        self.paused = sender.full
+        self.ready = False
+        self.backlog: deque[Message] | None = None
+        self.backlog_octets = 0
+        self.exhausted = exhausted
+        self._send = sender.send_octets
+        self._flush = sender.flush
+        # 1.0 says which subscription only where the client gave an id.
+        self._bare = b"MESSAGE" if id is None else f"MESSAGE\nsubscription:{escape(id, version)}".encode()
+
+    @property
+    def name(self) -> str:
+        """For events: the client's id, or where it has none our number."""
+        return f"#{self.number}" if self.id is None else self.id
+
+    def offer(self, message: Message) -> bool:
+        """Send it.  True: it is done with (ack mode auto); False: an ACK or NACK will come."""
+        raise NotImplementedError
+
+    def _head(self, message: Message) -> bytes:
+        """A MESSAGE frame up to its ``message-id``, but for what ACK names it by."""
+        if not message.attempts:
+            return self._bare
+        return b"%b\nredelivered:true\nredelivery-count:%d" % (self._bare, message.attempts)
+
+    def _send_unusual(self, message: Message, octets: bytes) -> None:
+        self._send(octets)
+        if len(message.body) >= BIG:
+            self._flush()
+
+
+class AutoSubscription(Subscription):
+    """Ack mode auto: a message is done with as soon as it is sent (STOMP 1.2, "SUBSCRIBE ack Header")."""
+
+    __slots__ = ()
+
+    def offer(self, message: Message) -> bool:
+        tail = message.encoded
+        if tail is None:
+            self._send_unusual(message, self._head(message) + message_tail(message, self.version))
+        else:
+            self._send(self._bare + tail)
+        return True
+
+
+class AckSubscription(Subscription):
+    """Ack modes client and client-individual, in 1.2: MESSAGE has an ``ack`` header, ACK and NACK name it.
+
+    sent -- how many deliveries it was given
+    order -- mode client: the names of those in flight, oldest first; None in client-individual
+    """
+
+    __slots__ = ("_ack", "_ack_octets", "_by_ack", "order", "sent")
+
+    def __init__(
+        self,
+        sender: IFrameSender,
+        version: str,
+        id: str | None,
+        number: int,
+        mode: str,
+        prefetch: int,
+        exhausted: list[Subscription],
+        deliveries: Deliveries,
+    ) -> None:
+        super().__init__(sender, version, id, number, mode, prefetch, exhausted)
+        self._by_ack = deliveries.by_ack
+        self._ack = f"{number}-"
+        self._ack_octets = self._bare + b"\nack:%d-" % number
+        self.order: dict[str, None] | None = {} if mode == "client" else None
+        self.sent = 0
+
+    def offer(self, message: Message) -> bool:
+        self.sent = sent = self.sent + 1
+        ack = self._ack + str(sent)
+        self._by_ack[ack] = message, self
+        if self.order is not None:
+            self.order[ack] = None
+        tail = message.encoded
+        if tail is None:
+            tail = message_tail(message, self.version)
+            self._send_unusual(message, b"%b\nack:%b%b" % (self._head(message), ack.encode(), tail))
+        else:
+            self._send(b"%b%d%b" % (self._ack_octets, sent, tail))
+        return False
+
+
+class NamedAckSubscription(AckSubscription):
+    """The same in 1.0 and 1.1, where ACK and NACK name a delivery by its ``message-id``.
+
+    A message of a topic may be in flight on several subscriptions of one session: each shows a message-id
+    of its own then, or an ACK of 1.0 could not say which.
+    """
+
+    __slots__ = ()
+
+    def offer(self, message: Message) -> bool:
+        tail = message.encoded or message_tail(message, self.version)
+        shown = message.id
+        if not self.destination.stores:
+            shown = f"{shown}-{self.number}"
+            tail = with_message_id(tail, message.id, shown)
+        self.sent += 1
+        ack = delivery_name(shown, self.id, self.version)
+        self._by_ack[ack] = message, self
+        if self.order is not None:
+            self.order[ack] = None
+        self._send_unusual(message, self._head(message) + tail)
+        return False
+
+
+def delivery_name(message_id: str, subscription: str | None, version: str) -> str:
+    """What a delivery is called where ACK names it by message-id: in 1.1 together with the subscription."""
+    return message_id if version == V10 else f"{message_id}\n{subscription}"
+
+
+def make_subscription(
+    sender: IFrameSender,
+    version: str,
+    id: str | None,
+    number: int,
+    mode: str,
+    prefetch: int,
+    exhausted: list[Subscription],
+    deliveries: Deliveries,
+) -> Subscription:
+    """The subscription for this ack mode and version."""
+    if mode == "auto":
+        return AutoSubscription(sender, version, id, number, mode, prefetch, exhausted)
+    kind = AckSubscription if version == V12 else NamedAckSubscription
+    return kind(sender, version, id, number, mode, prefetch, exhausted, deliveries)

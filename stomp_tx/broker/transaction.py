@@ -1,0 +1,44 @@
+"""Transaction: a batch that a client is collecting, between BEGIN and COMMIT or ABORT."""
+
+from __future__ import annotations
+
+from stomp_tx.broker.deliveries import Named
+from stomp_tx.message import Batch, Message, Outcome
+
+
+class Transaction:
+    """What is to happen at COMMIT, all or nothing (STOMP 1.2, "BEGIN").
+
+    Deliveries that it takes stay unacknowledged until then, but are in flight no more: a cumulative ACK
+    covers what had been sent when it arrived.
+    """
+
+    __slots__ = ("frames", "messages", "octets", "taken")
+
+    def __init__(self) -> None:
+        self.messages: list[Message] = []
+        self.taken: list[tuple[Named, Outcome]] = []
+        self.frames = 0
+        self.octets = 0
+
+    def send(self, message: Message) -> None:
+        """A SEND in it."""
+        self.messages.append(message)
+        self.frames += 1
+        self.octets += message.size
+
+    def settle(self, taken: list[Named], outcome: Outcome) -> None:
+        """An ACK or NACK in it, and the deliveries that it covers."""
+        self.taken.extend((named, outcome) for named in taken)
+        self.frames += 1
+
+    def batch(self) -> Batch:
+        """What COMMIT does; the deliveries of topics are nobody else's, and are left out."""
+        return Batch(
+            appended=self.messages,
+            settled=[
+                (message, outcome)
+                for (_, message, subscription), outcome in self.taken
+                if subscription.destination.stores
+            ],
+        )

@@ -1,0 +1,287 @@
+"""Configuration: what a broker's owner may set, from a TOML file and from ``--set NAME=VALUE``.
+
+Settings, their types, defaults and meanings are the fields of dataclasses, each where it belongs: nothing
+lists them a second time.
+"""
+
+from __future__ import annotations
+
+import ast
+import inspect
+import json
+import math
+import re
+import sys
+import textwrap
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field, fields, is_dataclass, replace
+from difflib import get_close_matches
+from functools import cache
+from itertools import pairwise
+from typing import Any, get_type_hints
+
+from stomp_tx.broker.settings import BrokerSettings
+from stomp_tx.engine.memory import EngineLimits
+from stomp_tx.errors import ConfigurationError
+from stomp_tx.wire.limits import Limits
+
+if sys.version_info >= (3, 11):
+    import tomllib
+else:
+    import tomli as tomllib
+
+
+@dataclass(frozen=True)
+class Configuration:
+    """Everything that can be set.  A field whose value is a dataclass is a section: ``[limits]``."""
+
+    port: tuple[str, ...] = ("tcp:61613:interface=127.0.0.1",)
+    """Where to listen: Twisted server endpoint strings."""
+
+    engine: str = "memory:"
+    """Where messages are kept.  ``memory:`` is in this process, until it ends."""
+
+    broker: BrokerSettings = field(default_factory=BrokerSettings)
+    limits: Limits = field(default_factory=Limits)
+    engine_limits: EngineLimits = field(default_factory=EngineLimits)
+
+    def __post_init__(self) -> None:
+        if not self.port:
+            raise ConfigurationError("port must name at least one place to listen")
+
+
+@dataclass(frozen=True)
+class Setting:
+    """One thing that can be set."""
+
+    name: str
+    """As it is written after ``--set``: ``limits.frame``."""
+
+    kind: object
+    """bool, int, float, str or tuple[str, ...]."""
+
+    default: object
+    meaning: str
+
+    @property
+    def section(self) -> str:
+        """The table of the TOML file that it stands in; empty: none."""
+        return self.name.rpartition(".")[0]
+
+    @property
+    def key(self) -> str:
+        """The name within the section."""
+        return self.name.rpartition(".")[2]
+
+    @property
+    def is_size(self) -> bool:
+        """Does it count octets?"""
+        return self.kind is int and "octets" in self.meaning.lower()
+
+    def written(self, value: object) -> str:
+        """This value as TOML writes it."""
+        if self.is_size and isinstance(value, int):
+            return _written_size(value)
+        return json.dumps(value)  # for these kinds the same as TOML
+
+
+@cache
+def settings() -> Mapping[str, Setting]:
+    """Every setting by its name."""
+    return {setting.name: setting for setting in _settings(Configuration(), "")}
+
+
+def read(file: str | None = None, assignments: Iterable[str] = (), **wins: object) -> Configuration:
+    """The configuration that this TOML file and these ``NAME=VALUE`` make; what comes later wins.
+
+    Raises ConfigurationError, naming the setting, for what is unknown or has a wrong type or value.
+    """
+    values = _from_file(file) if file is not None else {}
+    for assignment in assignments:
+        setting, value = _from_assignment(assignment)
+        values[setting.name] = value
+    return _configured(values | wins)
+
+
+def written(configuration: Configuration) -> str:
+    """A TOML file that makes this configuration, with the meaning of each setting.
+
+    What has its default is a comment, so that a later version's better default is not held back.
+    """
+    lines = []
+    section = ""
+    for setting in settings().values():
+        if setting.section != section:
+            section = setting.section
+            lines += [f"[{section}]", ""]
+        value = getattr(getattr(configuration, section) if section else configuration, setting.key)
+        mark = "#" if value == setting.default else ""
+        lines += textwrap.wrap(setting.meaning, 100, initial_indent="# ", subsequent_indent="# ")
+        lines += [f"{mark}{setting.key} = {setting.written(value)}", ""]
+    return "\n".join(lines)
+
+
+def _settings(holder: Any, prefix: str) -> Iterator[Setting]:
+    kinds = get_type_hints(type(holder))
+    meanings = _meanings(type(holder))
+    for one in fields(holder):
+        default = getattr(holder, one.name)
+        if is_dataclass(default):
+            yield from _settings(default, f"{one.name}.")
+        else:
+            yield Setting(prefix + one.name, kinds[one.name], default, meanings.get(one.name, ""))
+
+
+def _meanings(cls: type) -> dict[str, str]:
+    """What the strings below the fields of a class say; empty where its source is not at hand."""
+    try:
+        body = ast.parse(textwrap.dedent(inspect.getsource(cls))).body[0].body  # type: ignore[attr-defined]
+    except OSError:
+        return {}
+    found = {}
+    for one, below in pairwise(body):
+        if isinstance(one, ast.AnnAssign) and isinstance(below, ast.Expr):
+            found[one.target.id] = " ".join(ast.literal_eval(below.value).split())  # type: ignore[union-attr]
+    return found
+
+
+# -- the file ---------------------------------------------------------------------------------------------
+
+
+def _from_file(file: str) -> dict[str, object]:
+    try:
+        with open(file, "rb") as stream:
+            tables = tomllib.load(stream)
+    except OSError as error:
+        raise ConfigurationError(f"can't read {file}: {error.strerror}") from None
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise ConfigurationError(f"{file} is not TOML: {error}") from None
+    known = settings()
+    sections = {setting.section for setting in known.values()} - {""}
+    given: dict[str, object] = {}
+    for name, value in tables.items():
+        if name in sections:
+            if not isinstance(value, dict):
+                raise ConfigurationError(
+                    f"{name} in {file} must be a section, not {_called(value)}",
+                    f"write [{name}] on a line of its own, and its settings below",
+                )
+            given |= {f"{name}.{key}": one for key, one in value.items()}
+        elif isinstance(value, dict) and name not in known:
+            guess = _did_you_mean(name, sections, "[{}]")
+            raise ConfigurationError(f"unknown section [{name}] in {file}{guess}")
+        else:
+            given[name] = value
+    where = f" in {file}"
+    return {name: _checked(_known(name, where), value, where) for name, value in given.items()}
+
+
+def _known(name: str, where: str) -> Setting:
+    known = settings()
+    if name not in known:
+        raise ConfigurationError(f"unknown setting {name}{where}{_did_you_mean(name, known)}")
+    return known[name]
+
+
+def _did_you_mean(name: str, known: Iterable[str], shape: str = "{}") -> str:
+    known = list(known)
+    key = name.rpartition(".")[2]
+    elsewhere = [one for one in known if one.rpartition(".")[2] == key]  # in another section
+    close = elsewhere or get_close_matches(name, known, 1, 0.7)
+    return f"; did you mean {shape.format(close[0])}?" if close else ""
+
+
+_WANTED: dict[object, str] = {
+    bool: "true or false",
+    int: "a whole number",
+    float: "a number",
+    str: "a string",
+    tuple[str, ...]: "a list of strings",
+}
+
+
+def _checked(setting: Setting, value: object, where: str) -> object:
+    """The value, if it is of the setting's type: TOML's types are taken as they are, but for sizes."""
+    kind = setting.kind
+    wanted = _WANTED[kind]
+    if setting.is_size:
+        wanted += ', or a size like "64 MiB"'
+        value = _size(value) if isinstance(value, str) else value
+    if kind is float and type(value) is int:
+        value = float(value)
+    if isinstance(value, list) and all(isinstance(one, str) for one in value):
+        value = tuple(value)
+    right = type(value) is (tuple if kind == tuple[str, ...] else kind)
+    if not right or (isinstance(value, float) and not math.isfinite(value)):
+        raise ConfigurationError(f"{setting.name}{where} must be {wanted}, not {_called(value)}")
+    return value
+
+
+def _called(value: object) -> str:
+    """The value, in an error."""
+    if isinstance(value, dict):
+        return "a table"
+    if isinstance(value, (bool, int, float, list, tuple)):
+        return f"{json.dumps(value, default=str):.60}"
+    kind = "string" if isinstance(value, str) else type(value).__name__
+    return f"the {kind} {json.dumps(value, default=str):.60}"
+
+
+# -- the command line -------------------------------------------------------------------------------------
+
+
+def _from_assignment(assignment: str) -> tuple[Setting, object]:
+    """``limits.frame=64MiB``: the text is read as the setting's type wants it."""
+    name, equals, text = assignment.partition("=")
+    if not equals:
+        raise ConfigurationError(f"--set {assignment} has no value", "write --set NAME=VALUE")
+    setting = _known(name.strip(), " after --set")
+    return setting, _checked(setting, _from_text(setting, text.strip()), " after --set")
+
+
+def _from_text(setting: Setting, text: str) -> object:
+    if setting.kind is bool:
+        return {"true": True, "false": False}.get(text, text)
+    if setting.kind is float:
+        return float(text) if re.fullmatch(r"-?[0-9]{1,18}(\.[0-9]*)?", text) else text
+    if setting.kind is int:
+        return int(text) if re.fullmatch(r"-?[0-9]{1,18}", text) else text
+    if setting.kind is str:
+        return text
+    return [part.strip() for part in text.split(",")]
+
+
+# -- sizes ------------------------------------------------------------------------------------------------
+
+_UNITS = {"KiB": 1024, "MiB": 1024**2, "GiB": 1024**3}
+
+
+def _size(text: str) -> int | str:
+    """``64 MiB`` as a number; what is no such thing stays as it is."""
+    found = re.fullmatch(r"([0-9]{1,12}) ?(KiB|MiB|GiB)", text)
+    return int(found[1]) * _UNITS[found[2]] if found else text
+
+
+def _written_size(octets: int) -> str:
+    for unit in ("GiB", "MiB", "KiB"):
+        if octets and octets % _UNITS[unit] == 0:
+            return f'"{octets // _UNITS[unit]} {unit}"'
+    return str(octets)
+
+
+# -- together ---------------------------------------------------------------------------------------------
+
+
+def _configured(values: Mapping[str, object]) -> Configuration:
+    """The configuration with these values and, for the rest, the defaults."""
+    defaults = Configuration()
+    own: dict[str, Any] = {name: value for name, value in values.items() if "." not in name}
+    for one in fields(Configuration):
+        prefix = f"{one.name}."
+        section = {name.removeprefix(prefix): values[name] for name in values if name.startswith(prefix)}
+        if section:
+            try:
+                own[one.name] = replace(getattr(defaults, one.name), **section)
+            except ConfigurationError as error:
+                raise ConfigurationError(f"in section {one.name}: {error}", error.detail) from None
+    return Configuration(**own)

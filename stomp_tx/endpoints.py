@@ -1,0 +1,80 @@
+"""Server endpoint strings, with errors that say what to do."""
+
+from __future__ import annotations
+
+import os
+import re
+import shlex
+from typing import Any
+
+from twisted.internet.endpoints import serverFromString
+from twisted.internet.interfaces import IStreamServerEndpoint
+
+from stomp_tx.errors import ConfigurationError
+
+KINDS = "tcp:61613, tcp6:61613, ssl:61617, unix:/run/stomp, systemd:domain=INET:index=0, haproxy:tcp:61613"
+
+
+def endpoint_from_string(reactor: Any, description: str) -> IStreamServerEndpoint:
+    """The endpoint that a Twisted server endpoint string describes; certificates are read now.
+
+    Raises ConfigurationError, which says what is wrong with the string or with the files that it names.
+    """
+    try:
+        endpoint: IStreamServerEndpoint = serverFromString(reactor, description)
+        return endpoint
+    except OSError as error:
+        if error.filename is None:
+            raise _wrong(description, str(error)) from None
+        raise _missing(description, os.fspath(error.filename), error) from None
+    except (IndexError, KeyError):
+        if "systemd:" not in description:
+            raise _wrong(description, "a part of it is missing") from None
+        raise _wrong(
+            description, "systemd passed no such socket: start this by a .socket unit that has it"
+        ) from None
+    except Exception as error:
+        raise _wrong(description, _reason(description, error)) from None
+
+
+def development_certificate(pem: str) -> str:
+    """The command that makes a key and a certificate for this machine, both in one file."""
+    pem = shlex.quote(pem)
+    return (
+        f"openssl req -x509 -newkey rsa:2048 -nodes -keyout {pem} -out {pem} -days 365 -subj /CN=localhost "
+        '-addext "subjectAltName=DNS:localhost,IP:127.0.0.1"'
+    )
+
+
+def _wrong(description: str, reason: str) -> ConfigurationError:
+    return ConfigurationError(f"can't use port {description}", reason)
+
+
+def _missing(description: str, file: str, error: OSError) -> ConfigurationError:
+    where = os.path.abspath(file)
+    reason = f"there is no {os.path.basename(file)} in {os.path.dirname(where)}"
+    if not isinstance(error, FileNotFoundError):
+        reason = f"can't read {where}: {error.strerror}"
+    elif "ssl" in description:
+        reason += (
+            "; name your files with privateKey=FILE:certKey=FILE, or make a certificate for development: "
+            + development_certificate(file)
+        )
+    return _wrong(description, reason)
+
+
+def _reason(description: str, error: Exception) -> str:
+    text = str(error)
+    if description.isdigit():
+        return f"an endpoint string begins with its kind: tcp:{description}"
+    if "Unknown endpoint type" in text:
+        return f"the kinds are, for example, {KINDS}"
+    if found := re.search(r"unexpected keyword argument '(\w+)'", text):
+        return f"there is no {found[1]}= for this kind"
+    if isinstance(error, TypeError):
+        return f"too much or too little of it; the kinds are, for example, {KINDS}"
+    if found := re.search(r"invalid literal for int\(\).*: '(.*)'", text):
+        return f"{found[1]!r} is no number"
+    if "ssl:" in description and type(error).__module__.partition(".")[0] in ("OpenSSL", "cryptography"):
+        return "its PEM files do not hold a private key and a certificate that belong together"
+    return text or type(error).__name__

@@ -1,0 +1,88 @@
+"""Every error that stomp_tx raises on purpose.
+
+::
+
+    StompError                what went wrong, in words for a person
+    ├── FrameError            octets that are no frame, or a frame that can't be encoded
+    │   └── FrameTooLarge     a frame over one of the limits
+    ├── ProtocolViolation     a well-formed frame that may not be sent here
+    │   └── VersionMismatch   no protocol version in common
+    ├── AccessDenied          this user may not do that
+    ├── LimitExceeded         more of something than one peer may have
+    ├── EngineError           the engine could not keep or settle a message
+    ├── ConfigurationError    a setting that can't be used
+    ├── ConnectionLost        client: the connection ended while something was outstanding
+    ├── ReceiptTimeout        client: the RECEIPT did not come in time
+    └── ErrorReceived         client: the broker answered with an ERROR frame
+        └── LoginRefused      ... and it answered CONNECT with it
+"""
+
+from __future__ import annotations
+
+
+class StompError(Exception):
+    """Something went wrong.  ``str()`` is one short line, fit for an ERROR frame's ``message`` header.
+
+    ``detail`` is the longer text for the ERROR frame's body: it says what to do about it.
+    """
+
+    def __init__(self, summary: str, detail: str = "") -> None:
+        super().__init__(summary)
+        self.summary = summary
+        self.detail = detail or summary
+
+
+class FrameError(StompError):
+    """The octets are not a frame of this protocol version (or the frame has no encoding in it)."""
+
+
+class FrameTooLarge(FrameError):
+    """A frame is over a size limit (STOMP 1.2, "Size Limits")."""
+
+
+class ProtocolViolation(StompError):
+    """A well-formed frame that is not allowed here, or lacks something it must have."""
+
+
+class VersionMismatch(ProtocolViolation):
+    """Client and server have no protocol version in common (STOMP 1.2, "Protocol Negotiation")."""
+
+
+class AccessDenied(StompError):
+    """The user may not do that."""
+
+    def __init__(self, user: str, verb: str, destination: str) -> None:
+        super().__init__("access denied", f"{user} may not {verb} {destination}")
+
+
+class LimitExceeded(StompError):
+    """One peer asked for more of something than one peer may have."""
+
+
+class EngineError(StompError):
+    """The engine could not do what it was asked; nothing of it happened."""
+
+
+class ConfigurationError(StompError):
+    """A setting has a wrong name, type or value."""
+
+
+class ConnectionLost(StompError):
+    """Client: the connection ended before the answer came; whether the broker acted is unknown."""
+
+
+class ReceiptTimeout(StompError):
+    """Client: the broker did not send the RECEIPT in time."""
+
+
+class ErrorReceived(StompError):
+    """Client: the broker sent an ERROR frame.  ``headers`` and ``body`` (octets) are the frame's."""
+
+    def __init__(self, summary: str, headers: dict[str, str], body: bytes) -> None:
+        super().__init__(summary, body.decode("utf-8", "replace"))
+        self.headers = headers
+        self.body = body
+
+
+class LoginRefused(ErrorReceived):
+    """Client: the broker answered CONNECT with an ERROR frame."""

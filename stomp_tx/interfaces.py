@@ -1,0 +1,135 @@
+"""The seams of stomp_tx, each promise in one place.  Read this first.
+
+A **protocol** turns octets into frames and hands them to an IFrameReceiver, which answers through an
+IFrameSender.  A **session** (the broker's or the client's) is such a receiver.  The broker keeps messages in
+an IEngine.  Who a session belongs to, and what they may do, is an IStompUser.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from twisted.internet.defer import Deferred
+from twisted.internet.interfaces import IAddress
+from twisted.python.failure import Failure
+from zope.interface import Attribute, Interface
+
+from stomp_tx.errors import StompError
+from stomp_tx.message import Batch, Message, Outcome
+from stomp_tx.wire.frame import Frame
+
+Safe = Deferred[None] | None
+"""None: it is done.  A Deferred: it fires when it is safe, and fails with an EngineError when it is not."""
+
+
+class IFrameSender(Interface):
+    """Given to a session: its way to the peer.  None of these ever blocks or raises for a lost connection."""
+
+    version = Attribute("The protocol version agreed on: None until the session sets it.")
+    full = Attribute("True while the transport has as much to send as it takes.")
+
+    def send_frame(frame: Frame) -> None:
+        """Queue one frame for the peer.  Raises FrameError when it has no encoding in this version."""
+
+    def send_octets(octets: bytes) -> None:
+        """The same for a frame encoded already."""
+
+    def flush() -> None:
+        """Give what is queued to the transport now, not at the end of the turn."""
+
+    def start_heart_beat(sending: float, receiving: float) -> None:
+        """Beat every ``sending`` seconds, expect octets every ``receiving`` seconds; 0.0 means none."""
+
+    def disconnect() -> None:
+        """Read no further frame, send what is queued, then close: within a bounded time."""
+
+    def peer() -> IAddress:
+        """The peer's address."""
+
+
+class IFrameReceiver(Interface):
+    """A session, as its protocol sees it."""
+
+    def connected(sender: IFrameSender) -> None:
+        """The connection is up; answer through ``sender``."""
+
+    def frame_received(frame: Frame) -> Deferred[None] | None:
+        """Handle one frame.  When a Deferred is returned, no further frame is read until it fires."""
+
+    def frame_failed(error: StompError) -> None:
+        """What arrived is no frame, or the peer fell silent; nothing further will be read."""
+
+    def paused() -> None:
+        """The transport has as much to send as it takes: send only what can't wait."""
+
+    def resumed() -> None:
+        """The transport has room again."""
+
+    def flushed() -> None:
+        """What was queued has been given to the transport, which has room for more."""
+
+    def disconnected(reason: Failure) -> None:
+        """The connection is gone; give back what you hold.  Called once."""
+
+
+class IClaim(Interface):
+    """The right to take messages from one queue."""
+
+    def request(count: int) -> None:
+        """Ask for up to ``count`` more.  A negative count takes back what has not been handed out yet."""
+
+    def stop() -> None:
+        """Ask for no more.  What was handed out and not settled stays so until it is settled."""
+
+
+class IEngine(Interface):
+    """Keeps messages, in the order in which they were appended to each queue, and hands them out on demand.
+
+    An engine knows nothing of sessions and subscriptions: who gets a message is its taker's business.
+    """
+
+    def append(message: Message) -> Safe:
+        """Keep one message on the queue that its address names."""
+
+    def publish(message: Message) -> Safe:
+        """Let everyone who listens to the topic that its address names hear one message."""
+
+    def settle(message: Message, outcome: Outcome) -> Safe:
+        """What became of one message that was handed out.  What is put back may be taken again at once."""
+
+    def commit(batch: Batch) -> Safe:
+        """Append (or publish) and settle many, all or nothing, in the order given."""
+
+    def consume(queue: str, taker: Callable[[Message], bool]) -> IClaim:
+        """Take from a queue, as its one taker.
+
+        ``taker(message)`` gets one at a time, in order, and never more than were asked for.  It returns True
+        when the message is done with by that (it is not settled later), False when it will be settled.
+        """
+
+    def listen(topic: str, heard: Callable[[Message], None]) -> Callable[[], None]:
+        """Call ``heard(message)`` for each message published there; gives a callable that stops it."""
+
+    def room(queue: str) -> Deferred[None] | None:
+        """None when the queue is within its limits; else a Deferred that fires when it is again.
+
+        Whoever appends asks after a Deferred from ``append``, and appends no more until this one has fired.
+        """
+
+    def start() -> Deferred[None] | None:
+        """Get ready; everything before it fails."""
+
+    def stop() -> Deferred[None] | None:
+        """Keep what must be kept, and end."""
+
+
+class IStompUser(Interface):
+    """Who a session belongs to: cred's avatar."""
+
+    name = Attribute("The user's name, for logs and refusals.")
+
+    def may(permission: str, destination: str) -> bool:
+        """May this user ``send`` to or ``subscribe`` to this destination (an address)?"""
+
+    def logout() -> None:
+        """The session is over."""

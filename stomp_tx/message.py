@@ -1,0 +1,84 @@
+"""What is stored: messages, and what becomes of them.  Values shared by the broker and its engines."""
+
+from __future__ import annotations
+
+import enum
+from dataclasses import dataclass, field
+
+OVERHEAD = 900
+"""Octets of memory that one message takes beside its frame's: measured, CPython 3.11."""
+
+
+class Message:
+    """One message, as its producer sent it.  Nobody edits it: ``again`` makes a changed copy.
+
+    id -- unique for the broker's life and across restarts; holds none of ``: \\ CR LF``
+    destination -- the name the producer used; a MESSAGE shows it unchanged
+    address -- the one name of the destination inside the broker: "/queue/a", "/topic/a"
+    headers -- decoded text, the producer's own, hop-by-hop ones still among them
+    body -- octets
+    size -- octets that it counts for in limits: of its frame, and what keeping it costs besides
+    attempts -- how often it has been handed out before; 0 for the first time
+    position -- its place in its queue, kept by the engine that stores it
+    encoded -- a place for whoever sends it to keep its octets, where the same do for every receiver
+    encoded_for -- the same where they differ, by protocol version
+    """
+
+    __slots__ = (
+        "address",
+        "attempts",
+        "body",
+        "destination",
+        "encoded",
+        "encoded_for",
+        "headers",
+        "id",
+        "position",
+        "size",
+    )
+
+    def __init__(
+        self, id: str, destination: str, address: str, headers: dict[str, str], body: bytes, size: int
+    ) -> None:
+        """``size``: octets of its frame."""
+        self.id = id
+        self.destination = destination
+        self.address = address
+        self.headers = headers
+        self.body = body
+        self.size = size + OVERHEAD
+        self.attempts = 0
+        self.position = 0
+        self.encoded: bytes | None = None
+        self.encoded_for: dict[str, bytes] | None = None
+
+    def again(self) -> Message:
+        """The same message, for its next delivery: one attempt more."""
+        copy = Message(self.id, self.destination, self.address, self.headers, self.body, self.size - OVERHEAD)
+        copy.attempts = self.attempts + 1
+        copy.position = self.position
+        return copy
+
+    def __repr__(self) -> str:
+        return f"<Message {self.id} to {self.address}, {len(self.body)} octets, attempts={self.attempts}>"
+
+
+class Outcome(enum.Enum):
+    """What became of a message that had been handed out."""
+
+    ACCEPTED = "accepted"
+    """It is done with."""
+
+    RELEASED = "released"
+    """Back to its place in the queue, as it was: it reached nobody."""
+
+    REJECTED = "rejected"
+    """Back to its place in the queue, one attempt more: it reached somebody, who did not accept it."""
+
+
+@dataclass
+class Batch:
+    """What one commit does, all or nothing."""
+
+    appended: list[Message] = field(default_factory=list)
+    settled: list[tuple[Message, Outcome]] = field(default_factory=list)

@@ -1,0 +1,258 @@
+"""The services of a broker's process: what starts, what stops, in which order, and what is said about it."""
+
+from __future__ import annotations
+
+import atexit
+import errno
+import os
+import re
+import socket
+import sys
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+from twisted.application.service import MultiService, Service
+from twisted.internet.defer import CancelledError, Deferred, gatherResults, maybeDeferred
+from twisted.internet.defer import TimeoutError as DeferredTimeout
+from twisted.internet.error import CannotListenError
+from twisted.internet.interfaces import IListeningPort, IProtocolFactory, IStreamServerEndpoint
+from twisted.logger import Logger
+from twisted.python.failure import Failure
+
+from stomp_tx.broker.factory import StompBrokerFactory
+from stomp_tx.errors import ConfigurationError, StompError
+from stomp_tx.interfaces import IEngine
+
+
+class CannotStart(SystemExit, Exception):
+    """The broker can't start; ``str()`` is the one line that says why and what to do.
+
+    As a SystemExit it ends the process with that line and exit code 1, and no traceback.  As an Exception it
+    makes ``twistd`` remove its pid file, and tell whoever started the daemon.
+    """
+
+    def __init__(self, error: StompError) -> None:
+        line = error.summary if error.detail == error.summary else f"{error.summary}: {error.detail}"
+        super().__init__(f"stomp: {line}")
+
+
+class Ordered(MultiService):
+    """Services that start in their order and stop in the reverse, each when the one after it has stopped."""
+
+    log = Logger()
+
+    def __init__(self, reactor: Any) -> None:
+        super().__init__()
+        self._reactor = reactor
+
+    def stopService(self) -> Deferred[None]:
+        return Deferred.fromCoroutine(self._stop())
+
+    async def _stop(self) -> None:
+        Service.stopService(self)
+        orderly = True
+        for service in reversed(list(self)):
+            try:
+                await maybeDeferred(service.stopService)
+            except Exception:
+                orderly = False
+                self.log.failure("{service} could not stop", service=type(service).__name__)
+        if orderly:
+            # The exit code says so: 0.  Twisted would end the process by the signal that began all this.
+            self._reactor._exitSignal = None
+
+
+class EngineService(Service):
+    """An engine that starts and stops with the process."""
+
+    def __init__(self, engine: IEngine, reactor: Any) -> None:
+        self._engine = engine
+        self._reactor = reactor
+
+    def startService(self) -> None:
+        super().startService()
+        must_succeed(_deferred(self._engine.start), self._reactor, _engine_error)
+
+    def stopService(self) -> Deferred[None]:
+        super().stopService()
+        return _deferred(self._engine.stop)
+
+
+class SessionsService(Service):
+    """The sessions of a broker: told when it stops, and gone ``timeout`` seconds later at the latest."""
+
+    def __init__(self, factory: StompBrokerFactory, reactor: Any, timeout: float, log: Logger) -> None:
+        self._factory = factory
+        self._reactor = reactor
+        self._timeout = timeout
+        self._log = log
+
+    def stopService(self) -> Deferred[None]:
+        super().stopService()
+        self._log.info("the broker is stopping, connections: {count}", count=len(self._factory.sessions))
+        return self._factory.stop().addTimeout(self._timeout, self._reactor).addErrback(self._cut)
+
+    def _cut(self, failure: Failure) -> None:
+        failure.trap(DeferredTimeout)
+        self._log.warn("connections that did not end in time: {count}", count=len(self._factory.sessions))
+
+
+class PortService(Service):
+    """Listens at one endpoint, or ends the process: a broker that can't be reached is none.
+
+    ``listening`` fires once it does.
+    """
+
+    def __init__(
+        self,
+        endpoint: IStreamServerEndpoint,
+        factory: IProtocolFactory,
+        reactor: Any,
+        description: str,
+        opened: Callable[[str], None],
+    ) -> None:
+        self.listening: Deferred[None] = Deferred()
+        self._endpoint = endpoint
+        self._factory = factory
+        self._reactor = reactor
+        self._description = description
+        self._opened = opened
+        self._port: Deferred[IListeningPort | None] | None = None
+
+    def privilegedStartService(self) -> None:
+        super().privilegedStartService()
+        opening = self._endpoint.listen(self._factory)
+        self._port = opening.addCallback(self._listens)
+        must_succeed(self._port, self._reactor, self._error)
+
+    def startService(self) -> None:
+        super().startService()
+        if self._port is None:  # `twist` has no privileges to start with
+            self.privilegedStartService()
+
+    def stopService(self) -> Deferred[None] | None:
+        super().stopService()
+        if self._port is None:
+            return None
+        self._port.cancel()  # if it still tries to listen
+        return self._port.addCallback(_stop_listening)
+
+    def _listens(self, port: IListeningPort) -> IListeningPort | None:
+        self._opened(with_actual_port(self._description, getattr(port.getHost(), "port", 0)))
+        self.listening.callback(None)
+        return port
+
+    def _error(self, failure: Failure) -> StompError:
+        return listening_error(self._description, failure)
+
+
+class NotifyService(Service):
+    """Tells systemd when all ports listen, and when the end begins (``Type=notify`` in a unit)."""
+
+    def __init__(self, ports: Sequence[PortService], environ: Mapping[str, str] = os.environ) -> None:
+        self._ports = ports
+        self._environ = environ
+
+    def startService(self) -> None:
+        super().startService()
+        gatherResults([port.listening for port in self._ports]).addCallback(
+            lambda _: notify("READY=1", self._environ)
+        )
+
+    def stopService(self) -> None:
+        super().stopService()
+        notify("STOPPING=1", self._environ)
+
+
+def notify(state: str, environ: Mapping[str, str]) -> None:
+    """Tell systemd, if it has asked to be told: sd_notify(3)."""
+    address = environ.get("NOTIFY_SOCKET")
+    if not address:
+        return
+    if address.startswith("@"):
+        address = "\0" + address[1:]  # Linux's abstract namespace
+    try:
+        with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as sock:
+            sock.sendto(state.encode(), address)
+    except OSError as error:
+        Logger().warn("can't tell systemd {state}: {error}", state=state, error=error)
+
+
+# -- what goes wrong --------------------------------------------------------------------------------------
+
+
+def must_succeed(work: Deferred[Any], reactor: Any, describe: Callable[[Failure], StompError]) -> None:
+    """Raise CannotStart if the work has failed already; end the process if it fails later."""
+    failed: list[StompError] = []
+    returned = False
+
+    def fail(failure: Failure) -> None:
+        error = describe(failure)
+        if not returned:
+            failed.append(error)
+        elif not failure.check(CancelledError):
+            reactor.callWhenRunning(end, error, reactor)
+
+    work.addErrback(fail)
+    returned = True
+    if failed:
+        raise CannotStart(failed[0])
+
+
+def end(error: StompError, reactor: Any) -> None:
+    """End the running process with exit code 1, orderly but for that."""
+    Logger().critical("{line}", line=str(CannotStart(error)))
+    # Neither twistd nor twist can be told an exit code once the reactor runs.
+    atexit.register(_exit_with_failure)
+    reactor.stop()
+
+
+def _deferred(work: Callable[[], Deferred[None] | None]) -> Deferred[None]:
+    done: Deferred[None] = maybeDeferred(work)  # type: ignore[call-overload]
+    return done
+
+
+def _stop_listening(port: IListeningPort | None) -> Deferred[None] | None:
+    return port.stopListening() if port is not None else None
+
+
+def _exit_with_failure() -> None:
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(1)
+
+
+def _engine_error(failure: Failure) -> StompError:
+    if isinstance(failure.value, StompError):
+        return failure.value
+    return StompError("the engine can't start", failure.getErrorMessage())
+
+
+_ADVICE = {
+    errno.EADDRINUSE: "another process listens there: end it, or choose another port",
+    errno.EACCES: "a port below 1024 needs CAP_NET_BIND_SERVICE, a unix socket a folder to write to",
+    errno.EADDRNOTAVAIL: "no interface of this machine has that address",
+    errno.ENOENT: "the folder does not exist",
+}
+_ADVICE_UNIX = {errno.EADDRINUSE: "a file of that name is there: remove it, if no process uses it"}
+
+
+def listening_error(description: str, failure: Failure) -> StompError:
+    """Why nothing can listen there, and what to do about it."""
+    error = failure.value
+    cause = error.socketError if isinstance(error, CannotListenError) else error
+    if isinstance(cause, OSError) and cause.strerror:
+        advice = _ADVICE | (_ADVICE_UNIX if description.startswith("unix:") else {})
+        reason = cause.strerror.lower()
+        if cause.errno in advice:
+            reason += f" ({advice[cause.errno]})"
+    elif str(cause) == "Cannot acquire lock":  # Twisted's, for unix sockets
+        reason = "another process listens there: end it, or choose another path"
+    else:
+        reason = str(cause)
+    return ConfigurationError(f"can't listen at {description}", reason)
+
+
+def with_actual_port(description: str, port: int) -> str:
+    """The description, with the port that was got where it asked for any: port 0."""
+    return re.sub(r"^((?:haproxy:)?(?:tcp|tcp6|ssl):(?:port=)?)0(?=:|$)", rf"\g<1>{port}", description)

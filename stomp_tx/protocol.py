@@ -1,0 +1,323 @@
+"""StompFrameProtocol: octets to frames and back, over any transport.  It knows no command."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from twisted.internet.abstract import FileDescriptor
+from twisted.internet.defer import Deferred
+from twisted.internet.interfaces import IAddress, IDelayedCall, IPushProducer, IReactorTime, ITCPTransport
+from twisted.internet.protocol import connectionDone
+from twisted.logger import Logger
+from twisted.protocols.basic import LineReceiver
+from twisted.python.failure import Failure
+from zope.interface import implementer
+
+from stomp_tx.errors import ProtocolViolation, StompError
+from stomp_tx.heartbeat import Beat, Monitor
+from stomp_tx.interfaces import IFrameReceiver, IFrameSender
+from stomp_tx.wire.commands import V12
+from stomp_tx.wire.frame import Frame
+from stomp_tx.wire.limits import Limits
+from stomp_tx.wire.parser import FrameParser
+
+
+class Outbox:
+    """The connections that have something to send, written once each at the end of a reactor turn.
+
+    All connections of one factory share one: what one read brings is handled whole, then each connection
+    that got something from it is written once.
+    """
+
+    def __init__(self, clock: IReactorTime) -> None:
+        self.clock = clock
+        self.in_turn = False  # somebody will flush at the end of what runs now
+        self._dirty: list[StompFrameProtocol] = []
+        self._scheduled: IDelayedCall | None = None
+
+    def add(self, protocol: StompFrameProtocol) -> None:
+        """This connection has something to send, and had nothing before."""
+        self._dirty.append(protocol)
+        if not self.in_turn and self._scheduled is None:
+            self._scheduled = self.clock.callLater(0, self._flush_scheduled)
+
+    def _flush_scheduled(self) -> None:
+        self._scheduled = None
+        self.flush()
+
+    def flush(self) -> None:
+        """Write every connection that has something to send, and what comes of that."""
+        # A transport with room may be given more by its receiver: twice, then others get their turn.
+        for _ in range(2):
+            dirty = self._dirty
+            if not dirty:
+                return
+            self._dirty = []
+            self.in_turn = True
+            try:
+                for protocol in dirty:
+                    protocol.flush()
+            finally:
+                self.in_turn = False
+        if self._dirty and self._scheduled is None:
+            self._scheduled = self.clock.callLater(0, self._flush_scheduled)
+
+
+@implementer(IPushProducer)
+class _Outbound:
+    """The transport's view of what we send: it tells us when its buffer is full.
+
+    Not the protocol itself: a full outbound side must not stop the reading of the ACKs that free it.
+    """
+
+    __slots__ = ("_protocol",)
+
+    def __init__(self, protocol: StompFrameProtocol) -> None:
+        self._protocol = protocol
+
+    def pauseProducing(self) -> None:
+        self._protocol.outbound_full()
+
+    def resumeProducing(self) -> None:
+        self._protocol.outbound_has_room()
+
+    def stopProducing(self) -> None:
+        self._protocol.outbound_full()
+
+
+@implementer(IFrameSender)
+class StompFrameProtocol(LineReceiver):
+    """One connection, for a client or a server: whole frames to ``receiver``, frames from it to the peer.
+
+    receiver -- gets this protocol as its IFrameSender
+    outbox -- shared by connections that send to one another; each has its own when None is given
+    clock -- for heart-beats and the bounded close; needed when no outbox is given
+    limits -- how large an arriving frame may be
+    grace -- the peer is dead after this many of its heart-beat intervals in silence
+    linger -- seconds that the peer has for reading what was sent before the connection is cut
+    buffer -- octets that may wait in the transport before the receiver is paused
+    trailing_eol -- end each frame with a line feed after its NUL, for clients that want one
+
+    Frames leave in one write for each reactor turn.  While a Deferred that the receiver returned has not
+    fired, the transport is paused, and so is the watch over the peer's heart-beat.
+    """
+
+    line_mode = 0  # raw from the first octet
+    transport: Any  # an ITransport that is an IConsumer and an IPushProducer as well
+    log = Logger()
+
+    def __init__(
+        self,
+        receiver: IFrameReceiver,
+        *,
+        outbox: Outbox | None = None,
+        clock: IReactorTime | None = None,
+        limits: Limits | None = None,
+        grace: float = 2.0,
+        linger: float = 5.0,
+        buffer: int = 1024 * 1024,
+        trailing_eol: bool = False,
+    ) -> None:
+        if outbox is None:
+            if clock is None:
+                raise TypeError("StompFrameProtocol needs an outbox or a clock")
+            outbox = Outbox(clock)
+        self.receiver = receiver
+        self.full = False
+        self._outbox = outbox
+        self._parser = FrameParser(limits)
+        self._grace = grace
+        self._linger = linger
+        self._buffer = b""  # LineReceiver's: what arrived while reading was paused
+        self._send_buffer = buffer
+        self._end = b"\n" if trailing_eol else b""
+        self._out: list[bytes] = []
+        self._closing = False
+        self._waiting: Deferred[None] | None = None
+        self._beat: Beat | None = None
+        self._monitor: Monitor | None = None
+        self._cut: IDelayedCall | None = None
+
+    # -- the transport calls ------------------------------------------------------------------------------
+
+    def connectionMade(self) -> None:
+        transport = self.transport
+        if ITCPTransport.providedBy(transport):
+            transport.setTcpNoDelay(True)
+        if isinstance(transport, FileDescriptor):
+            transport.bufferSize = self._send_buffer
+        transport.registerProducer(_Outbound(self), True)
+        self._in_turn(lambda: self.receiver.connected(self))
+
+    def rawDataReceived(self, data: bytes) -> None:
+        if self._closing:
+            return  # what comes behind the last frame is read, so that closing sends no RST, and dropped
+        if self._monitor is not None:
+            self._monitor.heard()
+        self._parser.feed(data)
+        self._in_turn(self._read_frames)
+
+    def connectionLost(self, reason: Failure = connectionDone) -> None:
+        self._closing = True
+        self._stop_timers()
+        if self._cut is not None and self._cut.active():
+            self._cut.cancel()
+        self._out = []
+        self._in_turn(lambda: self.receiver.disconnected(reason))
+
+    def outbound_full(self) -> None:
+        """The transport has as much to send as it takes."""
+        if not self.full:
+            self.full = True
+            if not self._closing:
+                self.receiver.paused()
+
+    def outbound_has_room(self) -> None:
+        """The transport has sent what it had."""
+        self.full = False
+        if not self._closing:
+            self._in_turn(self.receiver.resumed)
+
+    # -- reading ------------------------------------------------------------------------------------------
+
+    def _in_turn(self, work: Callable[[], None]) -> None:
+        """Do the work, then write what came of it, once for each connection."""
+        outbox = self._outbox
+        if outbox.in_turn:
+            work()
+            return
+        outbox.in_turn = True
+        try:
+            work()
+        finally:
+            outbox.in_turn = False
+            outbox.flush()
+
+    def _read_frames(self) -> None:
+        next_frame = self._parser.next_frame
+        frame_received = self.receiver.frame_received
+        try:
+            while not self._closing:
+                frame = next_frame()
+                if frame is None:
+                    return
+                waiting = frame_received(frame)
+                if waiting is not None:
+                    self._wait_for(waiting)
+                    if self._waiting is not None:
+                        return
+        except Exception as error:
+            self._fail(error)
+
+    def _fail(self, error: BaseException) -> None:
+        if not isinstance(error, StompError):
+            self.log.failure("unexpected error on a connection", Failure(error))
+            error = StompError("internal error", "the server could not handle this frame; its log says more")
+        if not self._closing:
+            self.receiver.frame_failed(error)
+            self.disconnect()
+
+    def _wait_for(self, waiting: Deferred[None]) -> None:
+        self._waiting = waiting
+        waiting.addCallbacks(self._go_on, lambda failure: self._go_on(failure.value))
+        if self._waiting is not None:
+            if self._monitor is not None:
+                self._monitor.suspend()
+            LineReceiver.pauseProducing(self)
+
+    def _go_on(self, error: object) -> None:
+        self._waiting = None
+        if isinstance(error, BaseException):
+            self._in_turn(lambda: self._fail(error))
+        if not self.paused or self._closing:
+            return  # it had fired before we paused, or the connection ended meanwhile
+        # What the parser still holds comes first: LineReceiver feeds only what arrived after it.
+        self._in_turn(self._read_frames)
+        if self._waiting is None and not self._closing:
+            if self._monitor is not None:
+                self._monitor.resume()
+            LineReceiver.resumeProducing(self)
+
+    # -- IFrameSender -------------------------------------------------------------------------------------
+
+    @property
+    def version(self) -> str | None:
+        return self._parser.version
+
+    @version.setter
+    def version(self, version: str | None) -> None:
+        self._parser.version = version
+
+    def send_frame(self, frame: Frame) -> None:
+        self.send_octets(frame.encode(self._parser.version or V12))
+
+    def send_octets(self, octets: bytes) -> None:
+        out = self._out
+        if not out:
+            self._outbox.add(self)
+        out.append(octets)
+
+    def flush(self) -> None:
+        self._write_out()
+        if not self.full and not self._closing:
+            self.receiver.flushed()
+
+    def _write_out(self) -> None:
+        out = self._out
+        self._out = []
+        if not out or self._closing:
+            return
+        if self._end:
+            out = [octets + self._end for octets in out]
+        self.transport.write(out[0] if len(out) == 1 else b"".join(out))
+        if self._beat is not None:
+            self._beat.said()
+
+    def start_heart_beat(self, sending: float, receiving: float) -> None:
+        clock = self._outbox.clock
+        if sending:
+            self._beat = Beat(clock, sending, self._send_beat)
+        if receiving:
+            self._monitor = Monitor(clock, receiving * self._grace, self._peer_is_silent)
+
+    def _send_beat(self) -> None:
+        # With a full transport octets are on their way already, and beats would pile up behind them.
+        if not self.full:
+            self.transport.write(b"\n")
+
+    def _peer_is_silent(self) -> None:
+        self._in_turn(
+            lambda: self._fail(ProtocolViolation("no heart-beat", "nothing was heard in the agreed time"))
+        )
+
+    def _stop_timers(self) -> None:
+        for timer in (self._beat, self._monitor):
+            if timer is not None:
+                timer.stop()
+        self._beat = self._monitor = None
+
+    def disconnect(self) -> None:
+        if self._closing:
+            return
+        self._write_out()
+        self._closing = True
+        self._stop_timers()
+        transport = self.transport
+        transport.unregisterProducer()
+        if self.paused:
+            self.paused = False
+            transport.resumeProducing()
+        self._cut = self._outbox.clock.callLater(self._linger, self._abort)
+        if isinstance(transport, FileDescriptor):
+            # Half-close: had we closed with octets unread, an RST would destroy our last frame on its way.
+            transport.loseWriteConnection()
+        else:
+            transport.loseConnection()
+
+    def _abort(self) -> None:
+        self.transport.abortConnection()
+
+    def peer(self) -> IAddress:
+        peer: IAddress = self.transport.getPeer()
+        return peer

@@ -1,0 +1,148 @@
+"""``twistd stomp``: its options, and the map of the broker's process."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import NoReturn
+
+from twisted.application.service import MultiService
+from twisted.logger import Logger
+from twisted.python.usage import Options as UsageOptions
+from twisted.python.usage import UsageError
+
+from stomp_tx import __version__
+from stomp_tx.auth.realm import StompUser
+from stomp_tx.broker.factory import StompBrokerFactory
+from stomp_tx.configuration import Configuration, read, written
+from stomp_tx.endpoints import endpoint_from_string
+from stomp_tx.engine import engineFromString
+from stomp_tx.errors import ConfigurationError, StompError
+from stomp_tx.process import CannotStart, EngineService, NotifyService, Ordered, PortService, SessionsService
+from twisted import __version__ as twisted_version
+
+EXAMPLES = """
+Examples:
+  twistd --nodaemon stomp
+      clients of this machine, in the foreground
+  twistd stomp --port tcp:61613 --port tcp6:61613
+      clients of other machines too: there is no login yet, whoever reaches a port may use it
+  twistd stomp --port ssl:61617:privateKey=key.pem:certKey=cert.pem
+      TLS; `ssl:61617` alone reads both from server.pem
+  twistd stomp --port unix:/run/stomp/broker.sock:mode=660
+      a unix socket
+  twistd stomp --port haproxy:tcp:61613:interface=127.0.0.1
+      behind a proxy that sends the PROXY protocol
+  twistd stomp --settings > stomp.toml
+  twistd stomp --config stomp.toml --set limits.frame=1MiB
+      every setting in one file; the command line wins
+
+Endpoint strings: https://docs.twisted.org/en/stable/core/howto/endpoints.html#servers
+"""
+
+
+class Options(UsageOptions):
+    """What ``twistd stomp`` can be told.  ``self["configuration"]`` is the Configuration that comes of it."""
+
+    longdesc = "A message broker for STOMP 1.0, 1.1 and 1.2."
+    optParameters = [
+        ["config", "c", None, "A TOML file with settings.  An unknown one, or a wrong type, is refused."],
+        ["engine", "e", None, "Where messages are kept: memory: is the default, and the only one so far."],
+    ]
+
+    def __init__(self) -> None:
+        super().__init__()
+        self["configuration"] = Configuration()
+        self._ports: list[str] = []
+        self._assignments: list[str] = []
+        self._show_settings = False
+
+    def opt_port(self, description: str) -> None:
+        """Listen at this endpoint; may be given more than once.  Default: tcp:61613:interface=127.0.0.1"""
+        self._ports.append(description)
+
+    opt_p = opt_port
+
+    def opt_set(self, assignment: str) -> None:
+        """NAME=VALUE: one setting, as in --set broker.prefetch=10; may be given more than once.  It wins over
+        the file."""
+        self._assignments.append(assignment)
+
+    opt_s = opt_set
+
+    def opt_settings(self) -> None:
+        """Print all settings, with their meanings, as a TOML file for --config, and exit."""
+        self._show_settings = True
+
+    def opt_version(self) -> NoReturn:
+        """Print the versions of stomp-tx and of Twisted, and exit."""
+        print(f"stomp-tx {__version__}, Twisted {twisted_version}")
+        raise SystemExit(0)
+
+    opt_h = UsageOptions.opt_help
+
+    def parseOptions(self, options: Sequence[str] | None = None) -> None:
+        """Raises CannotStart, not UsageError: `twistd` and `twist` would bury its one line in all of --help."""
+        with ends_the_process():
+            try:
+                super().parseOptions(options)
+            except UsageError as error:
+                raise ConfigurationError(str(error), "see twistd stomp --help") from None
+
+    def parseArgs(self, *rest: str) -> None:
+        if rest:
+            raise ConfigurationError(f"what is {rest[0]!r}?", "a place to listen is written after --port")
+
+    def postOptions(self) -> None:
+        wins: dict[str, object] = {}
+        if self._ports:
+            wins["port"] = tuple(self._ports)
+        if self["engine"] is not None:
+            wins["engine"] = self["engine"]
+        self["configuration"] = read(self["config"], self._assignments, **wins)
+        if self._show_settings:
+            print(written(self["configuration"]))
+            raise SystemExit(0)
+
+    def getUsage(self, width: int | None = None) -> str:
+        return super().getUsage(width) + EXAMPLES
+
+
+def makeService(options: Options) -> MultiService:
+    """The broker's process: engine, sessions, ports; it starts in this order, and stops in the reverse."""
+    from twisted.internet import reactor
+
+    log = Logger(namespace="stomp_tx")
+    chosen: Configuration = options["configuration"]
+    settings = chosen.broker
+    versions = "-".join(dict.fromkeys((settings.versions[0], settings.versions[-1])))
+
+    def opened(description: str) -> None:
+        log.info("STOMP {versions} at {port}", versions=versions, port=description)
+
+    with ends_the_process():
+        endpoints = [(description, endpoint_from_string(reactor, description)) for description in chosen.port]
+        engine = engineFromString(chosen.engine, chosen.engine_limits)
+    factory = StompBrokerFactory(
+        engine, reactor, StompUser("anonymous"), settings=settings, limits=chosen.limits, log=log
+    )
+    ports = [
+        PortService(endpoint, factory, reactor, description, opened) for description, endpoint in endpoints
+    ]
+
+    process = Ordered(reactor)
+    EngineService(engine, reactor).setServiceParent(process)
+    SessionsService(factory, reactor, settings.stop_timeout, log).setServiceParent(process)
+    for port in ports:
+        port.setServiceParent(process)
+    NotifyService(ports).setServiceParent(process)
+    return process
+
+
+@contextmanager
+def ends_the_process() -> Iterator[None]:
+    """A StompError in here ends the process with the one line that says what to do."""
+    try:
+        yield
+    except StompError as error:
+        raise CannotStart(error) from None

@@ -1,0 +1,76 @@
+"""A frame, and its octets."""
+
+from __future__ import annotations
+
+from stomp_tx.errors import FrameError
+from stomp_tx.wire.commands import UNESCAPED_COMMANDS, V10, V12
+from stomp_tx.wire.escaping import escape
+
+_SECRET = frozenset({"passcode", "authorization"})
+
+
+class Frame:
+    """What travels: a command, headers and a body.
+
+    ``headers`` are decoded text, in the order they stand in; of repeated ones only the first is kept (STOMP
+    1.2, "Repeated Header Entries").  ``body`` is octets, always.  ``size`` is the octets that the frame took
+    on the wire, 0 for one that did not arrive there.
+    """
+
+    __slots__ = ("body", "command", "headers", "size")
+
+    def __init__(
+        self, command: str, headers: dict[str, str] | None = None, body: bytes = b"", size: int = 0
+    ) -> None:
+        self.command = command
+        self.headers = {} if headers is None else headers
+        self.body = body
+        self.size = size
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, Frame):
+            return NotImplemented
+        return (self.command, self.headers, self.body) == (other.command, other.headers, other.body)
+
+    __hash__ = None  # type: ignore[assignment]  # headers are a dict: a frame can't be a key
+
+    def __repr__(self) -> str:
+        """For logs: short, and without the passcode."""
+        headers = " ".join(
+            f"{name}:{'***' if name.lower() in _SECRET else value[:60]!r}"
+            for name, value in list(self.headers.items())[:12]
+        )
+        more = " ..." if len(self.headers) > 12 else ""
+        return f"<{self.command[:20]} {headers}{more} body={len(self.body)} octets>"
+
+    def encode(self, version: str = V12) -> bytes:
+        """The frame's octets in this protocol version.
+
+        A ``content-length`` is added when there is a body and none was given.  Raises FrameError when a
+        header has no encoding: a line end or an empty name in a frame without escapes (CONNECT, CONNECTED,
+        and all of 1.0), or a ``content-length`` that is not the body's.
+        """
+        lines = [self.command]
+        headers = self.headers
+        if self.command in UNESCAPED_COMMANDS or version == V10:
+            for name, value in headers.items():
+                if "\n" in name or "\n" in value or ":" in name or "\r" in name or "\r" in value:
+                    raise FrameError(
+                        "a header can't be sent",
+                        f"{name[:60]!a} of {self.command} holds a line end or a colon, "
+                        "and this frame has no escapes",
+                    )
+                lines.append(f"{name}:{value}")
+        else:
+            lines.extend(
+                f"{escape(name, version)}:{escape(value, version)}" for name, value in headers.items()
+            )
+        if "" in headers:
+            raise FrameError("a header without a name can't be sent")
+        length = headers.get("content-length")
+        if length is None:
+            if self.body:
+                lines.append(f"content-length:{len(self.body)}")
+        elif length != str(len(self.body)):
+            raise FrameError(f"content-length is {length[:20]!a}, but the body has {len(self.body)} octets")
+        return b"%b\n\n%b\0" % ("\n".join(lines).encode(), self.body)

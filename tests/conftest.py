@@ -1,0 +1,29 @@
+"""How pytest runs a suite that is trial's as well."""
+
+import inspect
+import unittest
+from collections.abc import Iterable
+
+import pytest
+from twisted.trial.unittest import TestCase
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    refuse_tests_that_never_run(items)
+    # Trial starts the reactor for each test that waits; pytest-twisted keeps it running from its first test,
+    # plain functions included, and after that trial cannot start it. So trial's tests go first.
+    items.sort(key=lambda item: not issubclass(getattr(item, "cls", None) or object, TestCase))
+
+
+def refuse_tests_that_never_run(items: Iterable[pytest.Item]) -> None:
+    """Raise UsageError for an `async def` test in a class that does not wait for it: it would pass unrun."""
+    awaiting = (TestCase, unittest.IsolatedAsyncioTestCase)
+    for item in items:
+        cls = getattr(item, "cls", None)
+        if cls is None or not issubclass(cls, unittest.TestCase) or issubclass(cls, awaiting):
+            continue
+        if inspect.iscoroutinefunction(inspect.unwrap(getattr(cls, item.name))):
+            raise pytest.UsageError(
+                f"{item.nodeid} is `async def` in a class that does not wait for it, so it would pass without"
+                " running: derive the class from twisted.trial.unittest.TestCase"
+            )
