@@ -82,7 +82,7 @@ class Setting:
         """This value as TOML writes it."""
         if self.is_size and isinstance(value, int):
             return _written_size(value)
-        return json.dumps(value)  # for these kinds the same as TOML
+        return json.dumps(value, ensure_ascii=False)  # for these kinds the same as TOML
 
 
 @cache
@@ -154,7 +154,7 @@ def _from_file(file: str) -> dict[str, object]:
             tables = tomllib.load(stream)
     except OSError as error:
         raise ConfigurationError(f"can't read {file}: {error.strerror}") from None
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+    except ValueError as error:  # TOMLDecodeError, and what is not UTF-8
         raise ConfigurationError(f"{file} is not TOML: {error}") from None
     known = settings()
     sections = {setting.section for setting in known.values()} - {""}
@@ -207,7 +207,7 @@ def _checked(setting: Setting, value: object, where: str) -> object:
     if setting.is_size:
         wanted += ', or a size like "64 MiB"'
         value = _size(value) if isinstance(value, str) else value
-    if kind is float and type(value) is int:
+    if kind is float and type(value) is int and abs(value) < 2**53:
         value = float(value)
     if isinstance(value, list) and all(isinstance(one, str) for one in value):
         value = tuple(value)

@@ -12,6 +12,7 @@
     ├── EngineError           the engine could not keep or settle a message
     ├── ConfigurationError    a setting that can't be used
     ├── ConnectionLost        client: the connection ended while something was outstanding
+    │   └── ConnectTimeout    ... or did not open a session in time
     ├── ReceiptTimeout        client: the RECEIPT did not come in time
     └── ErrorReceived         client: the broker answered with an ERROR frame
         └── LoginRefused      ... and it answered CONNECT with it
@@ -69,6 +70,10 @@ class ConfigurationError(StompError):
 
 class ConnectionLost(StompError):
     """Client: the connection ended before the answer came; whether the broker acted is unknown."""
+
+
+class ConnectTimeout(ConnectionLost):
+    """Client: the broker did not answer CONNECT in time."""
 
 
 class ReceiptTimeout(StompError):

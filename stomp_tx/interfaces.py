@@ -43,6 +43,9 @@ class IFrameSender(Interface):
     def disconnect() -> None:
         """Read no further frame, send what is queued, then close: within a bounded time."""
 
+    def abort() -> None:
+        """Cut the connection now; what is queued is lost."""
+
     def peer() -> IAddress:
         """The peer's address."""
 

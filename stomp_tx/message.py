@@ -5,7 +5,7 @@ from __future__ import annotations
 import enum
 from dataclasses import dataclass, field
 
-OVERHEAD = 900
+OVERHEAD = 950
 """Octets of memory that one message takes beside its frame's: measured, CPython 3.11."""
 
 

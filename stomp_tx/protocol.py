@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from twisted.internet.abstract import FileDescriptor
 from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IAddress, IDelayedCall, IPushProducer, IReactorTime, ITCPTransport
 from twisted.internet.protocol import connectionDone
+from twisted.internet.tcp import Connection
 from twisted.logger import Logger
 from twisted.protocols.basic import LineReceiver
 from twisted.python.failure import Failure
@@ -57,7 +57,10 @@ class Outbox:
             self.in_turn = True
             try:
                 for protocol in dirty:
-                    protocol.flush()
+                    try:
+                        protocol.flush()
+                    except Exception as error:  # one connection's fault is not the others'
+                        protocol.fail(error)
             finally:
                 self.in_turn = False
         if self._dirty and self._scheduled is None:
@@ -132,6 +135,7 @@ class StompFrameProtocol(LineReceiver):
         self._buffer = b""  # LineReceiver's: what arrived while reading was paused
         self._send_buffer = buffer
         self._end = b"\n" if trailing_eol else b""
+        self._socket: Connection | None = None  # the transport, where it is a plain TCP or unix one
         self._out: list[bytes] = []
         self._closing = False
         self._waiting: Deferred[None] | None = None
@@ -145,7 +149,8 @@ class StompFrameProtocol(LineReceiver):
         transport = self.transport
         if ITCPTransport.providedBy(transport):
             transport.setTcpNoDelay(True)
-        if isinstance(transport, FileDescriptor):
+        if isinstance(transport, Connection):
+            self._socket = transport
             transport.bufferSize = self._send_buffer
         transport.registerProducer(_Outbound(self), True)
         self._in_turn(lambda: self.receiver.connected(self))
@@ -208,15 +213,18 @@ class StompFrameProtocol(LineReceiver):
                     if self._waiting is not None:
                         return
         except Exception as error:
-            self._fail(error)
+            self.fail(error)
 
-    def _fail(self, error: BaseException) -> None:
+    def fail(self, error: BaseException) -> None:
+        """Tell the receiver what was wrong, and end the connection whatever it does about it."""
         if not isinstance(error, StompError):
             self.log.failure("unexpected error on a connection", Failure(error))
             error = StompError("internal error", "the server could not handle this frame; its log says more")
         if not self._closing:
-            self.receiver.frame_failed(error)
-            self.disconnect()
+            try:
+                self.receiver.frame_failed(error)
+            finally:
+                self.disconnect()
 
     def _wait_for(self, waiting: Deferred[None]) -> None:
         self._waiting = waiting
@@ -229,7 +237,7 @@ class StompFrameProtocol(LineReceiver):
     def _go_on(self, error: object) -> None:
         self._waiting = None
         if isinstance(error, BaseException):
-            self._in_turn(lambda: self._fail(error))
+            self._in_turn(lambda: self.fail(error))
         if not self.paused or self._closing:
             return  # it had fired before we paused, or the connection ended meanwhile
         # What the parser still holds comes first: LineReceiver feeds only what arrived after it.
@@ -270,7 +278,16 @@ class StompFrameProtocol(LineReceiver):
             return
         if self._end:
             out = [octets + self._end for octets in out]
-        self.transport.write(out[0] if len(out) == 1 else b"".join(out))
+        octets = out[0] if len(out) == 1 else b"".join(out)
+        socket = self._socket
+        if socket is not None and not socket.dataBuffer and not socket._tempDataBuffer:
+            # Nothing waits to be sent: what the reactor would do a turn later, after asking the kernel twice,
+            # is done now.  What the socket does not take, or its error, is the reactor's.
+            sent = socket.writeSomeData(octets)
+            if isinstance(sent, int):
+                octets = octets[sent:]
+        if octets:
+            self.transport.write(octets)
         if self._beat is not None:
             self._beat.said()
 
@@ -288,7 +305,7 @@ class StompFrameProtocol(LineReceiver):
 
     def _peer_is_silent(self) -> None:
         self._in_turn(
-            lambda: self._fail(ProtocolViolation("no heart-beat", "nothing was heard in the agreed time"))
+            lambda: self.fail(ProtocolViolation("no heart-beat", "nothing was heard in the agreed time"))
         )
 
     def _stop_timers(self) -> None:
@@ -308,14 +325,16 @@ class StompFrameProtocol(LineReceiver):
         if self.paused:
             self.paused = False
             transport.resumeProducing()
-        self._cut = self._outbox.clock.callLater(self._linger, self._abort)
-        if isinstance(transport, FileDescriptor):
+        self._cut = self._outbox.clock.callLater(self._linger, self.abort)
+        if self._socket is not None:
             # Half-close: had we closed with octets unread, an RST would destroy our last frame on its way.
-            transport.loseWriteConnection()
+            self._socket.loseWriteConnection()
         else:
             transport.loseConnection()
 
-    def _abort(self) -> None:
+    def abort(self) -> None:
+        self._closing = True
+        self._stop_timers()
         self.transport.abortConnection()
 
     def peer(self) -> IAddress:

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import NoReturn
 
+from twisted import __version__ as twisted_version
 from twisted.application.service import MultiService
 from twisted.logger import Logger
 from twisted.python.usage import Options as UsageOptions
@@ -19,7 +20,6 @@ from stomp_tx.endpoints import endpoint_from_string
 from stomp_tx.engine import engineFromString
 from stomp_tx.errors import ConfigurationError, StompError
 from stomp_tx.process import CannotStart, EngineService, NotifyService, Ordered, PortService, SessionsService
-from twisted import __version__ as twisted_version
 
 EXAMPLES = """
 Examples:
@@ -82,7 +82,7 @@ class Options(UsageOptions):
     opt_h = UsageOptions.opt_help
 
     def parseOptions(self, options: Sequence[str] | None = None) -> None:
-        """Raises CannotStart, not UsageError: `twistd` and `twist` would bury its one line in all of --help."""
+        """Raises CannotStart, not UsageError: `twistd` and `twist` print all of --help with that."""
         with ends_the_process():
             try:
                 super().parseOptions(options)

@@ -3,9 +3,19 @@
 import inspect
 import unittest
 from collections.abc import Iterable
+from pathlib import Path
 
 import pytest
-from twisted.trial.unittest import TestCase
+from twisted.trial.unittest import SynchronousTestCase, TestCase
+
+
+@pytest.fixture(autouse=True)
+def in_a_folder_of_its_own(
+    request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Trial runs tests in its `_trial_temp`, and `mktemp` counts on that."""
+    if issubclass(request.cls or object, SynchronousTestCase):
+        monkeypatch.chdir(tmp_path)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

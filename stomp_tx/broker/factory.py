@@ -13,11 +13,13 @@ from twisted.internet.interfaces import IAddress, IReactorTime
 from twisted.internet.protocol import ServerFactory
 from twisted.logger import Logger
 
+from stomp_tx.auth.realm import StompUser
 from stomp_tx.broker.events import Dropped, Events, log_events
 from stomp_tx.broker.registry import SubscriptionRegistry
 from stomp_tx.broker.session import BrokerSession
 from stomp_tx.broker.settings import BrokerSettings
 from stomp_tx.broker.subscription import Subscription
+from stomp_tx.engine.memory import MemoryEngine
 from stomp_tx.interfaces import IEngine, IStompUser
 from stomp_tx.message import Message
 from stomp_tx.protocol import Outbox, StompFrameProtocol
@@ -25,11 +27,11 @@ from stomp_tx.wire.limits import Limits
 
 
 class StompBrokerFactory(ServerFactory):
-    """A broker: any number of ports listen with the same one.
+    """A broker: any number of ports listen with the same one.  ``StompBrokerFactory()`` is a whole one.
 
-    engine -- where messages are kept
-    clock -- the reactor, or a ``task.Clock``
-    anonymous -- who everyone is while there is no portal
+    engine -- where messages are kept; this process's memory when left out
+    clock -- for all timers; the reactor when left out
+    anonymous -- who everyone is while there is no portal; someone who may do everything when left out
     portal -- twisted.cred's; when given, CONNECT's ``login`` and ``passcode`` go through it
     settings, limits -- see there
     make_session_id -- gives the id of each session; the default's can't be guessed
@@ -43,9 +45,9 @@ class StompBrokerFactory(ServerFactory):
 
     def __init__(
         self,
-        engine: IEngine,
-        clock: IReactorTime,
-        anonymous: IStompUser,
+        engine: IEngine | None = None,
+        clock: IReactorTime | None = None,
+        anonymous: IStompUser | None = None,
         *,
         portal: Portal | None = None,
         settings: BrokerSettings | None = None,
@@ -54,9 +56,13 @@ class StompBrokerFactory(ServerFactory):
         log: Logger | None = None,
         events: Events | None = None,
     ) -> None:
-        self.engine = engine
+        if clock is None:
+            from twisted.internet import reactor
+
+            clock = IReactorTime(reactor)
+        self.engine = engine = engine or MemoryEngine()
         self.clock = clock
-        self.anonymous = anonymous
+        self.anonymous = anonymous or StompUser("anonymous")
         self.portal = portal
         self.settings = settings or BrokerSettings()
         self.limits = limits or Limits()

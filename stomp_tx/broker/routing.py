@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import re
+
 from stomp_tx.broker.settings import BrokerSettings
 from stomp_tx.errors import ProtocolViolation
+
+_CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 
 QUEUE = "/queue/"
 TOPIC = "/topic/"
@@ -23,7 +27,7 @@ def address_of(destination: str | None, settings: BrokerSettings) -> str:
         raise ProtocolViolation(
             "destination too long", f"a destination may have {settings.name_length} characters"
         )
-    if not destination.isprintable():
+    if _CONTROL.search(destination) is not None:
         raise ProtocolViolation("control characters in a destination", f"in {destination[:60]!a}")
     for prefix in (QUEUE, TOPIC):
         if destination.startswith(prefix):

@@ -37,7 +37,7 @@ from stomp_tx.wire.frame import Frame
 if TYPE_CHECKING:
     from stomp_tx.broker.factory import StompBrokerFactory
 
-ROUTES = 1000
+ROUTES = 256
 """Destinations that a session remembers the way to."""
 
 Put = Callable[[Message], Safe]

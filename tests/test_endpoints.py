@@ -1,0 +1,64 @@
+import os
+from pathlib import Path
+
+from twisted.internet.testing import MemoryReactorClock
+from twisted.trial.unittest import SynchronousTestCase
+
+from stomp_tx.endpoints import KINDS, development_certificate, endpoint_from_string
+from stomp_tx.errors import ConfigurationError
+
+
+class EndpointTests(SynchronousTestCase):
+    def refused(self, description):
+        error = self.assertRaises(ConfigurationError, endpoint_from_string, MemoryReactorClock(), description)
+        self.assertEqual(error.summary, f"can't use port {description}")
+        return error.detail
+
+    def test_endpoint_listens_where_it_says(self):
+        reactor = MemoryReactorClock()
+        endpoint_from_string(reactor, "tcp:61613:interface=127.0.0.1").listen(None)
+        self.assertEqual(reactor.tcpServers[0][0], 61613)
+        self.assertEqual(reactor.tcpServers[0][3], "127.0.0.1")
+
+    def test_what_is_wrong_with_the_string_is_said(self):
+        no_socket = "systemd passed no such socket: start this by a .socket unit that has it"
+        kinds = f"the kinds are, for example, {KINDS}"
+        for description, detail in {
+            "61613": "an endpoint string begins with its kind: tcp:61613",
+            "tpc:61613": kinds,
+            "haproxy:tpc:61613": kinds,
+            "": kinds,
+            "tcp": f"too much or too little of it; {kinds}",
+            "tcp:1:2:3:4": f"too much or too little of it; {kinds}",
+            "tcp:stomp": "'stomp' is no number",
+            "tcp:1:interfce=127.0.0.1": "there is no interfce= for this kind",
+            "systemd:domain=INET:index=0": no_socket,
+            "systemd:domain=INET:name=a": no_socket,
+            "systemd:domain=INET": "Specify exactly one of descriptor index or name",
+        }.items():
+            self.assertEqual(self.refused(description), detail, description)
+
+    def test_missing_certificate_is_named_with_the_command_that_makes_one(self):
+        pem = os.path.abspath("server.pem")
+        detail = self.refused("ssl:61617")
+        self.assertTrue(detail.startswith(f"there is no server.pem in {os.getcwd()}; name your files"))
+        self.assertTrue(detail.endswith(development_certificate(pem)))
+
+    def test_name_with_blanks_is_quoted_in_the_command(self):
+        self.assertIn("-keyout 'my key.pem' -out 'my key.pem' ", development_certificate("my key.pem"))
+
+    def test_certificate_that_can_not_be_read_is_named(self):
+        folder = self.mktemp()
+        os.mkdir(folder)
+        self.assertEqual(
+            self.refused(f"ssl:61617:privateKey={folder}"),
+            f"can't read {os.path.abspath(folder)}: Is a directory",
+        )
+
+    def test_file_that_holds_no_certificate_is_refused(self):
+        path = self.mktemp()
+        Path(path).write_text("no PEM")
+        self.assertEqual(
+            self.refused(f"ssl:61617:privateKey={path}"),
+            "its PEM files do not hold a private key and a certificate that belong together",
+        )

@@ -1,0 +1,145 @@
+import contextlib
+import io
+from pathlib import Path
+
+from twisted.application.service import IService, IServiceMaker
+from twisted.internet import reactor
+from twisted.internet.defer import Deferred
+from twisted.internet.endpoints import TCP4ClientEndpoint, UNIXClientEndpoint, connectProtocol
+from twisted.internet.protocol import Protocol
+from twisted.plugin import getPlugins
+from twisted.trial.unittest import SynchronousTestCase, TestCase
+
+from stomp_tx import __version__
+from stomp_tx.configuration import Configuration
+from stomp_tx.process import CannotStart, EngineService, NotifyService, PortService, SessionsService
+from stomp_tx.tap import Options, makeService
+
+
+def parsed(*arguments):
+    options = Options()
+    options.parseOptions(arguments)
+    return options
+
+
+def printed(*arguments):
+    """What these arguments make it print, before it ends with exit code 0."""
+    out = io.StringIO()
+    with contextlib.redirect_stdout(out), contextlib.suppress(SystemExit):
+        parsed(*arguments)
+        raise AssertionError("it went on")
+    return out.getvalue()
+
+
+class OptionsTests(SynchronousTestCase):
+    def configured(self, *arguments):
+        return parsed(*arguments)["configuration"]
+
+    def refused(self, *arguments):
+        return str(self.assertRaises(CannotStart, parsed, *arguments))
+
+    def test_nothing_given_is_all_defaults(self):
+        self.assertEqual(self.configured(), Configuration())
+        self.assertEqual(self.configured().port, ("tcp:61613:interface=127.0.0.1",))
+
+    def test_ports_add_up(self):
+        self.assertEqual(self.configured("--port", "tcp:1", "-p", "tcp:2").port, ("tcp:1", "tcp:2"))
+
+    def test_the_command_line_wins_over_the_file(self):
+        path = self.mktemp()
+        Path(path).write_text('port = ["tcp:1"]\n[broker]\nprefetch = 7\nlinger = 1')
+        got = self.configured("-c", path, "-p", "tcp:2", "--set", "broker.prefetch=8", "-e", "memory:")
+        self.assertEqual((got.port, got.broker.prefetch, got.broker.linger), (("tcp:2",), 8, 1.0))
+
+    def test_what_is_wrong_is_one_line(self):
+        self.assertEqual(self.refused("-c", "none"), "stomp: can't read none: No such file or directory")
+        self.assertEqual(
+            self.refused("--set", "limits.fram=1"),
+            "stomp: unknown setting limits.fram after --set; did you mean limits.frame?",
+        )
+        self.assertEqual(
+            self.refused("--prot", "tcp:1"), "stomp: option --prot not recognized: see twistd stomp --help"
+        )
+        self.assertEqual(
+            self.refused("tcp:1"), "stomp: what is 'tcp:1'?: a place to listen is written after --port"
+        )
+
+    def test_settings_are_printed_as_they_are_set(self):
+        self.assertIn("\nprefetch = 8\n", printed("--settings", "--set", "broker.prefetch=8"))
+
+    def test_version_is_ours(self):
+        self.assertIn(f"stomp-tx {__version__}, Twisted ", printed("--version"))
+
+    def test_help(self):
+        for option in ("--help", "-h"):
+            self.assertIn("ssl:61617", printed(option))
+
+
+class Client(Protocol):
+    """Says CONNECT; gathers what comes until the connection ends."""
+
+    def __init__(self):
+        self.heard = b""
+        self.connected_, self.ended = Deferred(), Deferred()
+
+    def connectionMade(self):
+        self.transport.write(b"CONNECT\naccept-version:1.2\nhost:h\n\n\0")
+
+    def dataReceived(self, data):
+        if not self.heard:
+            self.connected_.callback(None)
+        self.heard += data
+
+    def connectionLost(self, reason):
+        self.ended.callback(None)
+
+
+class ServiceTests(TestCase):
+    def make(self, *arguments):
+        service = makeService(parsed(*arguments))
+        self.patch(reactor, "_exitSignal", None)  # of the tests' own process
+        return service
+
+    def test_plugin_is_found(self):
+        (plugin,) = (plugin for plugin in getPlugins(IServiceMaker) if plugin.tapname == "stomp")
+        self.assertEqual((plugin.options, plugin.makeService), (Options, makeService))
+
+    def test_map_of_the_process(self):
+        service = self.make(
+            "-p", "tcp:1", "-p", "tcp:2", "--set", "limits.frame=7", "--set", "broker.linger=1"
+        )
+        self.assertTrue(IService.providedBy(service))
+        self.assertEqual(
+            [type(one) for one in service],
+            [EngineService, SessionsService, PortService, PortService, NotifyService],
+        )
+
+    def test_nothing_is_made_of_what_can_not_be_used(self):
+        for arguments in (["-p", "tpc:1"], ["-e", "disk:"], ["-p", "ssl:1:privateKey=none"]):
+            self.assertRaises(CannotStart, makeService, parsed(*arguments))
+
+    async def test_clients_of_every_port_are_told_of_the_end(self):
+        path = self.mktemp()
+        service = self.make("-p", "tcp:0:interface=127.0.0.1", "-p", f"unix:{path}")
+        service.privilegedStartService()
+        service.startService()
+        port = (await list(service)[2]._port).getHost().port
+        clients = [
+            await connectProtocol(TCP4ClientEndpoint(reactor, "127.0.0.1", port), Client()),
+            await connectProtocol(UNIXClientEndpoint(reactor, path), Client()),
+        ]
+        for client in clients:
+            await client.connected_
+        await service.stopService()
+        for client in clients:
+            await client.ended
+            self.assertIn(b"\0ERROR\nmessage:the broker is stopping\n", client.heard.replace(b"\0\n", b"\0"))
+
+    async def test_port_in_use_can_not_be_started(self):
+        first = self.make("-p", "tcp:0:interface=127.0.0.1")
+        first.startService()
+        self.addCleanup(first.stopService)
+        port = (await list(first)[2]._port).getHost().port
+        second = self.make("-p", f"tcp:{port}:interface=127.0.0.1")
+        self.addCleanup(second.stopService)
+        self.assertRaises(CannotStart, second.privilegedStartService)
