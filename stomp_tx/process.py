@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import atexit
 import errno
+import gc
 import os
 import re
 import socket
@@ -60,6 +61,29 @@ class Ordered(MultiService):
         if orderly:
             # The exit code says so: 0.  Twisted would end the process by the signal that began all this.
             self._reactor._exitSignal = None
+
+
+class CollectorService(Service):
+    """Tells Python's garbage collector what kind of program this is.
+
+    What is loaded at the start lives as long as the process and needs no looking at again.  Messages and
+    frames hold no cycles: they go when their last owner lets go, so that looking for cycles after every 700
+    of them finds nothing and costs a tenth of a busy queue's speed.
+    """
+
+    def __init__(self) -> None:
+        self._before = gc.get_threshold()
+
+    def startService(self) -> None:
+        super().startService()
+        gc.collect()
+        gc.freeze()
+        gc.set_threshold(20_000, 20, 20)
+
+    def stopService(self) -> None:
+        super().stopService()
+        gc.set_threshold(*self._before)
+        gc.unfreeze()
 
 
 class EngineService(Service):

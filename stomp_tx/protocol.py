@@ -148,7 +148,10 @@ class StompFrameProtocol(LineReceiver):
     def connectionMade(self) -> None:
         transport = self.transport
         if ITCPTransport.providedBy(transport):
-            transport.setTcpNoDelay(True)
+            try:
+                transport.setTcpNoDelay(True)
+            except OSError:
+                pass  # a unix socket, which calls itself TCP in Twisted before 25
         if isinstance(transport, Connection):
             self._socket = transport
             transport.bufferSize = self._send_buffer

@@ -19,7 +19,15 @@ from stomp_tx.configuration import Configuration, read, written
 from stomp_tx.endpoints import endpoint_from_string
 from stomp_tx.engine import engineFromString
 from stomp_tx.errors import ConfigurationError, StompError
-from stomp_tx.process import CannotStart, EngineService, NotifyService, Ordered, PortService, SessionsService
+from stomp_tx.process import (
+    CannotStart,
+    CollectorService,
+    EngineService,
+    NotifyService,
+    Ordered,
+    PortService,
+    SessionsService,
+)
 
 EXAMPLES = """
 Examples:
@@ -64,8 +72,7 @@ class Options(UsageOptions):
     opt_p = opt_port
 
     def opt_set(self, assignment: str) -> None:
-        """NAME=VALUE: one setting, as in --set broker.prefetch=10; may be given more than once.  It wins over
-        the file."""
+        """NAME=VALUE: one setting, as in --set broker.prefetch=10; may be given more than once."""
         self._assignments.append(assignment)
 
     opt_s = opt_set
@@ -131,6 +138,7 @@ def makeService(options: Options) -> MultiService:
     ]
 
     process = Ordered(reactor)
+    CollectorService().setServiceParent(process)
     EngineService(engine, reactor).setServiceParent(process)
     SessionsService(factory, reactor, settings.stop_timeout, log).setServiceParent(process)
     for port in ports:

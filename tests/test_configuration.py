@@ -7,6 +7,7 @@ from stomp_tx.broker.settings import BrokerSettings
 from stomp_tx.configuration import Configuration, read, settings, written
 from stomp_tx.errors import ConfigurationError
 from stomp_tx.wire.limits import Limits
+from tests.scratch import scratch
 
 MANUAL = Path(__file__).parent.parent / "tap-plugin-readme.md"
 
@@ -42,9 +43,9 @@ def manual_table():
 
 class ConfigurationTests(SynchronousTestCase):
     def file(self, text):
-        path = self.mktemp()
-        Path(path).write_text(text, encoding="utf-8")
-        return path
+        path = scratch(self) / "stomp.toml"
+        path.write_text(text, encoding="utf-8")
+        return str(path)
 
     def refused(self, text, message):
         path = self.file(text)

@@ -1,11 +1,11 @@
 import os
-from pathlib import Path
 
 from twisted.internet.testing import MemoryReactorClock
 from twisted.trial.unittest import SynchronousTestCase
 
 from stomp_tx.endpoints import KINDS, development_certificate, endpoint_from_string
 from stomp_tx.errors import ConfigurationError
+from tests.scratch import scratch
 
 
 class EndpointTests(SynchronousTestCase):
@@ -48,16 +48,14 @@ class EndpointTests(SynchronousTestCase):
         self.assertIn("-keyout 'my key.pem' -out 'my key.pem' ", development_certificate("my key.pem"))
 
     def test_certificate_that_can_not_be_read_is_named(self):
-        folder = self.mktemp()
-        os.mkdir(folder)
+        folder = scratch(self)
         self.assertEqual(
-            self.refused(f"ssl:61617:privateKey={folder}"),
-            f"can't read {os.path.abspath(folder)}: Is a directory",
+            self.refused(f"ssl:61617:privateKey={folder}"), f"can't read {folder}: Is a directory"
         )
 
     def test_file_that_holds_no_certificate_is_refused(self):
-        path = self.mktemp()
-        Path(path).write_text("no PEM")
+        path = scratch(self) / "server.pem"
+        path.write_text("no PEM")
         self.assertEqual(
             self.refused(f"ssl:61617:privateKey={path}"),
             "its PEM files do not hold a private key and a certificate that belong together",

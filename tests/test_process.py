@@ -25,6 +25,7 @@ from stomp_tx.process import (
     notify,
     with_actual_port,
 )
+from tests.scratch import scratch
 
 
 class Step(Service):
@@ -181,7 +182,7 @@ class NotifyTests(SynchronousTestCase):
         self.systemd.setblocking(False)
 
     def test_ready_when_all_ports_listen_and_stopping_when_it_stops(self):
-        address = os.path.join(os.path.relpath(os.path.dirname(os.path.abspath(self.mktemp()))), "notify")
+        address = str(scratch(self) / "notify")
         self.systemd.bind(address)
         ports = [SimpleNamespace(listening=Deferred()) for _ in range(2)]
         service = NotifyService(ports, {"NOTIFY_SOCKET": address})
@@ -204,7 +205,7 @@ class NotifyTests(SynchronousTestCase):
 
     def test_nobody_to_tell_harms_nothing(self):
         notify("READY=1", {})
-        notify("READY=1", {"NOTIFY_SOCKET": self.mktemp()})
+        notify("READY=1", {"NOTIFY_SOCKET": str(scratch(self) / "none")})
 
 
 class WordsTests(SynchronousTestCase):

@@ -1,6 +1,5 @@
 import contextlib
 import io
-from pathlib import Path
 
 from twisted.application.service import IService, IServiceMaker
 from twisted.internet import reactor
@@ -12,8 +11,16 @@ from twisted.trial.unittest import SynchronousTestCase, TestCase
 
 from stomp_tx import __version__
 from stomp_tx.configuration import Configuration
-from stomp_tx.process import CannotStart, EngineService, NotifyService, PortService, SessionsService
+from stomp_tx.process import (
+    CannotStart,
+    CollectorService,
+    EngineService,
+    NotifyService,
+    PortService,
+    SessionsService,
+)
 from stomp_tx.tap import Options, makeService
+from tests.scratch import scratch
 
 
 def parsed(*arguments):
@@ -46,9 +53,9 @@ class OptionsTests(SynchronousTestCase):
         self.assertEqual(self.configured("--port", "tcp:1", "-p", "tcp:2").port, ("tcp:1", "tcp:2"))
 
     def test_the_command_line_wins_over_the_file(self):
-        path = self.mktemp()
-        Path(path).write_text('port = ["tcp:1"]\n[broker]\nprefetch = 7\nlinger = 1')
-        got = self.configured("-c", path, "-p", "tcp:2", "--set", "broker.prefetch=8", "-e", "memory:")
+        path = scratch(self) / "stomp.toml"
+        path.write_text('port = ["tcp:1"]\n[broker]\nprefetch = 7\nlinger = 1')
+        got = self.configured("-c", str(path), "-p", "tcp:2", "--set", "broker.prefetch=8", "-e", "memory:")
         self.assertEqual((got.port, got.broker.prefetch, got.broker.linger), (("tcp:2",), 8, 1.0))
 
     def test_what_is_wrong_is_one_line(self):
@@ -111,7 +118,7 @@ class ServiceTests(TestCase):
         self.assertTrue(IService.providedBy(service))
         self.assertEqual(
             [type(one) for one in service],
-            [EngineService, SessionsService, PortService, PortService, NotifyService],
+            [CollectorService, EngineService, SessionsService, PortService, PortService, NotifyService],
         )
 
     def test_nothing_is_made_of_what_can_not_be_used(self):
@@ -119,11 +126,11 @@ class ServiceTests(TestCase):
             self.assertRaises(CannotStart, makeService, parsed(*arguments))
 
     async def test_clients_of_every_port_are_told_of_the_end(self):
-        path = self.mktemp()
+        path = str(scratch(self) / "stomp.sock")
         service = self.make("-p", "tcp:0:interface=127.0.0.1", "-p", f"unix:{path}")
         service.privilegedStartService()
         service.startService()
-        port = (await list(service)[2]._port).getHost().port
+        port = (await next(one for one in service if isinstance(one, PortService))._port).getHost().port
         clients = [
             await connectProtocol(TCP4ClientEndpoint(reactor, "127.0.0.1", port), Client()),
             await connectProtocol(UNIXClientEndpoint(reactor, path), Client()),
@@ -134,12 +141,3 @@ class ServiceTests(TestCase):
         for client in clients:
             await client.ended
             self.assertIn(b"\0ERROR\nmessage:the broker is stopping\n", client.heard.replace(b"\0\n", b"\0"))
-
-    async def test_port_in_use_can_not_be_started(self):
-        first = self.make("-p", "tcp:0:interface=127.0.0.1")
-        first.startService()
-        self.addCleanup(first.stopService)
-        port = (await list(first)[2]._port).getHost().port
-        second = self.make("-p", f"tcp:{port}:interface=127.0.0.1")
-        self.addCleanup(second.stopService)
-        self.assertRaises(CannotStart, second.privilegedStartService)

@@ -10,8 +10,10 @@ from stomp_tx.message import Message
 Delivery = tuple[Message, AckSubscription]
 """One message in flight to one subscription (its attempt number is the message's)."""
 
-Named = tuple[str, Message, AckSubscription]
-"""The same with its name: the ``ack`` header in 1.2, see ``delivery_name`` for 1.0 and 1.1."""
+Named = tuple[str, Message, AckSubscription, int]
+"""The same with its name (the ``ack`` header in 1.2, see ``delivery_name`` for 1.0 and 1.1) and, in mode
+client, its number among its subscription's deliveries.
+"""
 
 
 class Deliveries:
@@ -28,29 +30,25 @@ class Deliveries:
         _, subscription = self.by_ack[ack]
         order = subscription.order
         if order is None:
-            names = [ack]
-        else:
-            names = []
-            for name in order:
-                names.append(name)
-                if name == ack:
-                    break
-            for name in names:
-                del order[name]
-        return [(name, *self.by_ack.pop(name)) for name in names]
+            return [(ack, *self.by_ack.pop(ack), 0)]
+        names = []
+        for name in order:
+            names.append(name)
+            if name == ack:
+                break
+        return [(name, *self.by_ack.pop(name), order.pop(name)) for name in names]
 
     def restore(self, taken: list[Named]) -> None:
         """They are in flight again, under the same names and in their old order (ABORT)."""
         touched = {}
-        for name, message, subscription in taken:
+        for name, message, subscription, number in taken:
             self.by_ack[name] = message, subscription
             if subscription.order is not None:
-                subscription.order[name] = None
+                subscription.order[name] = number
                 touched[subscription.number] = subscription
         for subscription in touched.values():
             order = subscription.order or {}
-            by_position = sorted(order, key=lambda name: self.by_ack[name][0].position)
-            subscription.order = dict.fromkeys(by_position)
+            subscription.order = dict(sorted(order.items(), key=lambda item: item[1]))
 
     def end(self, subscription: Subscription) -> list[Message]:
         """Take out all of a subscription that ends."""

@@ -57,6 +57,10 @@ class Destination:
         """It takes so many more."""
         raise NotImplementedError
 
+    def take_credit(self, subscription: Subscription, count: int) -> None:
+        """It takes so many fewer: what it had acknowledged is in flight again (ABORT)."""
+        raise NotImplementedError
+
     def replenish(self, subscription: Subscription) -> None:
         """What it was given has been written: mode auto, whose credit nobody's ACK gives back."""
         raise NotImplementedError
@@ -133,6 +137,11 @@ class Queue(Destination):
             self._claim.request(count)
         elif credit > 0 and not subscription.paused:
             self._enter(subscription)
+
+    def take_credit(self, subscription: Subscription, count: int) -> None:
+        self._leave(subscription)  # and takes back what it asked of the engine
+        subscription.credit -= count
+        self._enter(subscription)
 
     def replenish(self, subscription: Subscription) -> None:
         self.give_credit(subscription, subscription.prefetch - subscription.credit)
@@ -285,12 +294,19 @@ class Topic(Destination):
         if subscription.backlog is not None:
             self._drain(subscription)
 
+    def take_credit(self, subscription: Subscription, count: int) -> None:
+        subscription.credit -= count
+        if subscription.credit <= 0 and subscription.backlog is None:
+            subscription.backlog = deque()
+
     def replenish(self, subscription: Subscription) -> None:
         self._drain(subscription)
 
     def refuse(self, message: Message, subscription: Subscription) -> None:
-        # Its credit was given back for the NACK, and is taken again until the message has been given again.
-        subscription.credit -= 1
+        if subscription not in self.subscriptions:
+            return  # it ended between a NACK in a transaction and COMMIT
+        # Its credit is given back for the NACK, and is taken again until the message has been given again.
+        self.take_credit(subscription, 1)
         again = message.again()
         self._clock.callLater(
             nack_delay(again.attempts, self._settings), self._give_again, again, subscription

@@ -9,6 +9,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
+from twisted.internet.address import IPv4Address, IPv6Address, UNIXAddress
+from twisted.internet.interfaces import IAddress
 from twisted.logger import Logger
 
 from stomp_tx.message import Message
@@ -126,6 +128,15 @@ class Events:
                 observer(event)
             except Exception:
                 self.log.failure("an observer of {kind} failed", kind=kind.__name__)
+
+
+def address_text(address: IAddress) -> str:
+    """A peer's address as events and logs show it: "127.0.0.1:41234", "[::1]:41234", or "unix"."""
+    if isinstance(address, IPv4Address):
+        return f"{address.host}:{address.port}"
+    if isinstance(address, IPv6Address):
+        return f"[{address.host}]:{address.port}"
+    return "unix" if isinstance(address, UNIXAddress) else str(address)
 
 
 def log_events(events: Events, log: Logger) -> None:

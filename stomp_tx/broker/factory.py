@@ -75,13 +75,11 @@ class StompBrokerFactory(ServerFactory):
         # A message's id is prefix and number: unique across restarts, and nothing in it needs an escape.
         self.message_id_prefix = f"{int(time.time() * 1000):x}{secrets.token_hex(2)}-"
         self.message_numbers = count(1)
-        self._stopped: Deferred[None] | None = None
+        self._stopped: Deferred[None] | None = None  # set: the broker is stopping
         if log is not None:
             log_events(self.events, log)
 
-    def buildProtocol(self, addr: IAddress | None) -> StompFrameProtocol | None:
-        if self._stopped is not None:
-            return None
+    def buildProtocol(self, addr: IAddress | None) -> StompFrameProtocol:
         settings = self.settings
         protocol = StompFrameProtocol(
             BrokerSession(self, self._make_session_id()),
@@ -94,6 +92,11 @@ class StompBrokerFactory(ServerFactory):
         )
         protocol.factory = self
         return protocol
+
+    @property
+    def is_stopping(self) -> bool:
+        """Are no more sessions taken?"""
+        return self._stopped is not None
 
     def forget(self, session: BrokerSession) -> None:
         """This session's connection is gone."""

@@ -90,12 +90,14 @@ def receipt(receipt_id: str, version: str) -> bytes:
     return f"RECEIPT\nreceipt-id:{receipt_id}\n\n\0".encode()
 
 
-def error(fault: StompError, version: str | None, receipt_id: str | None, **more: str) -> Frame:
+def error(fault: StompError, version: str | None, receipt_id: str | None, /, **more: str) -> Frame:
     """An ERROR frame (STOMP 1.2, "ERROR"): the fault in short in ``message``, the rest in the body.
 
     Before a version is agreed on (None) nobody knows what escapes the client understands: the headers are
-    kept free of what would need one.
+    kept free of what would need one, and a receipt-id that would is left out.
     """
+    if version is None and receipt_id is not None and _SPECIAL.search(receipt_id) is not None:
+        receipt_id = None
     headers = {"message": fault.summary}
     if receipt_id is not None:
         headers["receipt-id"] = receipt_id

@@ -16,7 +16,16 @@ from zope.interface import implementer
 
 from stomp_tx.broker import rendering
 from stomp_tx.broker.deliveries import Deliveries, Named
-from stomp_tx.broker.events import Connected, Disconnected, Dropped, Failed, Sent, Subscribed, Unsubscribed
+from stomp_tx.broker.events import (
+    Connected,
+    Disconnected,
+    Dropped,
+    Failed,
+    Sent,
+    Subscribed,
+    Unsubscribed,
+    address_text,
+)
 from stomp_tx.broker.handshake import Agreement, agree, connected
 from stomp_tx.broker.policy import prefetch
 from stomp_tx.broker.routing import TOPIC, address_of
@@ -117,6 +126,8 @@ class BrokerSession:
         self._timeout = self._factory.clock.callLater(
             self._factory.settings.connect_timeout, self._connect_timed_out
         )
+        if self._factory.is_stopping:
+            self.shut_down()
 
     def frame_received(self, frame: Frame) -> Deferred[None] | None:
         try:
@@ -156,14 +167,21 @@ class BrokerSession:
     def disconnected(self, reason: Failure) -> None:
         self._end()
         self._factory.forget(self)
-        self._factory.events.emit(Disconnected, self.id, str(self._sender.peer()), reason.getErrorMessage())
+        self._factory.events.emit(Disconnected, self.id, self._peer, reason.getErrorMessage())
+
+    @property
+    def _peer(self) -> str:
+        return address_text(self._sender.peer())
 
     # -- faults -------------------------------------------------------------------------------------------
 
     def _fail(self, error: StompError, frame: Frame | None) -> None:
         """Tell the client what was wrong, then close (STOMP 1.2, "ERROR")."""
-        if self.state is State.CLOSED:
-            return
+        if self.state is not State.CLOSED:
+            self._tell(error, frame)
+
+    def _tell(self, error: StompError, frame: Frame | None) -> None:
+        """The same for a session that may be over already: its last frame has not been sent."""
         lenient = self._factory.settings.lenient and isinstance(error, ProtocolViolation)
         goes_on = lenient and frame is not None and frame.command in ("ACK", "NACK", "UNSUBSCRIBE")
         if not goes_on:
@@ -174,7 +192,7 @@ class BrokerSession:
         if isinstance(error, VersionMismatch):
             more["version"] = ",".join(self._factory.settings.versions)
         self._sender.send_frame(rendering.error(error, self._sender.version, receipt, **more))
-        self._factory.events.emit(Failed, self.id, str(self._sender.peer()), error.summary, error.detail)
+        self._factory.events.emit(Failed, self.id, self._peer, error.summary, error.detail)
         if not goes_on:
             self._sender.disconnect()
 
@@ -232,7 +250,7 @@ class BrokerSession:
         held = list(self._deliveries.by_ack.values())
         self._deliveries.by_ack.clear()
         for transaction in self._transactions.values():
-            held.extend((message, subscription) for (_, message, subscription), _ in transaction.taken)
+            held.extend((message, subscription) for (_, message, subscription, _), _ in transaction.taken)
         self._transactions.clear()
         self._exhausted.clear()
         self._routes.clear()
@@ -272,7 +290,10 @@ class BrokerSession:
             if not isinstance(error, StompError):
                 self.log.failure("{session}: the engine failed", failure, session=self.id)
                 error = _internal_error()
-            self._fail(error, frame)
+            if self._when_all_safe is None:
+                self._fail(error, frame)
+            else:
+                self._tell(error, frame)  # DISCONNECT waits to know
 
         def finished(_: object) -> None:
             self._unsafe -= 1
@@ -325,7 +346,7 @@ class BrokerSession:
         sender.version = agreement.version
         sender.send_frame(connected(agreement, self.id, self._factory.settings))
         sender.start_heart_beat(agreement.sending, agreement.receiving)
-        self._factory.events.emit(Connected, self.id, user.name, agreement.version, str(sender.peer()))
+        self._factory.events.emit(Connected, self.id, user.name, agreement.version, self._peer)
 
     # -- SEND ---------------------------------------------------------------------------------------------
 
@@ -504,14 +525,14 @@ class BrokerSession:
         drop = outcome is Outcome.REJECTED and frame.headers.get("requeue") == "false"
         if drop:
             outcome = Outcome.ACCEPTED  # RabbitMQ's: refused, and nobody else shall have it
-        _, _, subscription = taken[0]
+        subscription = taken[0][2]
         safe: Safe = None
         if transaction is not None:
             transaction.settle(taken, outcome)
         else:
             safe = self._settle([(named, outcome) for named in taken])
         if drop:
-            for _, message, _ in taken:
+            for _, message, _, _ in taken:
                 self._factory.events.emit(Dropped, self.id, subscription.name, message, "refused for good")
         subscription.destination.give_credit(subscription, len(taken))
         if transaction is not None:
@@ -521,7 +542,7 @@ class BrokerSession:
     def _settle(self, settled: list[tuple[Named, Outcome]], appended: list[Message] | None = None) -> Safe:
         """All of it, or nothing; deliveries of topics are nobody else's, and are left out."""
         batch = Batch(appended=appended or [])
-        for (_, message, subscription), outcome in settled:
+        for (_, message, subscription, _), outcome in settled:
             destination = subscription.destination
             if outcome is Outcome.REJECTED:
                 destination.refuse(message, subscription)
@@ -616,13 +637,13 @@ class BrokerSession:
         live = set(self._subscriptions.values())
         still_owed = [named for named, _ in transaction.taken if named[2] in live]
         self._deliveries.restore(still_owed)
-        for _, _, subscription in still_owed:
-            subscription.destination.give_credit(subscription, -1)
+        for _, _, subscription, _ in still_owed:
+            subscription.destination.take_credit(subscription, 1)
         # The subscription has ended since: nobody here will acknowledge it.
         self._give_back(
             [
                 message
-                for (_, message, subscription), _ in transaction.taken
+                for (_, message, subscription, _), _ in transaction.taken
                 if subscription not in live and subscription.destination.stores
             ]
         )

@@ -87,6 +87,11 @@ class BrokerSettings:
             value = getattr(self, field.name)
             if isinstance(value, (int, float)) and not isinstance(value, bool) and value < 0:
                 raise ConfigurationError(f"{field.name} can't be negative")
+        if not self.server.isprintable():
+            raise ConfigurationError("server must be printable: it is sent in a header without escapes")
+        for name in ("connect_timeout", "stop_timeout"):
+            if getattr(self, name) <= 0:
+                raise ConfigurationError(f"{name} must be more than 0")
         self._one_of("unprefixed", ("queue", "topic", "refuse"))
         self._one_of("slow_topic", ("drop-oldest", "disconnect"))
         for name in ("prefetch", "prefetch_max", "name_length", "topic_backlog", "heart_beat_grace"):

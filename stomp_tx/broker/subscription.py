@@ -117,7 +117,7 @@ class AckSubscription(Subscription):
     """Ack modes client and client-individual, in 1.2: MESSAGE has an ``ack`` header, ACK and NACK name it.
 
     sent -- how many deliveries it was given
-    order -- mode client: the names of those in flight, oldest first; None in client-individual
+    order -- mode client: those in flight, name to number, oldest first; None in client-individual
     """
 
     __slots__ = ("_ack", "_ack_octets", "_by_ack", "order", "sent")
@@ -137,7 +137,7 @@ class AckSubscription(Subscription):
         self._by_ack = deliveries.by_ack
         self._ack = f"{number}-"
         self._ack_octets = self._bare + b"\nack:%d-" % number
-        self.order: dict[str, None] | None = {} if mode == "client" else None
+        self.order: dict[str, int] | None = {} if mode == "client" else None
         self.sent = 0
 
     def offer(self, message: Message) -> bool:
@@ -145,7 +145,7 @@ class AckSubscription(Subscription):
         ack = self._ack + str(sent)
         self._by_ack[ack] = message, self
         if self.order is not None:
-            self.order[ack] = None
+            self.order[ack] = sent
         tail = message.encoded
         if tail is None:
             tail = message_tail(message, self.version)
@@ -174,7 +174,7 @@ class NamedAckSubscription(AckSubscription):
         ack = delivery_name(shown, self.id, self.version)
         self._by_ack[ack] = message, self
         if self.order is not None:
-            self.order[ack] = None
+            self.order[ack] = self.sent
         self._send_unusual(message, self._head(message) + tail)
         return False
 

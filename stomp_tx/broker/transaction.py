@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from stomp_tx.broker.deliveries import Named
-from stomp_tx.message import Batch, Message, Outcome
+from stomp_tx.message import Message, Outcome
 
 
 class Transaction:
@@ -31,14 +31,3 @@ class Transaction:
         """An ACK or NACK in it, and the deliveries that it covers."""
         self.taken.extend((named, outcome) for named in taken)
         self.frames += 1
-
-    def batch(self) -> Batch:
-        """What COMMIT does; the deliveries of topics are nobody else's, and are left out."""
-        return Batch(
-            appended=self.messages,
-            settled=[
-                (message, outcome)
-                for (_, message, subscription), outcome in self.taken
-                if subscription.destination.stores
-            ],
-        )

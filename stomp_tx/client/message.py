@@ -51,7 +51,7 @@ class Message:
 
     @property
     def ack_id(self) -> str | None:
-        """The ``ack`` header: the name of this delivery in 1.2, in the ack modes that have acknowledgments."""
+        """The ``ack`` header: what ACK and NACK name in 1.2; None where there is nothing to acknowledge."""
         return self.frame.headers.get("ack")
 
     @property

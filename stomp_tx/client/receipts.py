@@ -24,7 +24,8 @@ class Receipts:
         self._clock = clock
         self._timeout = timeout
         self._count = 0
-        self._outstanding: dict[str, tuple[Deferred[None], float]] = {}  # with the time it is due, oldest first
+        # Oldest first, each with the time when it is overdue.
+        self._outstanding: dict[str, tuple[Deferred[None], float]] = {}
         self._timer: IDelayedCall | None = None
 
     def __len__(self) -> int:
@@ -34,7 +35,11 @@ class Receipts:
         """A new receipt id, and the Deferred that fires when its RECEIPT has come."""
         self._count += 1
         receipt = str(self._count)
-        answer: Deferred[None] = Answer(lambda _: self.forget(receipt))
+
+        def forget(_: object) -> None:
+            self.forget(receipt)
+
+        answer: Deferred[None] = Answer(forget)
         due = 0.0
         if self._timeout is not None:
             due = self._clock.seconds() + self._timeout

@@ -30,7 +30,7 @@ class ClientSettings:
     """Protocol versions to offer; the broker takes the highest that it knows."""
 
     heart_beat_ms: tuple[int, int] = (10_000, 10_000)
-    """How often we can send, and want to hear, a heart-beat; 0: not at all.  Milliseconds, as in the header."""
+    """How often we can send, and want to hear, a heart-beat; 0: not at all."""
 
     heart_beat_grace: float = 2.0
     """The broker is dead after this many of the agreed intervals in silence."""
@@ -47,7 +47,7 @@ class ClientSettings:
     disconnect_timeout: float = 5.0
     """For what is under way when disconnect() is called, and then again for DISCONNECT's own RECEIPT."""
 
-    limits: Limits = Limits()
+    limits: Limits = field(default_factory=Limits)
     """How large an arriving frame may be."""
 
     def __post_init__(self) -> None:

@@ -43,10 +43,10 @@ class Subscription:
     prefetch -- how many may be here unacknowledged; 0: as many as the broker sends
     headers -- further headers of SUBSCRIBE
 
-    **What bounds the messages that wait here**: the broker sends no more than ``prefetch`` of them unless some
-    are acknowledged; nothing here ever stops reading, so receipts and heart-beats always get through.  Ack
-    mode auto has no such credit in STOMP.  A subscription in mode auto with a prefetch (every one without a
-    handler has one) asks the broker for client-individual instead, and acknowledges each message by itself,
+    **What bounds the messages that wait here**: the broker sends no more than ``prefetch`` of them unless
+    some are acknowledged; nothing here ever stops reading, so receipts and heart-beats always get through.
+    Ack mode auto has no such credit in STOMP.  A subscription in mode auto with a prefetch (every one without
+    a handler has one) asks the broker for client-individual instead, and acknowledges each message by itself,
     when it has been taken (or when the handler is done with it).  With ``prefetch=0`` it says ``ack:auto``.
 
     A handler's calls may overlap when it returns Deferreds: ``prefetch`` bounds how many.  For one message
@@ -78,7 +78,8 @@ class Subscription:
         self.prefetch = prefetch
         self.headers = dict(headers or {})
         self.session = session
-        self.ended = False
+        self.ended = False  # no more messages come
+        self._over = False  # nor can those that came be acknowledged
         self._lost: StompError | None = None
         self._automatic = ack == "auto" and prefetch > 0  # we acknowledge
         self._acknowledged = ack != "auto" or self._automatic  # somebody does
@@ -112,21 +113,27 @@ class Subscription:
             return
         self._buffer.append(message)
         while self._takers and self._buffer:
-            taker = self._takers.popleft()
-            if not taker.called:
-                taker.callback(self._take())
+            self._takers.popleft().callback(self._take())
+
+    def stop(self) -> None:
+        """Give no more messages to the user; those that he has can still be acknowledged."""
+        self._stop(None)
 
     def end(self, lost: StompError | None) -> None:
-        """No message comes any more: the connection was lost, or (None) the user wanted none."""
+        """It is over: the connection was lost, or (None) it was unsubscribed."""
+        self._over = True
+        self._unsettled.clear()
+        self._stop(lost)
+
+    def _stop(self, lost: StompError | None) -> None:
         if self.ended:
             return
         self.ended = True
         self._lost = lost
-        self._unsettled.clear()
         if self._acknowledged:
             self._buffer.clear()  # the broker gives them to others: nobody shall work on them here
-        takers, self._takers = self._takers, deque()
-        for taker in takers:
+        while self._takers:
+            taker = self._takers.popleft()
             if lost is None:
                 taker.callback(None)
             else:
@@ -214,9 +221,10 @@ class Subscription:
 
     def _acknowledge(self, message: Message) -> None:
         """Mode auto with a prefetch: the message has been taken, and another may come."""
+        session = self.session
         if self._unsettled.pop(message.number, 0) is None:
             try:
-                self.session.perform(frames.ack(message.frame, version=self.session.version), False)
+                session.outgoing.perform(frames.ack(message.frame, version=session.version))
             except ProtocolViolation:
                 pass  # a broker that knows no acknowledgments sent no ack header
 
@@ -233,7 +241,7 @@ class Subscription:
             return failed(self.session.lost())
         try:
             if transaction is not None:
-                transaction.check_open()
+                transaction.check_open(self.session)
             frame = (frames.ack if command == "ACK" else frames.nack)(
                 message.frame,
                 version=self.session.version,
@@ -247,7 +255,7 @@ class Subscription:
             del self._unsettled[number]
         if transaction is not None:
             transaction.has_settled(self, taken)
-        return self.session.perform(frame, receipt)
+        return self.session.outgoing.perform(frame, receipt)
 
     def _settled_by(self, message: Message, command: str) -> list[int]:
         """The numbers of what this ACK or NACK covers: in mode client all that came before it as well.
@@ -257,14 +265,11 @@ class Subscription:
         number = message.number
         if self.ack == "auto":
             raise ProtocolViolation(
-                f"{command} in ack mode auto", "subscribe with ack='client-individual' to acknowledge messages"
-            )
-        if self.ended:
-            raise ProtocolViolation(
-                f"{command} after the subscription's end", "the broker gives the message to somebody else"
+                f"{command} in ack mode auto", "subscribe with ack='client-individual' to acknowledge"
             )
         if number not in self._unsettled:
-            raise ProtocolViolation("acknowledged already", f"{message!r} was acknowledged before")
+            why = "its subscription has ended" if self.ended else "it was acknowledged before"
+            raise ProtocolViolation(f"{command} of a message that needs none any more", f"{message!r}: {why}")
         if self.ack == "client-individual":
             return [number]
         taken = []
@@ -276,7 +281,7 @@ class Subscription:
 
     def restore(self, numbers: list[int]) -> None:
         """These are to be acknowledged again: the transaction that did it was aborted."""
-        if not self.ended:
+        if not self._over:
             self._unsettled = dict.fromkeys(sorted([*self._unsettled, *numbers]))
 
     # -- the end ------------------------------------------------------------------------------------------

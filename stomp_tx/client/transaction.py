@@ -49,7 +49,7 @@ class Transaction:
         if self._state is not _State.NEW:
             return failed(ProtocolViolation("the transaction has begun already"))
         self._state = _State.OPEN
-        told = self._session.perform(frames.begin(self.id), False)
+        told = self._session.outgoing.perform(frames.begin(self.id))
         return told.addCallback(lambda _: self)
 
     def commit(self) -> Deferred[None]:
@@ -63,7 +63,7 @@ class Transaction:
             return failed(error)
         self._state = _State.OVER
         self._settled = []
-        return self._session.perform(frames.commit(self.id), True)
+        return self._session.outgoing.perform(frames.commit(self.id), True)
 
     def abort(self, *, receipt: bool = False) -> Deferred[None]:
         """Do none of it.  What it acknowledged is to be acknowledged again."""
@@ -75,7 +75,7 @@ class Transaction:
         settled, self._settled = self._settled, []
         for subscription, numbers in settled:
             subscription.restore(numbers)
-        return self._session.perform(frames.abort(self.id), receipt)
+        return self._session.outgoing.perform(frames.abort(self.id), receipt)
 
     def send(
         self,
@@ -95,7 +95,9 @@ class Transaction:
             self.check_open()
         except ProtocolViolation as error:
             return failed(error)
-        return self._session.send(destination, body, content_type, headers, receipt, self.id, content_length)
+        return self._session.outgoing.send(
+            destination, body, content_type, headers, receipt, self.id, content_length
+        )
 
     def ack(self, message: Message, *, receipt: bool = False) -> Deferred[None]:
         """As StompClient.ack, at COMMIT."""
@@ -121,8 +123,10 @@ class Transaction:
 
     # -- for the session's other parts --------------------------------------------------------------------
 
-    def check_open(self) -> None:
-        """Raise ProtocolViolation unless it has begun and is not over."""
+    def check_open(self, session: ClientSession | None = None) -> None:
+        """Raise ProtocolViolation unless it has begun and is not over, on this session."""
+        if session is not None and session is not self._session:
+            raise ProtocolViolation("the transaction is another connection's")
         if self._state is not _State.OPEN:
             raise ProtocolViolation(f"the transaction {self._state.value}")
 

@@ -121,7 +121,7 @@ class FrameParser:
             for line in rest:
                 name, colon, value = line.partition(":")
                 if not colon:
-                    raise _no_colon(line)
+                    raise self._no_colon(line)
                 if name not in headers:
                     headers[name] = value
         if "" in headers:
@@ -155,6 +155,8 @@ class FrameParser:
 
         ``stop`` is where an empty LF line was found, or -1; there may be a CR LF one before it.
         """
+        if self._version is None:
+            self._check_language(data, pos)
         first = data.find(b"\n", pos)
         if (first > pos and data[first - 1] == 13) or self._version in (None, V12):
             blank = _BLANK_LINE.search(data, pos)
@@ -165,14 +167,16 @@ class FrameParser:
         self._check_unfinished(data, pos)
         return -1, 0
 
+    def _check_language(self, data: bytes, pos: int) -> None:
+        """Say what it is that arrives where STOMP should, if it is something well known."""
+        known = _FIRST_OCTETS.get(data[pos])
+        if known is not None:
+            raise FrameError(*known)
+        if data.startswith(_HTTP, pos):
+            raise FrameError("this is an HTTP request", "the port speaks STOMP, not HTTP")
+
     def _check_unfinished(self, data: bytes, pos: int) -> None:
         """Refuse at once what can't become a header block, so that nobody waits for its end."""
-        if self._version is None:
-            known = _FIRST_OCTETS.get(data[pos])
-            if known is not None:
-                raise FrameError(*known)
-            if data.startswith(_HTTP, pos):
-                raise FrameError("this is an HTTP request", "the port speaks STOMP, not HTTP")
         if data.find(b"\0", pos) >= 0:
             raise _early_nul()
         if len(data) - pos > self._block_limit:
@@ -205,7 +209,7 @@ class FrameParser:
         for line in rest:
             name, colon, value = line.partition(":")
             if not colon:
-                raise _no_colon(line)
+                raise self._no_colon(line)
             if "\\" in line and escaped:
                 name = unescape(name, version or V12)
                 value = unescape(value, version or V12)
@@ -213,6 +217,11 @@ class FrameParser:
                 value = value.strip(" \t")  # 1.0's own examples pad them
             headers.setdefault(name, value)
         return command
+
+    def _no_colon(self, line: str) -> FrameError:
+        # Not a word of CONNECT is repeated: this might be its passcode.
+        what = "a line of CONNECT" if self._version is None else ascii(line[:60])
+        return FrameError("a header line has no colon", f"{what} is not NAME:VALUE")
 
     def _block_too_long(self) -> FrameTooLarge:
         return FrameTooLarge(
@@ -285,10 +294,6 @@ def _octets(text: str) -> int:
     if len(text) > 18:
         raise FrameTooLarge("frame too large", f"content-length is {text[:40]}")
     return int(text)
-
-
-def _no_colon(line: str) -> FrameError:
-    return FrameError("a header line has no colon", f"{line[:60]!a} is not NAME:VALUE")
 
 
 def _early_nul() -> FrameError:

@@ -509,7 +509,7 @@ class EndTests(SynchronousTestCase):
         self.assertNoResult(stopped)
         bob.hangs_up()
         self.successResultOf(stopped)
-        self.assertIsNone(broker.factory.buildProtocol(None))
+        broker.dial().fails("the broker is stopping")
 
     def test_stopping_an_idle_broker_is_at_once(self) -> None:
         self.successResultOf(Broker().factory.stop())

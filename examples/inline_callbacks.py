@@ -1,0 +1,42 @@
+"""The same client without `async`: every operation is a Deferred, to be yielded as well as awaited.
+
+python examples/inline_callbacks.py [tcp:host:port | tls:host:port]
+"""
+
+import sys
+
+from twisted.internet.defer import inlineCallbacks
+from twisted.internet.task import react
+
+from stomp_tx.client import ConnectionLost, connect
+
+
+@inlineCallbacks
+def main(reactor, endpoint="tcp:127.0.0.1:61613"):
+    client = yield connect(endpoint, heart_beat_ms=(5000, 5000), timeout=10)
+    closed = client.when_closed()
+
+    letters = yield client.subscribe("/queue/letters", ack="client")
+    for text in ("dear", "sincerely"):
+        yield client.send("/queue/letters", text, headers={"language": "en"}, receipt=True)
+
+    while True:
+        # None when the subscription is over; it fails with ConnectionLost when the connection is lost.
+        letter = yield letters.next().addTimeout(10, reactor)
+        print(letter.headers["language"], letter.text())
+        if letter.text() == "sincerely":
+            yield letter.ack(receipt=True)  # ack="client": this one and all before it
+            break
+
+    yield client.disconnect()
+    reason = yield closed  # None: we wanted it so
+    print("closed:", reason)
+
+    try:
+        yield client.send("/queue/letters", "too late")
+    except ConnectionLost as error:
+        print("not sent:", error)
+
+
+if __name__ == "__main__":
+    react(main, sys.argv[1:])

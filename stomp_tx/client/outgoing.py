@@ -1,0 +1,158 @@
+"""Outgoing: what a session says, and when each of those who said it may go on."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
+
+from twisted.internet.defer import Deferred, succeed
+
+from stomp_tx.client.answer import Answer, failed
+from stomp_tx.client.receipts import Receipts
+from stomp_tx.errors import FrameError
+from stomp_tx.interfaces import IFrameSender
+from stomp_tx.wire import frames
+from stomp_tx.wire.frame import Frame
+
+if TYPE_CHECKING:
+    from stomp_tx.client.session import ClientSession
+
+FLUSH = 64 * 1024
+"""Octets queued within one reactor turn from which on they go to the transport, so that it can say "full"."""
+
+HEADS = 1000
+"""Heads of SEND frames that a session remembers."""
+
+_OWN_ARGUMENT = frozenset({"content-length", "receipt", "transaction"})
+
+
+class Outgoing:
+    """The frames of one session.
+
+    What is said is queued at once, so that order is kept, and then:  with a receipt, its Deferred fires when
+    the RECEIPT has come;  without one, when the transport takes more.  When the session is over nothing is
+    sent and the Deferred has failed with ConnectionLost; for what has no encoding it is FrameError.
+    """
+
+    sender: IFrameSender
+
+    def __init__(self, session: ClientSession, receipts: Receipts) -> None:
+        self._session = session
+        self._receipts = receipts
+        self._heads: dict[tuple[str, str | None], bytes] = {}
+        self._queued = 0  # octets since the last flush
+        self._wait_for_room: deque[Deferred[None]] = deque()
+
+    def perform(self, frame: Frame, receipt: bool = False) -> Deferred[None]:
+        """Send a frame."""
+        session = self._session
+        if session.is_over:
+            return failed(session.lost())
+        answer = None
+        name = ""
+        if receipt:
+            name, answer = self._receipts.expect()
+            frame.headers["receipt"] = name
+        try:
+            octets = frame.encode(session.version)
+        except FrameError as error:
+            self._receipts.forget(name)
+            return failed(error)
+        return self._write(octets, answer)
+
+    def send(
+        self,
+        destination: str,
+        body: bytes | str,
+        content_type: str | None,
+        headers: Mapping[str, str] | None,
+        receipt: bool,
+        transaction: str | None,
+        content_length: bool,
+    ) -> Deferred[None]:
+        """SEND; see StompClient.send.  Of many to one destination only what differs is encoded."""
+        session = self._session
+        if session.is_over:
+            return failed(session.lost())
+        if isinstance(body, str):
+            body = body.encode()
+            if content_type is None:
+                content_type = "text/plain"  # which is UTF-8, where no charset is given
+        name = ""
+        try:
+            head = None if headers else self._heads.get((destination, content_type))
+            if head is None:
+                head = self._new_head(destination, content_type, headers)
+            if transaction is not None:
+                head += b"transaction:%b\n" % transaction.encode()
+            answer = None
+            if receipt:
+                name, answer = self._receipts.expect()
+                head += b"receipt:%b\n" % name.encode()
+            octets = _with_body(head, body, content_length)
+        except FrameError as error:
+            self._receipts.forget(name)
+            return failed(error)
+        return self._write(octets, answer)
+
+    def _new_head(
+        self, destination: str, content_type: str | None, headers: Mapping[str, str] | None
+    ) -> bytes:
+        """A SEND frame up to where further header lines may follow."""
+        if headers:
+            for name in _OWN_ARGUMENT & headers.keys():
+                raise FrameError(f"{name} is not among headers: send() has an argument for it")
+            if "content-type" in headers:
+                content_type = None
+        frame = frames.send(destination, content_type=content_type, headers=headers)
+        head = frame.encode(self._session.version)[: -len(b"\n\0")]
+        if not headers:
+            if len(self._heads) >= HEADS:
+                self._heads.clear()
+            self._heads[destination, content_type] = head
+        return head
+
+    def _write(self, octets: bytes, answer: Deferred[None] | None) -> Deferred[None]:
+        sender = self.sender
+        sender.send_octets(octets)
+        self._queued += len(octets)
+        if self._queued >= FLUSH:
+            # A loop of awaited SENDs never leaves this reactor turn until one of them has to wait.
+            self._queued = 0
+            sender.flush()
+        if answer is not None:
+            return answer
+        if sender.full:
+            room: Deferred[None] = Answer(self._wait_for_room.remove)
+            self._wait_for_room.append(room)
+            return room
+        return succeed(None)
+
+    # -- for the session ----------------------------------------------------------------------------------
+
+    def flushed(self) -> None:
+        """What was queued has gone to the transport."""
+        self._queued = 0
+
+    def resumed(self) -> None:
+        """The transport takes more: those who wait may go on, one by one, until it is full again."""
+        self._queued = 0
+        waiting = self._wait_for_room
+        while waiting and not self.sender.full:
+            waiting.popleft().callback(None)
+
+    def end(self) -> list[Deferred[None]]:
+        """Nobody waits any more; gives the Deferreds of those who did."""
+        waiting = [*self._receipts.forget_all(), *self._wait_for_room]
+        self._wait_for_room.clear()
+        self._heads.clear()
+        return waiting
+
+
+def _with_body(head: bytes, body: bytes, content_length: bool) -> bytes:
+    if content_length:
+        return b"%bcontent-length:%d\n\n%b\0" % (head, len(body), body)
+    if b"\0" in body:
+        raise FrameError("the body has a NUL in it", "without content-length a NUL ends the frame")
+    return b"%b\n%b\0" % (head, body)

@@ -1,0 +1,397 @@
+"""ClientSession: one connection's conversation with a broker, as a table of state x command -> handler."""
+
+from __future__ import annotations
+
+import enum
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from twisted.internet.defer import Deferred, succeed
+from twisted.internet.interfaces import IDelayedCall, IReactorTime
+from twisted.logger import Logger
+from twisted.python.failure import Failure
+from zope.interface import implementer
+
+from stomp_tx.client.answer import Answer, failed
+from stomp_tx.client.outgoing import Outgoing
+from stomp_tx.client.receipts import Receipts
+from stomp_tx.client.settings import ClientSettings
+from stomp_tx.client.subscription import CALL, Subscription
+from stomp_tx.errors import (
+    ConnectionLost,
+    ErrorReceived,
+    FrameError,
+    LoginRefused,
+    ProtocolViolation,
+    ReceiptTimeout,
+    StompError,
+    VersionMismatch,
+)
+from stomp_tx.interfaces import IFrameReceiver, IFrameSender
+from stomp_tx.wire import frames
+from stomp_tx.wire.commands import SERVER_COMMANDS, V10
+from stomp_tx.wire.frame import Frame
+from stomp_tx.wire.negotiation import heart_beat_interval, parse_heart_beat
+
+
+class State(enum.Enum):
+    """Where the conversation is."""
+
+    CONNECTING = "waiting for CONNECTED"
+    CONNECTED = "open"
+    DISCONNECTING = "waiting for the RECEIPT of DISCONNECT"
+    CLOSED = "over"
+
+
+@implementer(IFrameReceiver)
+class ClientSession:
+    """One conversation, from CONNECT to its end; it is not used again.
+
+    settings, clock -- see there
+    host -- CONNECT's ``host`` where the settings have none; None: the peer's address
+
+    ``ready`` fires when the broker has answered with CONNECTED; it fails with LoginRefused when it answered
+    with ERROR, and with ConnectionLost for everything else.  Cancelling it cuts the connection.
+
+    However it ends, it ends once: first the state is CLOSED and nothing is outstanding any more, then those
+    are told who waited.  What was outstanding fails with ConnectionLost; where an ERROR frame named a
+    receipt, the one who waits for that gets ErrorReceived.
+    """
+
+    log = Logger()
+
+    _sender: IFrameSender
+
+    def __init__(self, settings: ClientSettings, clock: IReactorTime, host: str | None = None) -> None:
+        self.state = State.CONNECTING
+        self.version: str = V10
+        self.headers: Mapping[str, str] = {}
+        """CONNECTED's headers."""
+        self.reason: StompError | None = None
+        """Why it ended; None while it has not, and when disconnect() was called and answered."""
+        self.subscriptions: dict[str, Subscription] = {}
+        self.calls: dict[object, None] = {}
+        """Calls of handlers that have not finished."""
+        self.ready: Deferred[None] = Answer(self._give_up)
+        self._settings = settings
+        self._clock = clock
+        self._host = settings.host if settings.host is not None else host
+        self._handlers = HANDLERS[State.CONNECTING]
+        self._receipts = Receipts(clock, settings.receipt_timeout)
+        self.outgoing = Outgoing(self, self._receipts)
+        self._is_gone = False
+        self._wait_for_end: list[Deferred[StompError | None]] = []
+        self._leaving = False
+        self._leaver: object = None  # the handler's call that disconnect() was called in
+        self._timer: IDelayedCall | None = None
+        self._names = 0
+
+    @property
+    def is_over(self) -> bool:
+        """Can nothing be said any more?"""
+        return self.state in (State.CLOSED, State.DISCONNECTING)
+
+    def new_name(self) -> str:
+        """A name for a subscription or a transaction: no other one of this session has it."""
+        self._names += 1
+        return f"{self._names}"
+
+    def connect_frame(self, host: str) -> Frame:
+        """The CONNECT frame."""
+        settings = self._settings
+        return frames.connect(
+            host,
+            accept_version=",".join(settings.versions),
+            login=settings.login,
+            passcode=settings.passcode,
+            heart_beat=settings.heart_beat_ms,
+            headers=settings.headers,
+        )
+
+    # -- what the protocol calls --------------------------------------------------------------------------
+
+    def connected(self, sender: IFrameSender) -> None:
+        self._sender = self.outgoing.sender = sender
+        host = self._host
+        if host is None:
+            host = getattr(sender.peer(), "host", None) or "/"
+        if self.state is State.CLOSED:
+            sender.abort()  # given up meanwhile
+        else:
+            sender.send_frame(self.connect_frame(host))
+
+    def frame_received(self, frame: Frame) -> None:
+        try:
+            handler = self._handlers.get(frame.command)
+            if handler is not None:
+                handler(self, frame)
+            elif self.state is not State.CLOSED:
+                raise self._unexpected(frame)
+        except StompError as error:
+            self.frame_failed(error)
+            self._sender.disconnect()
+        except Exception:
+            failure = Failure()
+            self.log.failure("could not handle {frame}", failure, frame=frame.command)
+            self.frame_failed(StompError("internal error", failure.getErrorMessage()))
+            self._sender.disconnect()
+
+    def frame_failed(self, error: StompError) -> None:
+        self._end(self._lost_by(error, f"the client gave up the connection: {error.summary}"))
+
+    def paused(self) -> None:
+        pass  # who sends sees sender.full
+
+    def resumed(self) -> None:
+        self.outgoing.resumed()
+
+    def flushed(self) -> None:
+        self.outgoing.flushed()
+
+    def disconnected(self, reason: Failure) -> None:
+        before = " before the broker's answer to CONNECT" if self.state is State.CONNECTING else ""
+        self._end(self._lost_by(reason.value, f"the connection was lost{before}: {reason.getErrorMessage()}"))
+        self._is_gone = True
+        waiting, self._wait_for_end = self._wait_for_end, []
+        for one in waiting:
+            one.callback(self.reason)
+
+    # -- CONNECTED, MESSAGE, RECEIPT, ERROR ---------------------------------------------------------------
+
+    def _unexpected(self, frame: Frame) -> ProtocolViolation:
+        if frame.command not in SERVER_COMMANDS:
+            return ProtocolViolation("unknown command", f"{frame.command[:20]!a} is no command of a broker")
+        return ProtocolViolation(f"unexpected {frame.command}", f"the session is {self.state.value}")
+
+    def _connected(self, frame: Frame) -> None:
+        headers = frame.headers
+        version = headers.get("version", V10).strip()
+        if version not in self._settings.versions:
+            offered = ", ".join(self._settings.versions)
+            raise VersionMismatch(f"the broker chose version {version[:20]!a}", f"offered were {offered}")
+        we_send, we_want = self._settings.heart_beat_ms
+        it_sends, it_wants = parse_heart_beat(headers.get("heart-beat"))
+        self._sender.version = self.version = version
+        self._sender.start_heart_beat(
+            heart_beat_interval(we_send, it_wants), heart_beat_interval(it_sends, we_want)
+        )
+        self.headers = headers
+        self.state = State.CONNECTED
+        self._handlers = HANDLERS[State.CONNECTED]
+        self.ready.callback(None)
+
+    def _refused(self, frame: Frame) -> None:
+        self._end(LoginRefused(_text_of(frame), frame.headers, frame.body))
+        self._sender.disconnect()
+
+    def _message(self, frame: Frame) -> None:
+        name = frame.headers.get("subscription")
+        subscription = self.subscriptions.get(name) if name is not None else self._subscribed_to(frame)
+        if subscription is not None:
+            subscription.received(frame)
+
+    def _subscribed_to(self, frame: Frame) -> Subscription | None:
+        """A broker of 1.0 may name no subscription: the first one to that destination."""
+        destination = frame.headers.get("destination")
+        for subscription in self.subscriptions.values():
+            if subscription.destination == destination:
+                return subscription
+        return None
+
+    def _receipt(self, frame: Frame) -> None:
+        answer = self._receipts.forget(frame.headers.get("receipt-id", ""))
+        if answer is not None:
+            answer.callback(None)
+            self._go_on_leaving()
+
+    def _error(self, frame: Frame) -> None:
+        """STOMP 1.2, "ERROR": the broker closes the connection; one that does not is left all the same."""
+        error = ErrorReceived(_text_of(frame), frame.headers, frame.body)
+        answer = self._receipts.forget(frame.headers.get("receipt-id", ""))
+        self._end(error, answer)
+        self._sender.disconnect()
+
+    # -- the end ------------------------------------------------------------------------------------------
+
+    def _lost_by(self, cause: BaseException | None, summary: str) -> ConnectionLost:
+        error = ConnectionLost(summary, getattr(cause, "detail", ""))
+        error.__cause__ = cause
+        return error
+
+    def lost(self) -> ConnectionLost:
+        """A new ConnectionLost that says why the session is over."""
+        reason = self.reason
+        if reason is None:
+            return ConnectionLost("the client has disconnected", "disconnect() was called")
+        if isinstance(reason, ConnectionLost):
+            return self._lost_by(reason.__cause__, reason.summary)
+        who = "the broker ended" if isinstance(reason, ErrorReceived) else "the client gave up"
+        return self._lost_by(reason, f"{who} the connection: {reason.summary}")
+
+    def _end(self, reason: StompError | None, answer: Deferred[None] | None = None) -> None:
+        """The conversation is over.  ``answer`` waits for what ``reason``, an ERROR, is about."""
+        if self.state is State.CLOSED:
+            return
+        connecting = self.state is State.CONNECTING
+        self.state = State.CLOSED
+        self._handlers = HANDLERS[State.CLOSED]
+        self.reason = reason
+        if self._timer is not None and self._timer.active():
+            self._timer.cancel()
+        waiting = self.outgoing.end()
+        subscriptions = list(self.subscriptions.values())
+        self.subscriptions.clear()
+        if connecting:
+            self.ready.errback(Failure(reason if isinstance(reason, LoginRefused) else self.lost()))
+        elif reason is not None:
+            self.log.warn("the connection to {peer} ended: {reason}", peer=self._sender.peer(), reason=reason)
+        if answer is not None and reason is not None:
+            answer.errback(Failure(reason))
+        for one in waiting:
+            if not one.called:
+                one.errback(Failure(self.lost()))
+        for subscription in subscriptions:
+            subscription.end(reason)
+
+    def _give_up(self, ready: Deferred[None]) -> None:
+        """``ready`` was cancelled; nothing else is outstanding yet."""
+        self.state = State.CLOSED
+        self._handlers = HANDLERS[State.CLOSED]
+        self.reason = ConnectionLost("connecting was given up")
+        if hasattr(self, "_sender"):
+            self._sender.abort()
+
+    def when_over(self) -> Deferred[StompError | None]:
+        """Fires when the connection is gone, with ``reason``.  It never fails."""
+        if self._is_gone:
+            return succeed(self.reason)
+        waiting: Deferred[StompError | None] = Deferred(self._wait_for_end.remove)
+        self._wait_for_end.append(waiting)
+        return waiting
+
+    # -- SUBSCRIBE, UNSUBSCRIBE ---------------------------------------------------------------------------
+
+    def subscribe(self, subscription: Subscription, receipt: bool) -> Deferred[Subscription]:
+        """SUBSCRIBE; fires with the subscription."""
+        if self.is_over or self._leaving:
+            return failed(self.lost())
+        name = subscription.id
+        if name in self.subscriptions:
+            return failed(ProtocolViolation("subscription exists already", f"its id is {name!a}"))
+        try:
+            frame = subscription.frame()
+        except StompError as error:
+            return failed(error)
+        self.subscriptions[name] = subscription
+        asked = self.outgoing.perform(frame, receipt)
+
+        def refused(failure: Failure) -> Failure:
+            # Nobody got the Subscription: nobody shall get its messages.
+            if failure.check(FrameError):
+                self.subscriptions.pop(name, None)
+            elif not self.is_over:
+                self.unsubscribe(subscription, False, None)
+            return failure
+
+        return asked.addCallbacks(lambda _: subscription, refused)
+
+    def unsubscribe(
+        self, subscription: Subscription, receipt: bool, headers: Mapping[str, str] | None
+    ) -> Deferred[None]:
+        """UNSUBSCRIBE.  Its id stays taken until the broker's RECEIPT: messages may be on their way."""
+        if subscription.ended:
+            return succeed(None)
+        name = subscription.id
+        frame = frames.unsubscribe(name, headers=headers)
+        try:
+            frame.encode(self.version)
+        except FrameError as error:
+            return failed(error)
+        subscription.end(None)
+        asked = self.outgoing.perform(frame, receipt)
+
+        def done(result: Any) -> Any:
+            self.subscriptions.pop(name, None)
+            return result
+
+        return asked.addBoth(done)
+
+    # -- DISCONNECT ---------------------------------------------------------------------------------------
+
+    def disconnect(self) -> Deferred[None]:
+        """See StompClient.disconnect."""
+        if self.state is State.CLOSED:
+            return self.when_over().addCallback(lambda _: None)
+        if not self._leaving:
+            self._leaving = True
+            self._leaver = CALL.get()
+            self._timer = self._clock.callLater(self._settings.disconnect_timeout, self._say_goodbye)
+            for subscription in list(self.subscriptions.values()):
+                subscription.stop()
+            self._go_on_leaving()
+
+        def over(reason: StompError | None) -> None:
+            if reason is not None:
+                raise reason if isinstance(reason, ReceiptTimeout) else self.lost()
+
+        answer: Deferred[None] = Answer()
+        self.when_over().addCallback(over).chainDeferred(answer)
+        return answer
+
+    def call_finished(self) -> None:
+        """A handler is done with a message."""
+        self._go_on_leaving()
+
+    def _go_on_leaving(self) -> None:
+        """DISCONNECT comes when RECEIPTs have come and handlers are done, but for one that asked for it."""
+        if self._leaving and not self._receipts and not self.calls.keys() - {self._leaver}:
+            self._say_goodbye()
+
+    def _say_goodbye(self) -> None:
+        if self.state is not State.CONNECTED:
+            return
+        if self._timer is not None and self._timer.active():
+            self._timer.cancel()
+        self._timer = self._clock.callLater(self._settings.disconnect_timeout, self._no_goodbye)
+        answered = self.outgoing.perform(frames.disconnect(), True)
+        self.state = State.DISCONNECTING
+        self._handlers = HANDLERS[State.DISCONNECTING]
+
+        def done(_: object) -> None:
+            self._end(None)
+            self._sender.disconnect()
+
+        answered.addCallbacks(done, lambda _: None)
+
+    def _no_goodbye(self) -> None:
+        seconds = self._settings.disconnect_timeout
+        self._end(ReceiptTimeout(f"no RECEIPT of DISCONNECT within {seconds:g} seconds"))
+        self._sender.abort()
+
+
+def _text_of(error: Frame) -> str:
+    """An ERROR frame in one line: its ``message``, and what the first line of its body adds to that."""
+    message = error.headers.get("message", "").strip()
+    first, *_ = error.body.decode("utf-8", "replace").strip().splitlines() or [""]
+    if first and first not in message:
+        return f"{message}: {first[:200]}" if message else first[:200]
+    return message or "the broker sent an ERROR frame"
+
+
+Handler = Callable[[ClientSession, Frame], None]
+
+HANDLERS: dict[State, dict[str, Handler]] = {
+    State.CONNECTING: {"CONNECTED": ClientSession._connected, "ERROR": ClientSession._refused},
+    State.CONNECTED: {
+        "MESSAGE": ClientSession._message,
+        "RECEIPT": ClientSession._receipt,
+        "ERROR": ClientSession._error,
+    },
+    State.DISCONNECTING: {
+        "MESSAGE": ClientSession._message,
+        "RECEIPT": ClientSession._receipt,
+        "ERROR": ClientSession._error,
+    },
+    State.CLOSED: {},
+}
+"""What may come in each state; what is absent ends the session, and a closed one is read no further."""
