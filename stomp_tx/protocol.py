@@ -22,6 +22,13 @@ from stomp_tx.wire.frame import Frame
 from stomp_tx.wire.limits import Limits
 from stomp_tx.wire.parser import FrameParser
 
+FAR_BEHIND = 16
+"""A peer that does not read is read no more when this many send buffers wait for it.
+
+A full transport alone is no reason to stop reading: the ACKs that free what it is full of would go unread.
+But what is owed for each frame, its RECEIPT, is sent all the same, and must not pile up for ever.
+"""
+
 
 class Outbox:
     """The connections that have something to send, written once each at the end of a reactor turn.
@@ -136,6 +143,7 @@ class StompFrameProtocol(LineReceiver):
         self._send_buffer = buffer
         self._end = b"\n" if trailing_eol else b""
         self._socket: Connection | None = None  # the transport, where it is a plain TCP or unix one
+        self._behind = 0  # octets written since the transport was full
         self._out: list[bytes] = []
         self._closing = False
         self._waiting: Deferred[None] | None = None
@@ -184,8 +192,12 @@ class StompFrameProtocol(LineReceiver):
     def outbound_has_room(self) -> None:
         """The transport has sent what it had."""
         self.full = False
-        if not self._closing:
-            self._in_turn(self.receiver.resumed)
+        self._behind = 0
+        if self._closing:
+            return
+        self._in_turn(self.receiver.resumed)
+        if self.paused and not self.full:
+            self._read_on()
 
     # -- reading ------------------------------------------------------------------------------------------
 
@@ -233,22 +245,35 @@ class StompFrameProtocol(LineReceiver):
         self._waiting = waiting
         waiting.addCallbacks(self._go_on, lambda failure: self._go_on(failure.value))
         if self._waiting is not None:
-            if self._monitor is not None:
-                self._monitor.suspend()
-            LineReceiver.pauseProducing(self)
+            self._stop_reading()
 
     def _go_on(self, error: object) -> None:
         self._waiting = None
         if isinstance(error, BaseException):
             self._in_turn(lambda: self.fail(error))
-        if not self.paused or self._closing:
-            return  # it had fired before we paused, or the connection ended meanwhile
+        if self.paused:  # (it is not where the Deferred had fired already)
+            self._read_on()
+
+    def _stop_reading(self) -> None:
+        if not self.paused:
+            if self._monitor is not None:
+                self._monitor.suspend()
+            LineReceiver.pauseProducing(self)
+
+    def _read_on(self) -> None:
+        """Read again, if nothing is in the way of it any more."""
+        if self._waiting is not None or self._is_far_behind or self._closing:
+            return
         # What the parser still holds comes first: LineReceiver feeds only what arrived after it.
         self._in_turn(self._read_frames)
-        if self._waiting is None and not self._closing:
+        if self._waiting is None and not self._is_far_behind and not self._closing:
             if self._monitor is not None:
                 self._monitor.resume()
             LineReceiver.resumeProducing(self)
+
+    @property
+    def _is_far_behind(self) -> bool:
+        return self._behind > FAR_BEHIND * self._send_buffer
 
     # -- IFrameSender -------------------------------------------------------------------------------------
 
@@ -291,6 +316,10 @@ class StompFrameProtocol(LineReceiver):
                 octets = octets[sent:]
         if octets:
             self.transport.write(octets)
+            if self.full:
+                self._behind += len(octets)
+                if self._is_far_behind:
+                    self._stop_reading()
         if self._beat is not None:
             self._beat.said()
 

@@ -15,6 +15,7 @@ from twisted.python.usage import UsageError
 from stomp_tx import __version__
 from stomp_tx.auth.realm import StompUser
 from stomp_tx.broker.factory import StompBrokerFactory
+from stomp_tx.clock import MonotonicClock
 from stomp_tx.configuration import Configuration, read, written
 from stomp_tx.endpoints import endpoint_from_string
 from stomp_tx.engine import engineFromString
@@ -131,7 +132,12 @@ def makeService(options: Options) -> MultiService:
         endpoints = [(description, endpoint_from_string(reactor, description)) for description in chosen.port]
         engine = engineFromString(chosen.engine, chosen.engine_limits)
     factory = StompBrokerFactory(
-        engine, reactor, StompUser("anonymous"), settings=settings, limits=chosen.limits, log=log
+        engine,
+        MonotonicClock(reactor),
+        StompUser("anonymous"),
+        settings=settings,
+        limits=chosen.limits,
+        log=log,
     )
     ports = [
         PortService(endpoint, factory, reactor, description, opened) for description, endpoint in endpoints

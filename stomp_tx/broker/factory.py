@@ -19,6 +19,7 @@ from stomp_tx.broker.registry import SubscriptionRegistry
 from stomp_tx.broker.session import BrokerSession
 from stomp_tx.broker.settings import BrokerSettings
 from stomp_tx.broker.subscription import Subscription
+from stomp_tx.clock import MonotonicClock
 from stomp_tx.engine.memory import MemoryEngine
 from stomp_tx.interfaces import IEngine, IStompUser
 from stomp_tx.message import Message
@@ -59,7 +60,7 @@ class StompBrokerFactory(ServerFactory):
         if clock is None:
             from twisted.internet import reactor
 
-            clock = IReactorTime(reactor)
+            clock = MonotonicClock(reactor)
         self.engine = engine = engine or MemoryEngine()
         self.clock = clock
         self.anonymous = anonymous or StompUser("anonymous")

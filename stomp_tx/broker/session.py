@@ -268,8 +268,6 @@ class BrokerSession:
     def _done(self, frame: Frame, safe: Safe = None) -> None:
         """The frame's work is done, or will be when ``safe`` fires: then its RECEIPT is due."""
         receipt = frame.headers.get("receipt")
-        if receipt is not None and len(receipt) > self._factory.settings.name_length:
-            raise ProtocolViolation("receipt header too long")
         if safe is not None:
             self._watch(safe, frame)
         elif receipt is not None:
@@ -432,7 +430,7 @@ class BrokerSession:
         if key in self._subscriptions:
             raise ProtocolViolation(
                 "subscription exists already",
-                f"a subscription of this connection is called {key[:60]!a}",
+                f"a subscription of this connection is called {key.strip()[:60]!a}",
             )
         if len(self._subscriptions) >= settings.subscriptions:
             raise LimitExceeded("too many subscriptions", f"a connection may have {settings.subscriptions}")
@@ -470,7 +468,7 @@ class BrokerSession:
         subscription = self._subscriptions.pop(key, None)
         if subscription is None:
             raise ProtocolViolation(
-                "no such subscription", f"{key[:60]!a} is no subscription of this connection"
+                "no such subscription", f"{key.strip()[:60]!a} is no subscription of this connection"
             )
         destination = subscription.destination
         self._factory.registry.remove(subscription)
@@ -531,13 +529,17 @@ class BrokerSession:
             transaction.settle(taken, outcome)
         else:
             safe = self._settle([(named, outcome) for named in taken])
-        if drop:
-            for _, message, _, _ in taken:
-                self._factory.events.emit(Dropped, self.id, subscription.name, message, "refused for good")
         subscription.destination.give_credit(subscription, len(taken))
         if transaction is not None:
+            transaction.dropped.extend(taken if drop else ())
             self._check_transactions()
+        elif drop:
+            self._tell_dropped(taken)
         self._done(frame, safe)
+
+    def _tell_dropped(self, dropped: list[Named]) -> None:
+        for _, message, subscription, _ in dropped:
+            self._factory.events.emit(Dropped, self.id, subscription.name, message, "refused for good")
 
     def _settle(self, settled: list[tuple[Named, Outcome]], appended: list[Message] | None = None) -> Safe:
         """All of it, or nothing; deliveries of topics are nobody else's, and are left out."""
@@ -629,6 +631,7 @@ class BrokerSession:
         safe = self._settle(transaction.taken, transaction.messages)
         for message in transaction.messages:
             self._factory.events.emit(Sent, self.id, message)
+        self._tell_dropped(transaction.dropped)
         self._done(frame, safe)
 
     def _abort(self, frame: Frame) -> None:

@@ -65,7 +65,7 @@ class BrokerSettings:
     """When one more would have to wait: ``drop-oldest``, or ``disconnect`` the subscriber."""
 
     name_length: int = 1024
-    """Characters of a destination, subscription id, transaction id or receipt id."""
+    """Characters of a destination, a subscription id or a transaction id."""
 
     subscriptions: int = 10_000
     """Subscriptions of one connection."""

@@ -13,10 +13,11 @@ class Transaction:
     covers what had been sent when it arrived.
     """
 
-    __slots__ = ("frames", "messages", "octets", "taken")
+    __slots__ = ("dropped", "frames", "messages", "octets", "taken")
 
     def __init__(self) -> None:
         self.messages: list[Message] = []
+        self.dropped: list[Named] = []  # taken and given up for good: to be told at COMMIT
         self.taken: list[tuple[Named, Outcome]] = []
         self.frames = 0
         self.octets = 0

@@ -18,6 +18,7 @@ from stomp_tx.client.session import ClientSession
 from stomp_tx.client.settings import ClientSettings
 from stomp_tx.client.subscription import Handler, Subscription
 from stomp_tx.client.transaction import Transaction
+from stomp_tx.clock import MonotonicClock
 from stomp_tx.errors import ConfigurationError, ConnectTimeout, StompError
 from stomp_tx.protocol import StompFrameProtocol
 from stomp_tx.wire.limits import Limits
@@ -46,7 +47,7 @@ def connect(
 
     endpoint -- ``"tcp:host:port"``, ``"tls:host:port"``, whatever else ``clientFromString`` takes, or an
         IStreamClientEndpoint.  ``tls:`` verifies the certificate and the host's name in it.
-    reactor -- None: the one that is installed
+    reactor -- for the connection and all timers; None: the one that is installed, with a monotonic clock
     ca_file -- for ``tls:``, a PEM file of the certificate authorities to believe instead of the platform's
 
     The other arguments are the fields of ClientSettings, and explained there.
@@ -56,8 +57,11 @@ def connect(
     and with Twisted's ConnectError when there can be no connection at all.  ConfigurationError: a wrong
     argument.  Cancelling it cuts the connection.
     """
+    clock: IReactorTime = reactor
     if reactor is None:
         from twisted.internet import reactor
+
+        clock = MonotonicClock(reactor)
     try:
         settings = ClientSettings(
             login=login,
@@ -79,11 +83,11 @@ def connect(
             raise ConfigurationError(
                 "ca_file is for tls:host:port", "an endpoint object has its own authorities"
             )
-        session = ClientSession(settings, reactor, named)
+        session = ClientSession(settings, clock, named)
         session.connect_frame("").encode()  # what can't be sent is known before there is a connection
     except StompError as error:
         return failed(error)
-    connecting = Deferred.fromCoroutine(_open(endpoint, session, settings, reactor))
+    connecting = Deferred.fromCoroutine(_open(endpoint, session, settings, clock))
     if timeout is not None:
         too_late = ConnectTimeout(f"no CONNECTED within {timeout:g} seconds")
         connecting.addTimeout(timeout, reactor, lambda failure, seconds: Failure(too_late))

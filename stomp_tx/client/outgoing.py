@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from twisted.internet.defer import Deferred, succeed
+from twisted.python.failure import Failure
 
 from stomp_tx.client.answer import Answer, failed
 from stomp_tx.client.receipts import Receipts
@@ -142,12 +143,15 @@ class Outgoing:
         while waiting and not self.sender.full:
             waiting.popleft().callback(None)
 
-    def end(self) -> list[Deferred[None]]:
-        """Nobody waits any more; gives the Deferreds of those who did."""
-        waiting = [*self._receipts.forget_all(), *self._wait_for_room]
-        self._wait_for_room.clear()
+    def end(self) -> None:
+        """The session is over: those who wait are told."""
+        lost = self._session.lost
         self._heads.clear()
-        return waiting
+        for answer in self._receipts.forget_all():
+            if not answer.called:  # by one of those told before
+                answer.errback(Failure(lost()))
+        while self._wait_for_room:
+            self._wait_for_room.popleft().errback(Failure(lost()))
 
 
 def _with_body(head: bytes, body: bytes, content_length: bool) -> bytes:

@@ -152,9 +152,8 @@ class ClientSession:
         before = " before the broker's answer to CONNECT" if self.state is State.CONNECTING else ""
         self._end(self._lost_by(reason.value, f"the connection was lost{before}: {reason.getErrorMessage()}"))
         self._is_gone = True
-        waiting, self._wait_for_end = self._wait_for_end, []
-        for one in waiting:
-            one.callback(self.reason)
+        while self._wait_for_end:
+            self._wait_for_end.pop(0).callback(self.reason)
 
     # -- CONNECTED, MESSAGE, RECEIPT, ERROR ---------------------------------------------------------------
 
@@ -238,7 +237,6 @@ class ClientSession:
         self.reason = reason
         if self._timer is not None and self._timer.active():
             self._timer.cancel()
-        waiting = self.outgoing.end()
         subscriptions = list(self.subscriptions.values())
         self.subscriptions.clear()
         if connecting:
@@ -247,9 +245,7 @@ class ClientSession:
             self.log.warn("the connection to {peer} ended: {reason}", peer=self._sender.peer(), reason=reason)
         if answer is not None and reason is not None:
             answer.errback(Failure(reason))
-        for one in waiting:
-            if not one.called:
-                one.errback(Failure(self.lost()))
+        self.outgoing.end()
         for subscription in subscriptions:
             subscription.end(reason)
 
@@ -278,12 +274,8 @@ class ClientSession:
         name = subscription.id
         if name in self.subscriptions:
             return failed(ProtocolViolation("subscription exists already", f"its id is {name!a}"))
-        try:
-            frame = subscription.frame()
-        except StompError as error:
-            return failed(error)
         self.subscriptions[name] = subscription
-        asked = self.outgoing.perform(frame, receipt)
+        asked = self.outgoing.perform(subscription.frame(), receipt)
 
         def refused(failure: Failure) -> Failure:
             # Nobody got the Subscription: nobody shall get its messages.

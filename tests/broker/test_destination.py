@@ -227,6 +227,19 @@ class NackTests(SynchronousTestCase):
         self.assertEqual([event.why for event in dropped], ["refused for good"])
         self.assertEqual(self.broker.engine.octets, 0)
 
+    def test_requeue_false_in_a_transaction_gives_it_up_at_commit(self) -> None:
+        dropped: list[Dropped] = []
+        self.broker.factory.events.observe(Dropped, dropped.append)
+        send(self.ann, "/queue/a", "1")
+        message = self.bob.hears("MESSAGE")
+        for ending in ("ABORT", "COMMIT"):
+            self.assertEqual(dropped, [])
+            self.bob.says("BEGIN", transaction="t")
+            self.bob.nacks(message, requeue="false", transaction="t")
+            self.bob.says(ending, transaction="t")
+        self.assertEqual([event.message.body for event in dropped], [b"1"])
+        self.assertEqual(self.broker.engine.octets, 0)
+
     def test_in_client_mode_it_refuses_all_before_it_too(self) -> None:
         cid = self.broker.connect()
         cid.subscribes("/queue/b", ack="client")

@@ -114,7 +114,6 @@ class FaultTests(SynchronousTestCase):
             ("SUBSCRIBE", {"id": "x" * 1025, "destination": "/queue/a"}),
             ("SUBSCRIBE", {"id": "1", "destination": "/queue/" + "x" * 1025}),
             ("BEGIN", {"transaction": "x" * 1025}),
-            ("SEND", {"destination": "/queue/a", "receipt": "x" * 1025}),
         ):
             ann = Broker().connect()
             ann.says(command, headers)
@@ -529,3 +528,24 @@ class EndTests(SynchronousTestCase):
         self.assertEqual(list(broker.factory.registry), [])
         self.assertEqual(broker.engine.octets, 0)
         self.assertEqual(broker.clock.getDelayedCalls(), [])
+
+
+class ReceiptFloodTests(SynchronousTestCase):
+    """A producer that never reads its receipts is read no more, until it does."""
+
+    def test_receipts_do_not_pile_up_for_ever(self) -> None:
+        broker = Broker(send_buffer=1000)
+        ann, bob = broker.connect(), broker.connect()
+        ann.transport.room = 1000
+        for number in range(1000):
+            ann.says("SEND", destination="/topic/a", receipt=f"{number:050}")
+        self.assertEqual(ann.transport.producerState, "paused")
+        self.assertLess(len(ann.transport.value()), 30_000)
+        bob.subscribes("/topic/a")
+        receipts = 0
+        while ann.transport.value():
+            receipts += len(ann.everything())
+            ann.transport.producer.resumeProducing()
+        self.assertEqual(receipts, 1000)
+        self.assertEqual(ann.transport.producerState, "producing")
+        self.assertGreater(len(bob.hears_bodies()), 500)

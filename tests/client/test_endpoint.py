@@ -1,0 +1,154 @@
+"""Endpoint strings, and connections through real sockets."""
+
+import socket
+
+from twisted.internet import reactor
+from twisted.internet.defer import inlineCallbacks
+from twisted.internet.endpoints import (
+    HostnameEndpoint,
+    TCP4ClientEndpoint,
+    UNIXClientEndpoint,
+    serverFromString,
+)
+from twisted.internet.error import ConnectError
+from twisted.internet.testing import MemoryReactorClock
+from twisted.trial.unittest import SynchronousTestCase, TestCase
+
+from stomp_tx.broker.factory import StompBrokerFactory
+from stomp_tx.client import ConnectionLost, connect
+from stomp_tx.client.endpoint import endpoint_from_string
+from stomp_tx.errors import ConfigurationError
+from tests.e2e.certificates import Authority
+from tests.scratch import scratch
+
+
+class EndpointStringTests(SynchronousTestCase):
+    def made(self, description, ca_file=None):
+        return endpoint_from_string(MemoryReactorClock(), description, ca_file)
+
+    def test_tcp(self):
+        endpoint, host = self.made("tcp:broker.example:61613:timeout=5")
+        self.assertIsInstance(endpoint, TCP4ClientEndpoint)
+        self.assertEqual(host, "broker.example")
+        self.assertEqual(self.made("tcp:port=61613:host=a.example")[1], "a.example")
+
+    def test_host_may_have_colons(self):
+        self.assertEqual(self.made("tcp:\\:\\:1:61613")[1], "::1")
+
+    def test_whatever_twisted_has(self):
+        endpoint, host = self.made("unix:/run/stomp.sock")
+        self.assertIsInstance(endpoint, UNIXClientEndpoint)
+        self.assertIsNone(host)
+
+    def test_own_authorities_are_for_tls(self):
+        authority = Authority(scratch(self), "ca")
+        endpoint, host = self.made("tls:broker.example:61617:timeout=5", str(authority.file))
+        self.assertIsInstance(endpoint._wrappedEndpoint, HostnameEndpoint)
+        self.assertEqual(host, "broker.example")
+        for wrong in (
+            "tcp:broker.example:61613",
+            "tls:broker.example",
+            "tls:broker.example:61617:colour=red",
+        ):
+            self.assertRaises(ConfigurationError, self.made, wrong, str(authority.file))
+
+    def test_file_must_hold_certificates(self):
+        empty = scratch(self) / "empty.pem"
+        self.assertRaises(ConfigurationError, self.made, "tls:broker.example:61617", str(empty))
+        empty.write_bytes(b"")
+        self.assertRaises(ConfigurationError, self.made, "tls:broker.example:61617", str(empty))
+
+    def test_what_does_not_verify_is_refused(self):
+        error = self.assertRaises(ConfigurationError, self.made, "ssl:broker.example:61617")
+        self.assertIn("tls:broker.example:61617", error.detail)
+
+    def test_what_is_none_is_refused(self):
+        for wrong in ("", "broker.example", "tcp:", "tcp:a:b", "carrier-pigeon:7"):
+            self.assertRaises(ConfigurationError, self.made, wrong)
+        self.failureResultOf(connect("tcp:", reactor=MemoryReactorClock()), ConfigurationError)
+
+
+class SocketTests(TestCase):
+    """A broker in this process, real sockets and the real reactor."""
+
+    @inlineCallbacks
+    def listening(self, description):
+        broker = StompBrokerFactory()
+        port = yield serverFromString(reactor, description).listen(broker)
+        self.addCleanup(broker.stop)
+        self.addCleanup(port.stopListening)
+        return port.getHost().port
+
+    async def exchange(self, client):
+        subscription = await client.subscribe("/queue/a")
+        await client.send("/queue/a", "hello", receipt=True)
+        message = await subscription.next()
+        self.assertEqual(message.text(), "hello")
+        await client.disconnect()
+
+    async def test_tcp(self):
+        port = await self.listening("tcp:0:interface=127.0.0.1")
+        await self.exchange(await connect(f"tcp:127.0.0.1:{port}"))
+
+    async def test_large_and_many(self):
+        port = await self.listening("tcp:0:interface=127.0.0.1")
+        client = await connect(f"tcp:127.0.0.1:{port}")
+        subscription = await client.subscribe("/queue/a", ack="client-individual", prefetch=10)
+        large = bytes(range(256)) * 20_000
+        await client.send("/queue/a", large)
+        for number in range(3000):
+            await client.send("/queue/a", b"%d" % number + bytes(1000))
+        message = await subscription.next()
+        self.assertEqual(message.body, large)
+        await message.ack()
+        for number in range(3000):
+            message = await subscription.next()
+            self.assertEqual(int(message.body.rstrip(b"\0")), number)
+            await message.ack()
+        await client.disconnect()
+
+    async def test_nobody_there(self):
+        with socket.socket() as taken:
+            taken.bind(("127.0.0.1", 0))
+            connecting = connect(f"tcp:127.0.0.1:{taken.getsockname()[1]}")
+            await self.assertFailure(connecting, ConnectError)
+
+    async def test_tls_to_a_broker_that_is_believed(self):
+        authority = Authority(scratch(self), "ca")
+        port = await self.listening(self.tls(authority, "localhost"))
+        await self.exchange(await connect(f"tls:localhost:{port}", ca_file=str(authority.file)))
+
+    async def test_own_certificate_is_shown(self):
+        authority = Authority(scratch(self), "ca")
+        port = await self.listening(self.tls(authority, "localhost"))
+        own = authority.server("ann")
+        await self.exchange(
+            await connect(f"tls:localhost:{port}:certificate={own}", ca_file=str(authority.file))
+        )
+
+    async def test_authority_must_be_known(self):
+        folder = scratch(self)
+        authority, other = Authority(folder, "ca"), Authority(folder, "other")
+        port = await self.listening(self.tls(authority, "localhost"))
+        for ca_file in (None, str(other.file)):
+            error = await self.assertFailure(
+                connect(f"tls:localhost:{port}", ca_file=ca_file), ConnectionLost
+            )
+            self.assertIn("certificate verify failed", str(error))
+
+    async def test_host_must_be_the_certificates(self):
+        authority = Authority(scratch(self), "ca")
+        port = await self.listening(self.tls(authority, "broker.example"))
+        connecting = connect(f"tls:localhost:{port}", ca_file=str(authority.file))
+        await self.assertFailure(connecting, ConnectionLost)
+
+    async def test_plain_client_at_a_tls_port(self):
+        authority = Authority(scratch(self), "ca")
+        port = await self.listening(self.tls(authority, "localhost"))
+        error = await self.assertFailure(connect(f"tcp:127.0.0.1:{port}", timeout=5), ConnectionLost)
+        self.assertIn("before the broker's answer", str(error))
+
+    def tls(self, authority, host):
+        """A server endpoint with a certificate of this authority."""
+        pem = authority.server(host)
+        return f"ssl:0:interface=127.0.0.1:privateKey={pem}:certKey={pem}"
