@@ -1,0 +1,53 @@
+"""wire/frame.py: a frame and its octets."""
+
+from twisted.trial.unittest import SynchronousTestCase
+
+from stomp_tx.errors import FrameError
+from stomp_tx.wire.frame import Frame
+
+
+class EncodeTests(SynchronousTestCase):
+    def test_headers_come_in_their_order_and_the_body_is_counted(self) -> None:
+        octets = Frame("SEND", {"b": "2", "a": "1"}, b"x\0y").encode()
+        self.assertEqual(octets, b"SEND\nb:2\na:1\ncontent-length:3\n\nx\0y\0")
+
+    def test_without_a_body_there_is_no_content_length(self) -> None:
+        self.assertEqual(Frame("BEGIN", {"transaction": "1"}).encode(), b"BEGIN\ntransaction:1\n\n\0")
+
+    def test_names_and_values_are_escaped_as_the_version_has_it(self) -> None:
+        """STOMP 1.2, "Value Encoding": header keys and values."""
+        frame = Frame("SEND", {"a:b": "c\nd\\e"})
+        for version in ("1.1", "1.2"):
+            self.assertEqual(frame.encode(version), b"SEND\na\\cb:c\\nd\\\\e\n\n\0")
+        self.assertEqual(Frame("SEND", {"a": "\r"}).encode("1.2"), b"SEND\na:\\r\n\n\0")
+        self.assertEqual(Frame("SEND", {"a": "x\\y:z"}).encode("1.0"), b"SEND\na:x\\y:z\n\n\0")
+
+    def test_connect_is_never_escaped(self) -> None:
+        frame = Frame("CONNECT", {"passcode": "a\\b:c"})
+        self.assertEqual(frame.encode("1.2"), b"CONNECT\npasscode:a\\b:c\n\n\0")
+
+    def test_what_can_not_be_said_is_refused(self) -> None:
+        for frame, version in (
+            (Frame("CONNECT", {"a": "b\nc"}), "1.2"),
+            (Frame("CONNECT", {"a:b": "c"}), "1.2"),
+            (Frame("CONNECTED", {"a": "b\r"}), "1.1"),
+            (Frame("SEND", {"a": "b\nc"}), "1.0"),
+            (Frame("SEND", {"a:b": "c"}), "1.0"),
+            (Frame("SEND", {"": "c"}), "1.2"),
+            (Frame("SEND", {"content-length": "7"}, b"hello"), "1.2"),
+        ):
+            with self.assertRaises(FrameError):
+                frame.encode(version)
+
+
+class FrameTests(SynchronousTestCase):
+    def test_equal_by_value(self) -> None:
+        self.assertEqual(Frame("SEND", {"a": "1"}, b"x"), Frame("SEND", {"a": "1"}, b"x", size=9))
+        self.assertNotEqual(Frame("SEND"), Frame("SEND", {}, b"x"))
+
+    def test_its_repr_is_short_and_keeps_the_passcode_to_itself(self) -> None:
+        shown = repr(Frame("CONNECT", {"login": "ann", "passcode": "hunter2", "x": "y" * 5000}, b"z" * 5000))
+        self.assertIn("ann", shown)
+        self.assertNotIn("hunter2", shown)
+        self.assertLess(len(shown), 300)
+        self.assertLess(len(repr(Frame("SEND", {str(n): "x" for n in range(1000)}))), 300)
