@@ -139,11 +139,18 @@ class MemoryEngine:
             return succeed(None)
         return None
 
-    def _is_full(self, queue: _Queue, part: float = 1.0) -> bool:
+    def _is_full(self, queue: _Queue) -> bool:
         return (
-            len(queue.messages) >= part * self._length
-            or queue.octets >= part * self._queue_octets
-            or self.octets >= part * self._total_octets
+            len(queue.messages) >= self._length
+            or queue.octets >= self._queue_octets
+            or self.octets >= self._total_octets
+        )
+
+    def _has_room_again(self, queue: _Queue) -> bool:
+        return (
+            len(queue.messages) <= ENOUGH * self._length
+            and queue.octets <= ENOUGH * self._queue_octets
+            and self.octets <= ENOUGH * self._total_octets
         )
 
     def room(self, queue: str) -> Deferred[None] | None:
@@ -159,7 +166,7 @@ class MemoryEngine:
         """Let those go on who waited for room, once there is enough of it to be worth their while."""
         for name in list(self.waiting):
             queue = self._queues.get(name)
-            if queue is None or not self._is_full(queue, ENOUGH):
+            if queue is None or self._has_room_again(queue):
                 for wanted in list(self.waiting.pop(name)):
                     wanted.callback(None)
 
