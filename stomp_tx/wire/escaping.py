@@ -19,6 +19,7 @@ _ENCODED = {
     version: str.maketrans({plain: escape for escape, plain in table.items()})
     for version, table in _DECODED.items()
 }
+_DELIMITER = re.compile(r"[\\:\r\n]")
 # One pass, left to right: "\\n" is a backslash and an n, never a backslash and a line feed.
 _ESCAPE = re.compile(r"\\(?:.|$)", re.DOTALL)
 
@@ -28,6 +29,13 @@ def unescape(text: str, version: str) -> str:
     if version == V10 or "\\" not in text:
         return text
     table = _DECODED[version]
+    if "\\\\" not in text:
+        # No escaped backslash: a backslash begins an escape wherever it stands, and what is left is undefined.
+        plain = text
+        for escape, meaning in table.items():
+            plain = plain.replace(escape, meaning)
+        if "\\" not in plain:
+            return plain
 
     def decoded(match: re.Match[str]) -> str:
         escape = match[0]
@@ -54,5 +62,7 @@ def escape(text: str, version: str) -> str:
                 "a line feed can't be sent in a header of STOMP 1.0",
                 "STOMP 1.0 has no escapes: use version 1.1 or 1.2, or leave the line feed out",
             )
+        return text
+    if _DELIMITER.search(text) is None:
         return text
     return text.translate(_ENCODED[version])

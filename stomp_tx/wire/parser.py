@@ -114,7 +114,7 @@ class FrameParser:
 
         headers: dict[str, str] = {}
         if self._unusual and ("\\" in head or "\r" in head or self._version == V10):
-            command = self._read_unusual(lines, headers)
+            command = self._read_unusual(head, headers)
         else:
             rest = iter(lines)
             command = next(rest)
@@ -193,20 +193,20 @@ class FrameParser:
         if max(map(len, lines)) > self.limits.header_line:
             raise self._line_too_long()
 
-    def _read_unusual(self, lines: list[str], headers: dict[str, str]) -> str:
-        """Fill ``headers`` from lines that may hold escapes and CRs, or are of 1.0; the command."""
+    def _read_unusual(self, head: str, headers: dict[str, str]) -> str:
+        """Fill ``headers`` from a block that holds escapes or CRs, or is of 1.0; the command."""
         version = self._version
-        if version in (None, V12) or lines[0].endswith("\r"):
-            lines = [line.removesuffix("\r") for line in lines]
-            if "\r" in "".join(lines):
+        if "\r" in head and (version in (None, V12) or head.partition("\n")[0].endswith("\r")):
+            head = head.replace("\r\n", "\n").removesuffix("\r")
+            if "\r" in head:
                 raise FrameError(
                     "a carriage return inside a header",
                     "CR may stand before LF only; in STOMP 1.2 it is written \\r inside a header",
                 )
-        rest = iter(lines)
-        command = next(rest)
+        lines = iter(head.split("\n"))
+        command = next(lines)
         escaped = version not in (None, V10) and command not in UNESCAPED_COMMANDS
-        for line in rest:
+        for line in lines:
             name, colon, value = line.partition(":")
             if not colon:
                 raise self._no_colon(line)
@@ -215,7 +215,8 @@ class FrameParser:
                 value = unescape(value, version or V12)
             elif version == V10:
                 value = value.strip(" \t")  # 1.0's own examples pad them
-            headers.setdefault(name, value)
+            if name not in headers:
+                headers[name] = value
         return command
 
     def _no_colon(self, line: str) -> FrameError:
