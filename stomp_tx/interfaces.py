@@ -26,6 +26,7 @@ class IFrameSender(Interface):
     """Given to a session: its way to the peer.  None of these ever blocks or raises for a lost connection."""
 
     version = Attribute("The protocol version agreed on: None until the session sets it.")
+    outgoing = Attribute("The octets that are queued, frame by frame; see ``going_out``.")
     full = Attribute("True while the transport has as much to send as it takes.")
 
     def send_frame(frame: Frame) -> None:
@@ -33,6 +34,12 @@ class IFrameSender(Interface):
 
     def send_octets(octets: bytes) -> None:
         """The same for a frame encoded already."""
+
+    def going_out() -> None:
+        """Something will now be appended to ``outgoing``, which is empty.
+
+        ``send_octets`` does this; whoever sends the same octets to thousands does it without that call.
+        """
 
     def flush() -> None:
         """Give what is queued to the transport now, not at the end of the turn."""

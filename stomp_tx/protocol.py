@@ -144,7 +144,7 @@ class StompFrameProtocol(LineReceiver):
         self._end = b"\n" if trailing_eol else b""
         self._socket: Connection | None = None  # the transport, where it is a plain TCP or unix one
         self._behind = 0  # octets written since the transport was full
-        self._out: list[bytes] = []
+        self.outgoing: list[bytes] = []
         self._closing = False
         self._waiting: Deferred[None] | None = None
         self._beat: Beat | None = None
@@ -179,7 +179,7 @@ class StompFrameProtocol(LineReceiver):
         self._stop_timers()
         if self._cut is not None and self._cut.active():
             self._cut.cancel()
-        self._out = []
+        self.outgoing.clear()
         self._in_turn(lambda: self.receiver.disconnected(reason))
 
     def outbound_full(self) -> None:
@@ -289,10 +289,13 @@ class StompFrameProtocol(LineReceiver):
         self.send_octets(frame.encode(self._parser.version or V12))
 
     def send_octets(self, octets: bytes) -> None:
-        out = self._out
-        if not out:
+        outgoing = self.outgoing
+        if not outgoing:
             self._outbox.add(self)
-        out.append(octets)
+        outgoing.append(octets)
+
+    def going_out(self) -> None:
+        self._outbox.add(self)
 
     def flush(self) -> None:
         self._write_out()
@@ -300,13 +303,15 @@ class StompFrameProtocol(LineReceiver):
             self.receiver.flushed()
 
     def _write_out(self) -> None:
-        out = self._out
-        self._out = []
-        if not out or self._closing:
+        out = self.outgoing
+        if not out:
             return
         if self._end:
-            out = [octets + self._end for octets in out]
+            out[:] = [octets + self._end for octets in out]
         octets = out[0] if len(out) == 1 else b"".join(out)
+        out.clear()
+        if self._closing:
+            return
         socket = self._socket
         if socket is not None and not socket.dataBuffer and not socket._tempDataBuffer:
             # Nothing waits to be sent: what the reactor would do a turn later, after asking the kernel twice,

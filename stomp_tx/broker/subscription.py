@@ -36,6 +36,8 @@ class Subscription:
     __slots__ = (
         "_bare",
         "_flush",
+        "_going_out",
+        "_outgoing",
         "_send",
         "backlog",
         "backlog_octets",
@@ -74,6 +76,8 @@ class Subscription:
         self.backlog_octets = 0
         self.exhausted = exhausted
         self._send = sender.send_octets
+        self._outgoing = sender.outgoing
+        self._going_out = sender.going_out
         self._flush = sender.flush
         # 1.0 says which subscription only where the client gave an id.
         self._bare = b"MESSAGE" if id is None else f"MESSAGE\nsubscription:{escape(id, version)}".encode()
@@ -109,7 +113,11 @@ class AutoSubscription(Subscription):
         if tail is None:
             self._send_unusual(message, self._head(message) + message_tail(message, self.version))
         else:
-            self._send(self._bare + tail)
+            # send_octets, without the call: this is what a topic does once for each who listens.
+            outgoing = self._outgoing
+            if not outgoing:
+                self._going_out()
+            outgoing.append(self._bare + tail)
         return True
 
 
@@ -151,7 +159,10 @@ class AckSubscription(Subscription):
             tail = message_tail(message, self.version)
             self._send_unusual(message, b"%b\nack:%b%b" % (self._head(message), ack.encode(), tail))
         else:
-            self._send(b"%b%d%b" % (self._ack_octets, sent, tail))
+            outgoing = self._outgoing
+            if not outgoing:
+                self._going_out()
+            outgoing.append(b"%b%d%b" % (self._ack_octets, sent, tail))
         return False
 
 

@@ -30,7 +30,7 @@ def unescape(text: str, version: str) -> str:
         return text
     table = _DECODED[version]
     if "\\\\" not in text:
-        # No escaped backslash: a backslash begins an escape wherever it stands, and what is left is undefined.
+        # No escaped backslash: each one begins an escape, and what is left of them is undefined.
         plain = text
         for escape, meaning in table.items():
             plain = plain.replace(escape, meaning)
