@@ -4,8 +4,11 @@ from __future__ import annotations
 
 from collections import deque
 
-from stomp_tx.broker.subscription import AckSubscription, Subscription
+from stomp_tx.broker.subscription import AckSubscription, Subscription, delivery_name
+from stomp_tx.errors import ProtocolViolation
 from stomp_tx.message import Message
+from stomp_tx.wire.commands import V11, V12
+from stomp_tx.wire.frame import Frame
 
 Delivery = tuple[Message, AckSubscription]
 """One message in flight to one subscription (its attempt number is the message's)."""
@@ -19,10 +22,13 @@ client, its number among its subscription's deliveries.
 class Deliveries:
     """The deliveries in flight of one session, by the name that an ACK gives."""
 
-    __slots__ = ("_ended", "by_ack")
+    __slots__ = ("_ended", "_id_prefix", "_subscriptions", "by_ack")
 
-    def __init__(self) -> None:
+    def __init__(self, subscriptions: dict[str, Subscription], id_prefix: str) -> None:
+        """``subscriptions``: the session's own, by id; ``id_prefix``: what message ids of ours begin with."""
         self.by_ack: dict[str, Delivery] = {}
+        self._subscriptions = subscriptions
+        self._id_prefix = id_prefix
         self._ended: deque[str | None] = deque(maxlen=100)  # ids of the subscriptions that ended last
 
     def take(self, ack: str) -> list[Named]:
@@ -58,18 +64,50 @@ class Deliveries:
         names = [name for name, (_, owner) in self.by_ack.items() if owner is subscription]
         return [self.by_ack.pop(name)[0] for name in names]
 
-    def is_late(self, ack: str, subscriptions: dict[str, Subscription], count: int) -> bool:
-        """1.2: is this the name of a delivery that may innocently be gone?
+    def find(self, frame: Frame, version: str, count: int) -> str | None:
+        """The delivery that ACK or NACK names; None when it is innocently gone.
 
-        It was covered by a cumulative ACK, or its subscription has ended.  ``count`` is how many
-        subscriptions the session has had.
+        It is when it was covered by a cumulative ACK, or its subscription has ended.  ``count`` is how many
+        subscriptions the session has had.  Raises ProtocolViolation when there is no such delivery.
         """
+        headers = frame.headers
+        if version == V12:
+            ack = headers.get("id")
+            if ack is None:
+                raise ProtocolViolation(
+                    "id header missing", f"{frame.command} names its message: id is the MESSAGE's ack header"
+                )
+            if ack in self.by_ack:
+                return ack
+            gone = self._is_late(ack, count)
+        else:
+            message_id = headers.get("message-id")
+            subscription_id = headers.get("subscription")
+            if message_id is None:
+                raise ProtocolViolation(
+                    "message-id header missing", f"{frame.command} names its message by message-id"
+                )
+            if subscription_id is None and version == V11:
+                raise ProtocolViolation(
+                    "subscription header missing", f"{frame.command} names the subscription of its message"
+                )
+            ack = delivery_name(message_id, subscription_id, version)
+            if ack in self.by_ack:
+                return ack
+            gone = message_id.startswith(self._id_prefix) and self._is_late_named(subscription_id)
+        if gone:
+            return None
+        raise ProtocolViolation(
+            "no such message", f"{frame.command} names {ack[:60]!a}, which is not waiting to be acknowledged"
+        )
+
+    def _is_late(self, ack: str, count: int) -> bool:
         number, dash, sent = ack.partition("-")
         if not (dash and number.isascii() and number.isdigit() and sent.isascii() and sent.isdigit()):
             return False
         if len(ack) > 30 or not 1 <= int(number) <= count:
             return False
-        for subscription in subscriptions.values():
+        for subscription in self._subscriptions.values():
             if subscription.number == int(number):
                 return (
                     isinstance(subscription, AckSubscription)
@@ -78,11 +116,13 @@ class Deliveries:
                 )
         return True
 
-    def is_late_named(self, subscription_id: str | None, subscriptions: dict[str, Subscription]) -> bool:
-        """1.0 and 1.1: the same for a message-id that is one of ours; None: ACK named no subscription."""
+    def _is_late_named(self, subscription_id: str | None) -> bool:
+        """The same in 1.0 and 1.1; None: ACK named no subscription."""
         if subscription_id is None:
-            return bool(self._ended) or any(one.mode != "client-individual" for one in subscriptions.values())
-        found = subscriptions.get(subscription_id)
+            return bool(self._ended) or any(
+                one.mode != "client-individual" for one in self._subscriptions.values()
+            )
+        found = self._subscriptions.get(subscription_id)
         if found is None:
             return subscription_id in self._ended
         return found.mode != "client-individual"

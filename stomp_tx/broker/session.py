@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import enum
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from twisted.cred.credentials import Anonymous, ICredentials, UsernamePassword
-from twisted.cred.error import LoginFailed
 from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IDelayedCall
 from twisted.logger import Logger
@@ -27,10 +25,11 @@ from stomp_tx.broker.events import (
     address_text,
 )
 from stomp_tx.broker.handshake import Agreement, agree, connected
+from stomp_tx.broker.login import Login, log_in
 from stomp_tx.broker.policy import prefetch
 from stomp_tx.broker.routing import TOPIC, address_of
-from stomp_tx.broker.subscription import Subscription, delivery_name, make_subscription
-from stomp_tx.broker.transaction import Transaction
+from stomp_tx.broker.subscription import Subscription, make_subscription
+from stomp_tx.broker.transaction import Transactions
 from stomp_tx.errors import (
     AccessDenied,
     LimitExceeded,
@@ -109,9 +108,9 @@ class BrokerSession:
         self._routes: dict[str | None, tuple[Put, str]] = {}
         self._subscriptions: dict[str, Subscription] = {}
         self._subscribed = 0  # how many subscriptions there have been
-        self._deliveries = Deliveries()
+        self._deliveries = Deliveries(self._subscriptions, factory.message_id_prefix)
         self._exhausted: list[Subscription] = []
-        self._transactions: dict[str, Transaction] = {}
+        self._transactions = Transactions(factory.settings)
         self._unsafe = 0  # frames whose work the engine has not called safe yet
         self._when_all_safe: Deferred[None] | None = None
         self._timeout: IDelayedCall | None = None
@@ -249,12 +248,12 @@ class BrokerSession:
             self._factory.registry.remove(subscription)
         held = list(self._deliveries.by_ack.values())
         self._deliveries.by_ack.clear()
-        for transaction in self._transactions.values():
-            held.extend((message, subscription) for (_, message, subscription, _), _ in transaction.taken)
-        self._transactions.clear()
         self._exhausted.clear()
         self._routes.clear()
-        self._give_back([message for message, subscription in held if subscription.destination.stores])
+        give_back = [message for message, subscription in held if subscription.destination.stores]
+        for transaction in self._transactions.end_all():
+            give_back.extend(transaction.held())
+        self._give_back(give_back)
         if self._logout is not None:
             self._logout()
             self._logout = None
@@ -310,26 +309,14 @@ class BrokerSession:
             self._open(agreement, self._factory.anonymous, None)
             return None
         self.state = State.LOGGING_IN
-        login = agreement.headers.get("login")
-        credentials: ICredentials = Anonymous()
-        if login is not None:
-            credentials = UsernamePassword(login.encode(), agreement.headers.get("passcode", "").encode())
-        logging_in = portal.login(credentials, self, IStompUser)
 
-        def logged_in(result: tuple[type, Any, Callable[[], None]]) -> None:
-            _, user, logout = result
+        def logged_in(login: Login) -> None:
             if self.state is State.LOGGING_IN:
-                self._open(agreement, user, logout)
+                self._open(agreement, *login)
             else:
-                logout()  # the connection ended meanwhile
+                login.logout()  # the connection ended meanwhile
 
-        def refused(failure: Failure) -> None:
-            # The same words whether the user is unknown or the passcode wrong.
-            if not failure.check(LoginFailed):
-                failure.raiseException()
-            self._fail(StompError("login refused", "the login or the passcode is wrong"), frame)
-
-        return logging_in.addCallbacks(logged_in, refused)
+        return log_in(portal, agreement.headers, self).addCallback(logged_in)
 
     def _open(self, agreement: Agreement, user: IStompUser, logout: Callable[[], None] | None) -> None:
         self.state = State.CONNECTED
@@ -355,15 +342,15 @@ class BrokerSession:
         message_id = f"{self._id_prefix}{next(self._numbers)}"
         message = Message(message_id, destination or "", address, headers, frame.body, frame.size)
         if "transaction" in headers:
-            self._transaction(frame).send(message)
-            self._check_transactions()
+            self._transactions.named(frame).send(message)
+            self._transactions.check()
             self._done(frame)
             return None
         safe = put(message)
         if safe is not None or "receipt" in headers:
             self._done(frame, safe)
             if safe is not None:
-                return self._wait_for_room(address)
+                return self._wait_for_room(destination or "", address)
         return None
 
     def _route(self, destination: str | None) -> tuple[Put, str]:
@@ -391,24 +378,35 @@ class BrokerSession:
         """Ask anew where destinations lead: what was remembered has changed."""
         self._routes.clear()
 
-    def _wait_for_room(self, address: str) -> Deferred[None] | None:
+    def _wait_for_room(self, destination: str, address: str) -> Deferred[None] | None:
         """The queue may be full: read no more of this producer until it has room.
 
         A session that consumes from that queue too can't be kept waiting: the ACKs that make room come
-        behind its SENDs.  It is refused instead.
+        behind its SENDs.  Its next SEND is refused instead, unless there is room by then.
         """
+        if not self._is_stuck_at(address):
+            return self._engine.room(address)
+        put, _ = self._routes[destination]
+
+        def refuse_or_put(message: Message) -> Safe:
+            if self._is_stuck_at(address):
+                raise _queue_full(address)
+            self._routes[destination] = put, address
+            return put(message)
+
+        self._routes[destination] = refuse_or_put, address
+        return None
+
+    def _is_stuck_at(self, address: str) -> bool:
+        """Is that queue full, and do we consume from it?"""
+        if all(one.destination.address != address for one in self._subscriptions.values()):
+            return False
         room = self._engine.room(address)
-        if room is not None and any(
-            subscription.destination.address == address for subscription in self._subscriptions.values()
-        ):
-            room.addErrback(lambda _: None)
-            room.cancel()
-            raise LimitExceeded(
-                "queue full",
-                f"{address} is at its limit, and this connection both sends to it and consumes from it: "
-                "use one connection for each",
-            )
-        return room
+        if room is None:
+            return False
+        room.addErrback(lambda _: None)  # nobody waits for it
+        room.cancel()
+        return True
 
     # -- SUBSCRIBE, UNSUBSCRIBE ---------------------------------------------------------------------------
 
@@ -514,8 +512,8 @@ class BrokerSession:
 
     def _acknowledge(self, frame: Frame, outcome: Outcome) -> None:
         """ACK and NACK in every version and ack mode, in a transaction or not."""
-        transaction = self._transaction(frame) if "transaction" in frame.headers else None
-        ack = self._named_delivery(frame)
+        transaction = self._transactions.named(frame) if "transaction" in frame.headers else None
+        ack = self._deliveries.find(frame, self.version, self._subscribed)
         if ack is None:
             self._done(frame)  # innocently late
             return
@@ -532,7 +530,7 @@ class BrokerSession:
         subscription.destination.give_credit(subscription, len(taken))
         if transaction is not None:
             transaction.dropped.extend(taken if drop else ())
-            self._check_transactions()
+            self._transactions.check()
         elif drop:
             self._tell_dropped(taken)
         self._done(frame, safe)
@@ -552,91 +550,33 @@ class BrokerSession:
                 batch.settled.append((message, outcome))
         return self._engine.commit(batch)
 
-    def _named_delivery(self, frame: Frame) -> str | None:
-        """The delivery that ACK or NACK names; None when it is innocently gone.  Raises ProtocolViolation."""
-        headers = frame.headers
-        deliveries = self._deliveries
-        if self.version == V12:
-            ack = headers.get("id")
-            if ack is None:
-                raise ProtocolViolation(
-                    "id header missing", f"{frame.command} names its message: id is the MESSAGE's ack header"
-                )
-            if ack in deliveries.by_ack:
-                return ack
-            if deliveries.is_late(ack, self._subscriptions, self._subscribed):
-                return None
-        else:
-            message_id = headers.get("message-id")
-            subscription_id = headers.get("subscription")
-            if message_id is None:
-                raise ProtocolViolation(
-                    "message-id header missing", f"{frame.command} names its message by message-id"
-                )
-            if subscription_id is None and self.version == V11:
-                raise ProtocolViolation(
-                    "subscription header missing", f"{frame.command} names the subscription of its message"
-                )
-            ack = delivery_name(message_id, subscription_id, self.version)
-            if ack in deliveries.by_ack:
-                return ack
-            if message_id.startswith(self._id_prefix) and deliveries.is_late_named(
-                subscription_id, self._subscriptions
-            ):
-                return None
-        raise ProtocolViolation(
-            "no such message", f"{frame.command} names {ack[:60]!a}, which is not waiting to be acknowledged"
-        )
-
     # -- BEGIN, COMMIT, ABORT -----------------------------------------------------------------------------
 
-    def _transaction(self, frame: Frame) -> Transaction:
-        name = frame.headers.get("transaction")
-        if name is None:
-            raise ProtocolViolation("transaction header missing", f"{frame.command} names its transaction")
-        transaction = self._transactions.get(name)
-        if transaction is None:
-            raise ProtocolViolation("no such transaction", f"{name[:60]!a} has not begun")
-        return transaction
-
-    def _check_transactions(self) -> None:
-        settings = self._factory.settings
-        if sum(one.octets for one in self._transactions.values()) > settings.transaction_octets:
-            raise LimitExceeded(
-                "transactions too large",
-                f"the open transactions of a connection may have {settings.transaction_octets} octets",
-            )
-        if any(one.frames > settings.transaction_frames for one in self._transactions.values()):
-            raise LimitExceeded(
-                "transaction too long", f"a transaction may have {settings.transaction_frames} frames"
-            )
-
     def _begin(self, frame: Frame) -> None:
-        name = frame.headers.get("transaction")
-        if not name:
-            raise ProtocolViolation("transaction header missing", "BEGIN names the transaction")
-        self._check_name("transaction", name)
-        if name in self._transactions:
-            raise ProtocolViolation("transaction exists already", f"{name[:60]!a} has begun, and is open")
-        if len(self._transactions) >= self._factory.settings.transactions:
-            raise LimitExceeded(
-                "too many transactions", f"a connection may have {self._factory.settings.transactions} open"
-            )
-        self._transactions[name] = Transaction()
+        self._transactions.begin(frame.headers.get("transaction"))
         self._done(frame)
 
-    def _commit(self, frame: Frame) -> None:
-        transaction = self._transaction(frame)
-        del self._transactions[frame.headers["transaction"]]
+    def _commit(self, frame: Frame) -> Deferred[None] | None:
+        transaction = self._transactions.end(frame)
+        addresses = {message.address for message in transaction.messages}
+        for address in addresses:
+            if self._is_stuck_at(address):
+                self._give_back(transaction.held())
+                raise _queue_full(address)
         safe = self._settle(transaction.taken, transaction.messages)
         for message in transaction.messages:
             self._factory.events.emit(Sent, self.id, message)
         self._tell_dropped(transaction.dropped)
         self._done(frame, safe)
+        if safe is not None:
+            for address in addresses:
+                room = self._engine.room(address)
+                if room is not None:
+                    return room
+        return None
 
     def _abort(self, frame: Frame) -> None:
-        transaction = self._transaction(frame)
-        del self._transactions[frame.headers["transaction"]]
+        transaction = self._transactions.end(frame)
         live = set(self._subscriptions.values())
         still_owed = [named for named, _ in transaction.taken if named[2] in live]
         self._deliveries.restore(still_owed)
@@ -675,6 +615,14 @@ class BrokerSession:
             raise ProtocolViolation(
                 f"{header} header too long", f"it may have {self._factory.settings.name_length} characters"
             )
+
+
+def _queue_full(address: str) -> StompError:
+    return LimitExceeded(
+        "queue full",
+        f"{address} is at its limit, and this connection both sends to it and consumes from it: "
+        "use one connection for each",
+    )
 
 
 def _internal_error() -> StompError:

@@ -425,9 +425,37 @@ class FullQueueTests(SynchronousTestCase):
         broker = Broker(EngineLimits(queue_length=5))
         ann = broker.connect()
         ann.subscribes("/queue/a", ack="client", prefetch_count="1")
+        for number in range(7):
+            send(ann, "/queue/a", str(number), receipt=str(number))
+        heard = ann.everything()
+        self.assertEqual([frame.command for frame in heard], ["MESSAGE", *["RECEIPT"] * 6, "ERROR"])
+        self.assertEqual(heard[-1].headers["message"], "queue full")
+        self.assertEqual(heard[-1].headers["receipt-id"], "6")
+        self.assertTrue(ann.is_closed)
+
+    def test_but_when_there_is_room_again_it_goes_on(self) -> None:
+        broker = Broker(EngineLimits(queue_length=5))
+        ann, bob = broker.connect(), broker.connect()
+        ann.subscribes("/queue/a", ack="client", prefetch_count="1")
         send(ann, "/queue/a", *map(str, range(6)))
-        ann.hears("MESSAGE")
-        ann.fails("queue full")
+        bob.subscribes("/queue/a")
+        send(ann, "/queue/a", *map(str, range(6, 20)))
+        self.assertFalse(ann.is_closed)
+        self.assertEqual(len(bob.hears_bodies()), 19)
+
+    def test_transactions_are_no_way_around_it(self) -> None:
+        broker = Broker(EngineLimits(queue_length=10))
+        ann, bob = broker.connect(), broker.connect()
+        bob.subscribes("/queue/a", ack="client", prefetch_count="1")
+        for client in (ann, bob):
+            for number in range(30):
+                client.says("BEGIN", transaction="t")
+                send(client, "/queue/a", str(number), transaction="t")
+                client.says("COMMIT", transaction="t")
+        self.assertEqual(ann.transport.producerState, "paused")
+        bob.hears("MESSAGE")
+        bob.fails("queue full")
+        self.assertLessEqual(len(broker.engine._queues["/queue/a"].messages), 11)  # and what bob gave back
 
     def test_a_waiting_producer_that_hangs_up_is_forgotten(self) -> None:
         broker = Broker(EngineLimits(queue_length=1))
