@@ -173,14 +173,18 @@ class PortService(Service):
 class NotifyService(Service):
     """Tells systemd when all ports listen, and when the end begins (``Type=notify`` in a unit)."""
 
-    def __init__(self, ports: Sequence[PortService], environ: Mapping[str, str] = os.environ) -> None:
+    def __init__(
+        self, ports: Sequence[PortService], reactor: Any, environ: Mapping[str, str] = os.environ
+    ) -> None:
         self._ports = ports
+        self._reactor = reactor
         self._environ = environ
 
     def startService(self) -> None:
         super().startService()
+        # Not before the reactor runs: until then a SIGTERM kills the process instead of stopping it.
         gatherResults([port.listening for port in self._ports]).addCallback(
-            lambda _: notify("READY=1", self._environ)
+            lambda _: self._reactor.callLater(0, notify, "READY=1", self._environ)
         )
 
     def stopService(self) -> None:

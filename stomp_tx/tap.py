@@ -149,7 +149,7 @@ def makeService(options: Options) -> MultiService:
     SessionsService(factory, reactor, settings.stop_timeout, log).setServiceParent(process)
     for port in ports:
         port.setServiceParent(process)
-    NotifyService(ports).setServiceParent(process)
+    NotifyService(ports, reactor).setServiceParent(process)
     return process
 
 

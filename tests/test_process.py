@@ -181,15 +181,18 @@ class NotifyTests(SynchronousTestCase):
         self.addCleanup(self.systemd.close)
         self.systemd.setblocking(False)
 
-    def test_ready_when_all_ports_listen_and_stopping_when_it_stops(self):
+    def test_ready_when_all_ports_listen_and_the_reactor_runs_and_stopping_when_it_stops(self):
         address = str(scratch(self) / "notify")
         self.systemd.bind(address)
         ports = [SimpleNamespace(listening=Deferred()) for _ in range(2)]
-        service = NotifyService(ports, {"NOTIFY_SOCKET": address})
+        clock = Clock()
+        service = NotifyService(ports, clock, {"NOTIFY_SOCKET": address})
         service.startService()
         ports[1].listening.callback(None)
         self.assertRaises(BlockingIOError, self.systemd.recv, 100)
         ports[0].listening.callback(None)
+        self.assertRaises(BlockingIOError, self.systemd.recv, 100)
+        clock.advance(0)
         self.assertEqual(self.systemd.recv(100), b"READY=1")
         service.stopService()
         self.assertEqual(self.systemd.recv(100), b"STOPPING=1")
