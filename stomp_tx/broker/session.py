@@ -28,7 +28,7 @@ from stomp_tx.broker.handshake import Agreement, agree, connected
 from stomp_tx.broker.login import Login, log_in
 from stomp_tx.broker.policy import prefetch
 from stomp_tx.broker.routing import TOPIC, address_of
-from stomp_tx.broker.subscription import Subscription, make_subscription
+from stomp_tx.broker.subscription import Subscription, Terms, make_subscription
 from stomp_tx.broker.transaction import Transactions
 from stomp_tx.errors import (
     AccessDenied,
@@ -435,16 +435,8 @@ class BrokerSession:
         if not self.user.may("subscribe", address):
             raise AccessDenied(self.user.name, "subscribe to", address)
         self._subscribed += 1
-        subscription = make_subscription(
-            self._sender,
-            self.version,
-            subscription_id,
-            self._subscribed,
-            mode,
-            credit,
-            self._exhausted,
-            self._deliveries,
-        )
+        terms = Terms(subscription_id, self._subscribed, mode, credit)
+        subscription = make_subscription(self._sender, self.version, terms, self._exhausted, self._deliveries)
         self._done(frame)  # clients expect its RECEIPT before the first MESSAGE
         self._subscriptions[key] = subscription
         self._factory.registry.add(subscription, address)

@@ -7,7 +7,7 @@ subscription is made, not for each message.
 from __future__ import annotations
 
 from collections import deque
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from stomp_tx.broker.rendering import BIG, message_tail, with_message_id
 from stomp_tx.interfaces import IFrameSender
@@ -18,6 +18,15 @@ from stomp_tx.wire.escaping import escape
 if TYPE_CHECKING:
     from stomp_tx.broker.deliveries import Deliveries
     from stomp_tx.broker.destination import Destination
+
+
+class Terms(NamedTuple):
+    """What a SUBSCRIBE asks for, and what its session adds: see Subscription."""
+
+    id: str | None
+    number: int
+    mode: str
+    prefetch: int
 
 
 class Subscription:
@@ -35,10 +44,8 @@ class Subscription:
 
     __slots__ = (
         "_bare",
-        "_flush",
-        "_going_out",
         "_outgoing",
-        "_send",
+        "_sender",
         "backlog",
         "backlog_octets",
         "credit",
@@ -59,28 +66,22 @@ class Subscription:
         self,
         sender: IFrameSender,
         version: str,
-        id: str | None,
-        number: int,
-        mode: str,
-        prefetch: int,
+        terms: Terms,
         exhausted: list[Subscription],
     ) -> None:
-        self.id = id
-        self.number = number
-        self.mode = mode
+        self.id, self.number, self.mode, self.prefetch = terms
         self.version = version
-        self.prefetch = self.credit = prefetch
+        self.credit = terms.prefetch
         self.paused = sender.full
         self.ready = False
         self.backlog: deque[Message] | None = None
         self.backlog_octets = 0
         self.exhausted = exhausted
-        self._send = sender.send_octets
+        self._sender = sender
         self._outgoing = sender.outgoing
-        self._going_out = sender.going_out
-        self._flush = sender.flush
         # 1.0 says which subscription only where the client gave an id.
-        self._bare = b"MESSAGE" if id is None else f"MESSAGE\nsubscription:{escape(id, version)}".encode()
+        named = "" if terms.id is None else f"\nsubscription:{escape(terms.id, version)}"
+        self._bare = f"MESSAGE{named}".encode()
 
     @property
     def name(self) -> str:
@@ -98,9 +99,9 @@ class Subscription:
         return b"%b\nredelivered:true\nredelivery-count:%d" % (self._bare, message.attempts)
 
     def _send_unusual(self, message: Message, octets: bytes) -> None:
-        self._send(octets)
+        self._sender.send_octets(octets)
         if len(message.body) >= BIG:
-            self._flush()
+            self._sender.flush()
 
 
 class AutoSubscription(Subscription):
@@ -116,7 +117,7 @@ class AutoSubscription(Subscription):
             # send_octets, without the call: this is what a topic does once for each who listens.
             outgoing = self._outgoing
             if not outgoing:
-                self._going_out()
+                self._sender.going_out()
             outgoing.append(self._bare + tail)
         return True
 
@@ -134,18 +135,15 @@ class AckSubscription(Subscription):
         self,
         sender: IFrameSender,
         version: str,
-        id: str | None,
-        number: int,
-        mode: str,
-        prefetch: int,
+        terms: Terms,
         exhausted: list[Subscription],
         deliveries: Deliveries,
     ) -> None:
-        super().__init__(sender, version, id, number, mode, prefetch, exhausted)
+        super().__init__(sender, version, terms, exhausted)
         self._by_ack = deliveries.by_ack
-        self._ack = f"{number}-"
-        self._ack_octets = self._bare + b"\nack:%d-" % number
-        self.order: dict[str, int] | None = {} if mode == "client" else None
+        self._ack = f"{terms.number}-"
+        self._ack_octets = self._bare + b"\nack:%d-" % terms.number
+        self.order: dict[str, int] | None = {} if terms.mode == "client" else None
         self.sent = 0
 
     def offer(self, message: Message) -> bool:
@@ -161,7 +159,7 @@ class AckSubscription(Subscription):
         else:
             outgoing = self._outgoing
             if not outgoing:
-                self._going_out()
+                self._sender.going_out()
             outgoing.append(b"%b%d%b" % (self._ack_octets, sent, tail))
         return False
 
@@ -198,15 +196,12 @@ def delivery_name(message_id: str, subscription: str | None, version: str) -> st
 def make_subscription(
     sender: IFrameSender,
     version: str,
-    id: str | None,
-    number: int,
-    mode: str,
-    prefetch: int,
+    terms: Terms,
     exhausted: list[Subscription],
     deliveries: Deliveries,
 ) -> Subscription:
     """The subscription for this ack mode and version."""
-    if mode == "auto":
-        return AutoSubscription(sender, version, id, number, mode, prefetch, exhausted)
+    if terms.mode == "auto":
+        return AutoSubscription(sender, version, terms, exhausted)
     kind = AckSubscription if version == V12 else NamedAckSubscription
-    return kind(sender, version, id, number, mode, prefetch, exhausted, deliveries)
+    return kind(sender, version, terms, exhausted, deliveries)
