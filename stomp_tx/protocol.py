@@ -242,17 +242,21 @@ class StompFrameProtocol(LineReceiver):
                 self.disconnect()
 
     def _wait_for(self, waiting: Deferred[None]) -> None:
-        self._waiting = waiting
-        waiting.addCallbacks(self._go_on, lambda failure: self._go_on(failure.value))
-        if self._waiting is not None:
-            self._stop_reading()
+        stopped = False
 
-    def _go_on(self, error: object) -> None:
-        self._waiting = None
-        if isinstance(error, BaseException):
-            self._in_turn(lambda: self.fail(error))
-        if self.paused:  # (it is not where the Deferred had fired already)
-            self._read_on()
+        def go_on(result: object) -> None:
+            self._waiting = None
+            if isinstance(result, Failure):
+                failure = result
+                self._in_turn(lambda: self.fail(failure.value or StompError(str(failure))))
+            if stopped:  # where it had fired already, whoever called reads on
+                self._read_on()
+
+        self._waiting = waiting
+        waiting.addBoth(go_on)
+        if self._waiting is not None:
+            stopped = True
+            self._stop_reading()
 
     def _stop_reading(self) -> None:
         if not self.paused:

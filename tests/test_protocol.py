@@ -234,6 +234,14 @@ class WaitingTests(ProtocolCase):
         self.assertEqual(self.names(), ["1", "2", "3"])
         self.assertEqual(self.transport.producerState, "producing")
 
+    def test_thousands_that_have_fired_behind_one_that_had_not(self) -> None:
+        first: Deferred[None] = Deferred()
+        self.receiver.answers = [first, *(succeed(None) for _ in range(4000))]
+        self.protocol.dataReceived(b"".join(BEGIN % number for number in range(3000)))
+        first.callback(None)
+        self.assertEqual(len(self.receiver.frames), 3000)
+        self.assertEqual(self.receiver.happened, [])
+
     def test_one_that_fails_ends_the_connection(self) -> None:
         wrong = ProtocolViolation("no")
         self.receiver.answers = [fail(wrong)]
