@@ -20,8 +20,9 @@ from functools import cache
 from itertools import pairwise
 from typing import Any, get_type_hints
 
+from stomp_tx.broker.policy import Policies, Policy, compiled
 from stomp_tx.broker.settings import BrokerSettings
-from stomp_tx.engine.memory import EngineLimits
+from stomp_tx.engine.limits import EngineLimits
 from stomp_tx.errors import ConfigurationError
 from stomp_tx.wire.limits import Limits
 
@@ -31,6 +32,9 @@ else:
     import tomli as tomllib
 
 
+Patterns = tuple[tuple[str, Policy], ...]
+
+
 @dataclass(frozen=True)
 class Configuration:
     """Everything that can be set.  A field whose value is a dataclass is a section: ``[limits]``."""
@@ -38,16 +42,27 @@ class Configuration:
     port: tuple[str, ...] = ("tcp:61613:interface=127.0.0.1",)
     """Where to listen: Twisted server endpoint strings."""
 
-    engine: str = "memory:"
-    """Where messages are kept.  ``memory:`` is in this process, until it ends."""
+    engine: str = "sqlite:"
+    """Where messages are kept: ``sqlite:PATH`` is a file that outlives the process, ``stomp.db`` in the
+    folder that the broker runs in where there is no PATH; ``memory:`` is in this process, until it ends.
+    """
 
     broker: BrokerSettings = field(default_factory=BrokerSettings)
+    policy: Policy = field(default_factory=Policy)
     limits: Limits = field(default_factory=Limits)
     engine_limits: EngineLimits = field(default_factory=EngineLimits)
+
+    patterns: Patterns = ()
+    """Policies of some destinations: what ``[policy."/queue/orders.*"]`` says, the rest is ``[policy]``'s."""
 
     def __post_init__(self) -> None:
         if not self.port:
             raise ConfigurationError("port must name at least one place to listen")
+
+    @property
+    def policies(self) -> Policies:
+        """The policy of each destination."""
+        return Policies(self.policy, self.patterns)
 
 
 @dataclass(frozen=True)
@@ -118,6 +133,16 @@ def written(configuration: Configuration) -> str:
         mark = "#" if value == setting.default else ""
         lines += textwrap.wrap(setting.meaning, 100, initial_indent="# ", subsequent_indent="# ")
         lines += [f"{mark}{setting.key} = {setting.written(value)}", ""]
+    lines += ["# Destinations may have settings of [policy] of their own, in a section for each pattern.", ""]
+    if not configuration.patterns:
+        lines += ['#[policy."/queue/orders.*"]', "#attempts = 3", ""]
+    for pattern, policy in configuration.patterns:
+        lines += [f"[policy.{json.dumps(pattern, ensure_ascii=False)}]"]
+        for setting in settings().values():
+            value = getattr(policy, setting.key) if setting.section == "policy" else None
+            if setting.section == "policy" and value != getattr(configuration.policy, setting.key):
+                lines += [f"{setting.key} = {setting.written(value)}"]
+        lines += [""]
     return "\n".join(lines)
 
 
@@ -126,6 +151,8 @@ def _settings(holder: Any, prefix: str) -> Iterator[Setting]:
     meanings = _meanings(type(holder))
     for one in fields(holder):
         default = getattr(holder, one.name)
+        if kinds[one.name] == Patterns:
+            continue  # they have the settings of [policy]
         if is_dataclass(default):
             yield from _settings(default, f"{one.name}.")
         else:
@@ -159,6 +186,7 @@ def _from_file(file: str) -> dict[str, object]:
     known = settings()
     sections = {setting.section for setting in known.values()} - {""}
     given: dict[str, object] = {}
+    patterns: dict[str, dict[str, object]] = {}
     for name, value in tables.items():
         if name in sections:
             if not isinstance(value, dict):
@@ -166,14 +194,24 @@ def _from_file(file: str) -> dict[str, object]:
                     f"{name} in {file} must be a section, not {_called(value)}",
                     f"write [{name}] on a line of its own, and its settings below",
                 )
-            given |= {f"{name}.{key}": one for key, one in value.items()}
+            for key, one in value.items():
+                if isinstance(one, dict) and name == "policy":
+                    patterns[key] = one
+                else:
+                    given[f"{name}.{key}"] = one
         elif isinstance(value, dict) and name not in known:
             guess = _did_you_mean(name, sections, "[{}]")
             raise ConfigurationError(f"unknown section [{name}] in {file}{guess}")
         else:
             given[name] = value
     where = f" in {file}"
-    return {name: _checked(_known(name, where), value, where) for name, value in given.items()}
+    checked = {name: _checked(_known(name, where), value, where) for name, value in given.items()}
+    for pattern, table in patterns.items():
+        where = f' for "{pattern}" in {file}'
+        for key, value in table.items():
+            setting = _known(f"policy.{key}", where)
+            checked[f"patterns.{pattern}\n{key}"] = _checked(setting, value, where)
+    return checked
 
 
 def _known(name: str, where: str) -> Setting:
@@ -277,6 +315,8 @@ def _configured(values: Mapping[str, object]) -> Configuration:
     defaults = Configuration()
     own: dict[str, Any] = {name: value for name, value in values.items() if "." not in name}
     for one in fields(Configuration):
+        if one.name == "patterns":
+            continue
         prefix = f"{one.name}."
         section = {name.removeprefix(prefix): values[name] for name in values if name.startswith(prefix)}
         if section:
@@ -284,4 +324,22 @@ def _configured(values: Mapping[str, object]) -> Configuration:
                 own[one.name] = replace(getattr(defaults, one.name), **section)
             except ConfigurationError as error:
                 raise ConfigurationError(f"in section {one.name}: {error}", error.detail) from None
-    return Configuration(**own)
+    default = own.get("policy", defaults.policy)
+    return Configuration(**own, patterns=_patterns(values, default))
+
+
+def _patterns(values: Mapping[str, object], default: Policy) -> Patterns:
+    """The policies of destinations, each like the default but for what it says itself."""
+    tables: dict[str, dict[str, Any]] = {}
+    for name, value in values.items():
+        if name.startswith("patterns."):
+            pattern, _, key = name.removeprefix("patterns.").partition("\n")
+            tables.setdefault(pattern, {})[key] = value
+    found = []
+    for pattern, table in tables.items():
+        try:
+            compiled(pattern)
+            found.append((pattern, replace(default, **table)))
+        except ConfigurationError as error:
+            raise ConfigurationError(f'in section policy."{pattern}": {error}', error.detail) from None
+    return tuple(found)

@@ -19,7 +19,14 @@ from stomp_tx.message import Batch, Message, Outcome
 from stomp_tx.wire.frame import Frame
 
 Safe = Deferred[None] | None
-"""None: it is done.  A Deferred: it fires when it is safe, and fails with an EngineError when it is not."""
+"""None: it is done.  A Deferred: it fires when it is safe, and fails with an EngineError when it is not.
+
+Everything that becomes safe together shares one Deferred: who adds a callback gives on what it got.
+"""
+
+
+Judge = Callable[[Message], Message | None]
+"""Says which message is appended instead of one that ends; None: none."""
 
 
 class IFrameSender(Interface):
@@ -95,17 +102,27 @@ class IClaim(Interface):
 class IEngine(Interface):
     """Keeps messages, in the order in which they were appended to each queue, and hands them out on demand.
 
-    An engine knows nothing of sessions and subscriptions: who gets a message is its taker's business.
+    An engine knows nothing of sessions and subscriptions: who gets a message is its taker's business.  A
+    persistent message is handed out, or heard, when it is safe and not before.
     """
 
     def append(message: Message) -> Safe:
-        """Keep one message on the queue that its address names."""
+        """Keep one message on the queue that its address names.
+
+        A second one with a ``dedupe`` name that its address has seen is not kept: safe when the first is.
+        """
 
     def publish(message: Message) -> Safe:
-        """Let everyone who listens to the topic that its address names hear one message."""
+        """Let everyone who listens to the topic that its address names hear one message.
+
+        Queues that are bound to the topic keep a copy each.
+        """
 
     def settle(message: Message, outcome: Outcome) -> Safe:
-        """What became of one message that was handed out.  What is put back may be taken again at once."""
+        """What became of one message that was handed out.  What is put back may be taken again at once.
+
+        When it turns out that it could not be made safe, the message is put back.
+        """
 
     def commit(batch: Batch) -> Safe:
         """Append (or publish) and settle many, all or nothing, in the order given."""
@@ -120,11 +137,31 @@ class IEngine(Interface):
     def listen(topic: str, heard: Callable[[Message], None]) -> Callable[[], None]:
         """Call ``heard(message)`` for each message published there; gives a callable that stops it."""
 
+    def bind(queue: str, topic: str) -> Safe:
+        """From now on the queue gets a copy of what is published to the topic.  It is bound to one, for good.
+
+        Raises EngineError when it is bound to another.
+        """
+
+    def unbind(queue: str) -> Safe:
+        """Undo ``bind``; the messages that wait there are gone."""
+
+    bindings = Attribute("The queues that are bound, and the topic of each.  Nobody else changes it.")
+
+    def expire(now: int, judge: Judge) -> None:
+        """Take out what waits and has expired by ``now`` (milliseconds since 1970).
+
+        ``judge(message)`` says which message is appended in its stead, all or nothing; None: none.
+        """
+
     def room(queue: str) -> Deferred[None] | None:
         """None when the queue is within its limits; else a Deferred that fires when it is again.
 
         Whoever appends asks after a Deferred from ``append``, and appends no more until this one has fired.
         """
+
+    def caught_up() -> Deferred[None] | None:
+        """None, or a Deferred that fires when not too much waits to become safe.  Asked when ``room`` is."""
 
     def start() -> Deferred[None] | None:
         """Get ready; everything before it fails."""

@@ -4,9 +4,33 @@ from __future__ import annotations
 
 import enum
 from dataclasses import dataclass, field
+from typing import NamedTuple
+
+TOPIC = "/topic/"
+"""What the addresses of topics begin with; all others are queues'."""
+
+BOUND = "/dsub/"
+"""What the addresses of queues begin with that are bound to a topic."""
 
 OVERHEAD = 950
 """Octets of memory that one message takes beside its frame's: measured, CPython 3.11."""
+
+
+class Keeping(NamedTuple):
+    """How a message is to be kept, where its producer or its destination asks for more than the usual."""
+
+    persistent: bool = False
+    """It outlives the process, in an engine that stores."""
+
+    expires: int = 0
+    """Milliseconds since 1970; from then on nobody gets it.  0: never."""
+
+    dedupe: str | None = None
+    """Its destination takes one message of this name, and for a while no second one.  None: it has none."""
+
+
+PERSISTENT = Keeping(persistent=True)
+"""The usual one of these."""
 
 
 class Message:
@@ -20,6 +44,7 @@ class Message:
     size -- octets that it counts for in limits: of its frame, and what keeping it costs besides
     attempts -- how often it has been handed out before; 0 for the first time
     position -- its place in its queue, kept by the engine that stores it
+    keeping -- how it is to be kept; None for the usual: in memory, for ever, however often it is sent
     encoded -- a place for whoever sends it to keep its octets, where the same do for every receiver
     encoded_for -- the same where they differ, by protocol version
     """
@@ -33,6 +58,7 @@ class Message:
         "encoded_for",
         "headers",
         "id",
+        "keeping",
         "position",
         "size",
     )
@@ -49,6 +75,7 @@ class Message:
         self.size = size + OVERHEAD
         self.attempts = 0
         self.position = 0
+        self.keeping: Keeping | None = None
         self.encoded: bytes | None = None
         self.encoded_for: dict[str, bytes] | None = None
 
@@ -57,7 +84,19 @@ class Message:
         copy = Message(self.id, self.destination, self.address, self.headers, self.body, self.size - OVERHEAD)
         copy.attempts = self.attempts + 1
         copy.position = self.position
+        copy.keeping = self.keeping
         return copy
+
+    def bound_for(self, address: str) -> Message:
+        """The same message for one more address, with a position of its own."""
+        copy = Message(self.id, self.destination, address, self.headers, self.body, self.size - OVERHEAD)
+        copy.keeping = self.keeping
+        return copy
+
+    @property
+    def is_persistent(self) -> bool:
+        """Is it to outlive the process?"""
+        return self.keeping is not None and self.keeping.persistent
 
     def __repr__(self) -> str:
         return f"<Message {self.id} to {self.address}, {len(self.body)} octets, attempts={self.attempts}>"
@@ -74,6 +113,9 @@ class Outcome(enum.Enum):
 
     REJECTED = "rejected"
     """Back to its place in the queue, one attempt more: it reached somebody, who did not accept it."""
+
+    ENDED = "ended"
+    """Rejected, and nobody else shall have it: the broker's own word, who tells no engine."""
 
 
 @dataclass

@@ -22,8 +22,8 @@ from stomp_tx.engine import engineFromString
 from stomp_tx.errors import ConfigurationError, StompError
 from stomp_tx.process import (
     CannotStart,
-    CollectorService,
     EngineService,
+    InterpreterService,
     NotifyService,
     Ordered,
     PortService,
@@ -42,6 +42,8 @@ Examples:
       a unix socket
   twistd stomp --port haproxy:tcp:61613:interface=127.0.0.1
       behind a proxy that sends the PROXY protocol
+  twistd stomp --engine sqlite:/var/lib/stomp/stomp.db
+      durable messages in that file; a backup of it while it is in use: stomp-tx backup
   twistd stomp --settings > stomp.toml
   twistd stomp --config stomp.toml --set limits.frame=1MiB
       every setting in one file; the command line wins
@@ -56,7 +58,12 @@ class Options(UsageOptions):
     longdesc = "A message broker for STOMP 1.0, 1.1 and 1.2."
     optParameters = [
         ["config", "c", None, "A TOML file with settings.  An unknown one, or a wrong type, is refused."],
-        ["engine", "e", None, "Where messages are kept: memory: is the default, and the only one so far."],
+        [
+            "engine",
+            "e",
+            None,
+            "Where messages are kept: sqlite:PATH, or memory:  Default: sqlite:stomp.db, where it runs",
+        ],
     ]
 
     def __init__(self) -> None:
@@ -130,12 +137,13 @@ def makeService(options: Options) -> MultiService:
 
     with ends_the_process():
         endpoints = [(description, endpoint_from_string(reactor, description)) for description in chosen.port]
-        engine = engineFromString(chosen.engine, chosen.engine_limits)
+        engine = engineFromString(chosen.engine, reactor, chosen.engine_limits)
     factory = StompBrokerFactory(
         engine,
         MonotonicClock(reactor),
         StompUser("anonymous"),
         settings=settings,
+        policies=chosen.policies,
         limits=chosen.limits,
         log=log,
     )
@@ -144,7 +152,7 @@ def makeService(options: Options) -> MultiService:
     ]
 
     process = Ordered(reactor)
-    CollectorService().setServiceParent(process)
+    InterpreterService().setServiceParent(process)
     EngineService(engine, reactor).setServiceParent(process)
     SessionsService(factory, reactor, settings.stop_timeout, log).setServiceParent(process)
     for port in ports:

@@ -10,6 +10,7 @@
 
 from __future__ import annotations
 
+from dataclasses import fields
 from typing import Any
 
 from twisted.internet.error import ConnectionDone
@@ -19,8 +20,11 @@ from twisted.python.failure import Failure
 
 from stomp_tx.auth.realm import StompUser
 from stomp_tx.broker.factory import StompBrokerFactory
+from stomp_tx.broker.policy import Policies, Policy
 from stomp_tx.broker.settings import BrokerSettings
-from stomp_tx.engine.memory import EngineLimits, MemoryEngine
+from stomp_tx.engine.limits import EngineLimits
+from stomp_tx.engine.memory import MemoryEngine
+from stomp_tx.interfaces import IEngine
 from stomp_tx.wire.frame import Frame
 from stomp_tx.wire.parser import FrameParser
 
@@ -42,20 +46,32 @@ class Transport(StringTransport):
 
 
 class Broker:
-    """A broker with a clock of its own; keyword arguments are BrokerSettings."""
+    """A broker with a clock of its own; keyword arguments are those of BrokerSettings and Policy."""
 
     def __init__(
-        self, limits: EngineLimits | None = None, factory: dict[str, Any] | None = None, **settings: Any
+        self,
+        limits: EngineLimits | None = None,
+        factory: dict[str, Any] | None = None,
+        engine: IEngine | None = None,
+        clock: Clock | None = None,
+        **settings: Any,
     ) -> None:
-        self.clock = Clock()
-        self.engine = MemoryEngine(limits)
+        self.clock = clock or Clock()
+        self.engine: Any = engine or MemoryEngine(limits, self.now)
+        policy = {one.name: settings.pop(one.name) for one in fields(Policy) if one.name in settings}
         self.factory = StompBrokerFactory(
             self.engine,
             self.clock,
             StompUser("anonymous"),
             settings=BrokerSettings(**settings),
+            policies=Policies(Policy(**policy)),
+            now=self.now,
             **(factory or {}),
         )
+
+    def now(self) -> float:
+        """Seconds since 1970, for this broker."""
+        return float(1_000_000 + self.clock.seconds())
 
     def dial(self) -> Client:
         """A connection on which nothing was said yet."""

@@ -3,6 +3,7 @@ from pathlib import Path
 from twisted.trial.unittest import SynchronousTestCase
 
 from stomp_tx import __version__, configuration
+from stomp_tx.broker.policy import Policy
 from stomp_tx.broker.settings import BrokerSettings
 from stomp_tx.configuration import Configuration, read, settings, written
 from stomp_tx.errors import ConfigurationError
@@ -16,6 +17,10 @@ OTHERS = {  # where "one more" would be refused
     "broker.versions": ("1.2",),
     "broker.unprefixed": "refuse",
     "broker.slow_topic": "disconnect",
+    "policy.expired": "dead-letter",
+    "policy.nack": "drop",
+    "policy.dead_letter": "/queue/dead",
+    "engine_limits.overflow": "spill",
 }
 
 
@@ -69,6 +74,37 @@ class ConfigurationTests(SynchronousTestCase):
                 broker=BrokerSettings(prefetch=7, linger=2.0, lenient=True),
                 limits=Limits(frame=99),
             ),
+        )
+
+    def test_destinations_may_have_a_policy_of_their_own(self):
+        path = self.file(
+            "[policy]\nttl = 5\nattempts = 2\n"
+            '[policy."/queue/orders.*"]\nattempts = 3\n'
+            '[policy."/queue/>"]\ndead_letter = "/queue/dead"'
+        )
+        configured = read(path)
+        policies = configured.policies
+        self.assertEqual(policies.of("/topic/a"), Policy(ttl=5.0, attempts=2))
+        self.assertEqual(policies.of("/queue/a"), Policy(ttl=5.0, attempts=2, dead_letter="/queue/dead"))
+        self.assertEqual(policies.of("/queue/orders.eu"), Policy(ttl=5.0, attempts=3))
+        self.assertEqual(read(self.file(written(configured))), configured)
+
+    def test_mistakes_in_such_a_policy_are_told(self):
+        self.refused(
+            '[policy."/queue/a"]\natempts = 3',
+            'unknown setting policy.atempts for "/queue/a" in FILE; did you mean policy.attempts?',
+        )
+        self.refused(
+            '[policy."/queue/a"]\nattempts = "x"',
+            'policy.attempts for "/queue/a" in FILE must be a whole number, not the string "x"',
+        )
+        self.refused(
+            '[policy."/queue/a"]\nnack = "cry"',
+            """in section policy."/queue/a": nack must be one of redeliver, dead-letter, drop, not 'cry'""",
+        )
+        self.refused(
+            '[policy."orders"]\nttl = 1',
+            """in section policy."orders": 'orders' is no pattern of destinations""",
         )
 
     def test_every_setting_has_a_meaning(self):

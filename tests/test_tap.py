@@ -13,8 +13,8 @@ from stomp_tx import __version__
 from stomp_tx.configuration import Configuration
 from stomp_tx.process import (
     CannotStart,
-    CollectorService,
     EngineService,
+    InterpreterService,
     NotifyService,
     PortService,
     SessionsService,
@@ -118,7 +118,7 @@ class ServiceTests(TestCase):
         self.assertTrue(IService.providedBy(service))
         self.assertEqual(
             [type(one) for one in service],
-            [CollectorService, EngineService, SessionsService, PortService, PortService, NotifyService],
+            [InterpreterService, EngineService, SessionsService, PortService, PortService, NotifyService],
         )
 
     def test_nothing_is_made_of_what_can_not_be_used(self):

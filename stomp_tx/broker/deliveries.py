@@ -56,13 +56,13 @@ class Deliveries:
             order = subscription.order or {}
             subscription.order = dict(sorted(order.items(), key=lambda item: item[1]))
 
-    def end(self, subscription: Subscription) -> list[Message]:
+    def end(self, subscription: Subscription) -> list[Delivery]:
         """Take out all of a subscription that ends."""
         self._ended.append(subscription.id)
         if not isinstance(subscription, AckSubscription):
             return []
         names = [name for name, (_, owner) in self.by_ack.items() if owner is subscription]
-        return [self.by_ack.pop(name)[0] for name in names]
+        return [self.by_ack.pop(name) for name in names]
 
     def find(self, frame: Frame, version: str, count: int) -> str | None:
         """The delivery that ACK or NACK names; None when it is innocently gone.

@@ -7,20 +7,24 @@ from collections.abc import Callable
 
 from twisted.internet.interfaces import IDelayedCall, IReactorTime
 
-from stomp_tx.broker.policy import nack_delay
+from stomp_tx.broker.deadletter import REASON, DeadLetters
+from stomp_tx.broker.policy import Policy
 from stomp_tx.broker.settings import BrokerSettings
 from stomp_tx.broker.subscription import Subscription
 from stomp_tx.interfaces import IEngine, Safe
-from stomp_tx.message import Message, Outcome
+from stomp_tx.message import Batch, Message, Outcome
+
+HELD = 10_000
+"""Refused messages that one queue holds back at a time; others wait behind them then."""
 
 
 class Destination:
-    """What the two have in common: an address, and who has subscribed.
+    """What the two have in common: an address, a policy, and who has subscribed.
 
     ``stores`` says whether what was not acknowledged is kept for others.
     """
 
-    __slots__ = ("_clock", "_settings", "address", "settle", "subscriptions")
+    __slots__ = ("_clock", "_dead_letters", "_settings", "address", "policy", "settle", "subscriptions")
 
     stores = False
 
@@ -29,9 +33,13 @@ class Destination:
         address: str,
         clock: IReactorTime,
         settings: BrokerSettings,
+        policy: Policy,
+        dead_letters: DeadLetters,
         settle: Callable[[Message, Outcome], Safe],
     ) -> None:
         self.address = address
+        self.policy = policy
+        self._dead_letters = dead_letters
         self.settle = settle  # what became of a message it gave: a queue's is the engine's own
         self.subscriptions: dict[Subscription, None] = {}
         self._clock = clock
@@ -69,9 +77,58 @@ class Destination:
         """This subscription has refused it (NACK): told before it is settled as REJECTED."""
         raise NotImplementedError
 
+    def conclude(self, message: Message, subscription: Subscription, outcome: Outcome, batch: Batch) -> None:
+        """What becomes of a message that was acknowledged or refused, put into a batch."""
+        if outcome is Outcome.REJECTED:
+            outcome = self._next_try(message, subscription, batch)
+        elif outcome is Outcome.ENDED:
+            self._end(message, "rejected", self.policy, batch)
+        if self.stores:
+            batch.settled.append((message, Outcome.ACCEPTED if outcome is Outcome.ENDED else outcome))
+
+    def give_back(self, message: Message, subscription: Subscription, batch: Batch) -> None:
+        """What becomes of a message whose subscription has ended, put into a batch."""
+        if not self.stores:
+            return  # nobody else waits for it
+        outcome = Outcome.REJECTED
+        if self._was_the_last_try(message, self.policy.attempts_lost):
+            outcome = Outcome.ACCEPTED
+            self._end(message, "attempts", self.policy, batch)
+        batch.settled.append((message, outcome))
+
+    def _next_try(self, message: Message, subscription: Subscription, batch: Batch) -> Outcome:
+        if self.policy.nack != "redeliver" and REASON not in message.headers:
+            self._end(message, "rejected", self.policy if self.policy.nack == "dead-letter" else None, batch)
+            return Outcome.ENDED
+        if self._was_the_last_try(message, subscription.redelivery.attempts):
+            self._end(message, "attempts", self.policy, batch)
+            return Outcome.ENDED
+        self.refuse(message, subscription)
+        return Outcome.REJECTED
+
+    def _was_the_last_try(self, message: Message, attempts: int) -> bool:
+        # A dead letter has nowhere to go.
+        return 0 < attempts <= message.attempts + 1 and REASON not in message.headers
+
+    def _end(self, message: Message, reason: str, policy: Policy | None, batch: Batch) -> None:
+        instead = self._dead_letters.instead_of(message, reason, policy)
+        if instead is not None:
+            batch.appended.append(instead)
+
     def close(self) -> None:
         """Nobody has subscribed any more."""
         raise NotImplementedError
+
+
+class Refusal:
+    """Who refused a message last, until when nobody gets it, and until when they don't."""
+
+    __slots__ = ("by", "until", "until_same")
+
+    def __init__(self, by: Subscription | None, until: float, until_same: float) -> None:
+        self.by = by
+        self.until = until
+        self.until_same = until_same
 
 
 class Queue(Destination):
@@ -81,23 +138,36 @@ class Queue(Destination):
     to go to.  What a subscription refused goes to another, or waits a while where there is no other.
     """
 
-    __slots__ = ("_claim", "_engine", "_held", "_ready", "_refusers", "_timer")
+    __slots__ = ("_claim", "_engine", "_held", "_overdrawn", "_ready", "_refusals", "_timer")
 
     stores = True
 
-    def __init__(self, address: str, engine: IEngine, clock: IReactorTime, settings: BrokerSettings) -> None:
-        super().__init__(address, clock, settings, engine.settle)
+    def __init__(
+        self,
+        address: str,
+        engine: IEngine,
+        clock: IReactorTime,
+        settings: BrokerSettings,
+        policy: Policy,
+        dead_letters: DeadLetters,
+    ) -> None:
+        super().__init__(address, clock, settings, policy, dead_letters, engine.settle)
         self._engine = engine
         self._ready: deque[Subscription] = deque()
-        self._refusers: dict[str, Subscription | None] = {}  # message id -> who refused it last
-        self._held: dict[str, tuple[Message, float]] = {}  # refused, and the time until it is
+        self._refusals: dict[str, Refusal] = {}  # by message id
+        self._held: dict[str, Message] = {}  # those of them that are here
+        self._overdrawn = 0  # of these, those for which no other message was asked
         self._timer: IDelayedCall | None = None
         self._claim = engine.consume(address, self.take)
 
     def take(self, message: Message) -> bool:
         """The engine's taker: give it to the next in turn."""
-        if message.attempts and message.id in self._refusers:
+        if message.attempts and message.id in self._refusals:
             return self._take_refused(message)
+        if message.keeping is not None and self._dead_letters.is_over(message):
+            self._bury(message)
+            self._claim.request(1)  # nobody's credit was used
+            return False
         ready = self._ready
         if not ready:
             self._engine.settle(message, Outcome.RELEASED)  # asked for by one who left meanwhile
@@ -121,9 +191,9 @@ class Queue(Destination):
     def remove(self, subscription: Subscription) -> None:
         self._leave(subscription)
         self.subscriptions.pop(subscription, None)
-        for message_id, refuser in self._refusers.items():
-            if refuser is subscription:
-                self._refusers[message_id] = None
+        for refusal in self._refusals.values():
+            if refusal.by is subscription:
+                refusal.by = None
 
     def pause(self, subscription: Subscription) -> None:
         self._leave(subscription)
@@ -168,26 +238,45 @@ class Queue(Destination):
             self._ready.remove(subscription)
             self._claim.request(-subscription.credit)
 
+    def _bury(self, message: Message) -> None:
+        """It has expired: nobody gets it."""
+        instead = self._dead_letters.expired(message)
+        self._engine.commit(Batch([] if instead is None else [instead], [(message, Outcome.ACCEPTED)]))
+
     # -- refused messages ---------------------------------------------------------------------------------
 
     def refuse(self, message: Message, subscription: Subscription) -> None:
-        self._refusers[message.id] = subscription
+        anybody, same = subscription.redelivery.wait(message.attempts + 1)
+        now = self._clock.seconds()
+        if len(self._refusals) > 3 * HELD:  # of some the engine has rid itself meanwhile: they have expired
+            self._refusals = {
+                name: one
+                for name, one in self._refusals.items()
+                if one.until_same > now or name in self._held
+            }
+        self._refusals[message.id] = Refusal(subscription, now + anybody, now + same)
 
     def _take_refused(self, message: Message) -> bool:
         """The engine gave us one that somebody refused: to another, or it is held for a while."""
-        if self._pass_on(message, self._refusers[message.id]) is None:
-            due = self._clock.seconds() + nack_delay(message.attempts, self._settings)
-            self._held[message.id] = message, due
-            self._claim.request(1)  # nobody's credit was used
+        if self._pass_on(message, self._clock.seconds()) is None:
+            self._held[message.id] = message
+            if len(self._held) > HELD:
+                self._overdrawn += 1
+            else:
+                self._claim.request(1)  # nobody's credit was used
             self._set_timer()
         return False
 
-    def _pass_on(self, message: Message, refuser: Subscription | None) -> Subscription | None:
-        """Give it to the first who is ready and did not refuse it; None: there is nobody."""
+    def _pass_on(self, message: Message, now: float) -> Subscription | None:
+        """Give it to the first who is ready and may have it; None: there is nobody."""
+        refusal = self._refusals[message.id]
+        if refusal.until > now:
+            return None
+        refuser = refusal.by if refusal.until_same > now else None
         ready = self._ready
         for subscription in ready:
             if subscription is not refuser:
-                del self._refusers[message.id]
+                del self._refusals[message.id]
                 subscription.credit -= 1
                 ready.remove(subscription)
                 if subscription.credit > 0:
@@ -207,13 +296,19 @@ class Queue(Destination):
         ``entering`` is ready, but its credit has not been asked of the engine yet.
         """
         now = self._clock.seconds()
-        for message, due in sorted(self._held.values(), key=lambda pair: pair[0].position):
-            refuser = self._refusers[message.id] if due > now else None
-            taker = self._pass_on(message, refuser)
-            if taker is not None:
+        for message in sorted(self._held.values(), key=lambda message: message.position):
+            over = message.keeping is not None and self._dead_letters.is_over(message)
+            taker = None if over else self._pass_on(message, now)
+            if over or taker is not None:
                 del self._held[message.id]
-                if taker is not entering:
-                    self._claim.request(-1)
+                uses = 0 if taker is None or taker is entering else 1
+                if self._overdrawn:
+                    self._overdrawn -= 1
+                    uses -= 1  # it was asked for already
+                self._claim.request(-uses)
+            if over:
+                del self._refusals[message.id]
+                self._bury(message)
         self._set_timer()
 
     def _set_timer(self) -> None:
@@ -222,16 +317,17 @@ class Queue(Destination):
         self._timer = None
         now = self._clock.seconds()
         # Those that are due wait for nothing but somebody who is ready.
-        due = min((due for _, due in self._held.values() if due > now), default=None)
-        if due is not None:
-            self._timer = self._clock.callLater(due - now, self._offer_held)
+        refusals = [self._refusals[message_id] for message_id in self._held]
+        times = [time for refusal in refusals for time in (refusal.until, refusal.until_same) if time > now]
+        if times:
+            self._timer = self._clock.callLater(min(times) - now, self._offer_held)
 
     def close(self) -> None:
         self._claim.stop()
         if self._timer is not None and self._timer.active():
             self._timer.cancel()
         held, self._held = self._held, {}
-        for message, _ in sorted(held.values(), key=lambda pair: -pair[0].position):
+        for message in sorted(held.values(), key=lambda message: -message.position):
             self._engine.settle(message, Outcome.RELEASED)
 
 
@@ -250,11 +346,13 @@ class Topic(Destination):
         engine: IEngine,
         clock: IReactorTime,
         settings: BrokerSettings,
+        policy: Policy,
+        dead_letters: DeadLetters,
         dropped: Callable[[Subscription, Message], None],
         too_slow: Callable[[Subscription], None],
     ) -> None:
         # Nobody else waits for what one subscriber of a topic does not take.
-        super().__init__(address, clock, settings, lambda message, outcome: None)
+        super().__init__(address, clock, settings, policy, dead_letters, lambda message, outcome: None)
         self._everyone: tuple[Subscription, ...] = ()
         self._dropped = dropped
         self._too_slow = too_slow
@@ -262,6 +360,8 @@ class Topic(Destination):
 
     def heard(self, message: Message) -> None:
         """The engine's listener."""
+        if message.keeping is not None and self._dead_letters.is_over(message):
+            return  # its transaction took too long
         for subscription in self._everyone:
             if subscription.backlog is not None:
                 self._keep(subscription, message)
@@ -308,9 +408,8 @@ class Topic(Destination):
         # Its credit is given back for the NACK, and is taken again until the message has been given again.
         self.take_credit(subscription, 1)
         again = message.again()
-        self._clock.callLater(
-            nack_delay(again.attempts, self._settings), self._give_again, again, subscription
-        )
+        _, same = subscription.redelivery.wait(again.attempts)
+        self._clock.callLater(same, self._give_again, again, subscription)
 
     def _give_again(self, message: Message, subscription: Subscription) -> None:
         if subscription not in self.subscriptions:
@@ -348,6 +447,8 @@ class Topic(Destination):
                 break
             message = backlog.popleft()
             subscription.backlog_octets -= message.size
+            if message.keeping is not None and self._dead_letters.is_over(message):
+                continue
             if not subscription.offer(message):
                 subscription.credit -= 1
         if not backlog and not subscription.paused and subscription.credit > 0:

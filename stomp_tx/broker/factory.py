@@ -14,11 +14,14 @@ from twisted.internet.protocol import ServerFactory
 from twisted.logger import Logger
 
 from stomp_tx.auth.realm import StompUser
+from stomp_tx.broker.deadletter import DeadLetters
 from stomp_tx.broker.events import Dropped, Events, log_events
+from stomp_tx.broker.policy import Policies
 from stomp_tx.broker.registry import SubscriptionRegistry
 from stomp_tx.broker.session import BrokerSession
 from stomp_tx.broker.settings import BrokerSettings
 from stomp_tx.broker.subscription import Subscription
+from stomp_tx.broker.upkeep import Upkeep
 from stomp_tx.clock import MonotonicClock
 from stomp_tx.engine.memory import MemoryEngine
 from stomp_tx.interfaces import IEngine, IStompUser
@@ -34,7 +37,8 @@ class StompBrokerFactory(ServerFactory):
     clock -- for all timers; the reactor when left out
     anonymous -- who everyone is while there is no portal; someone who may do everything when left out
     portal -- twisted.cred's; when given, CONNECT's ``login`` and ``passcode`` go through it
-    settings, limits -- see there
+    settings, policies, limits -- see there
+    now -- gives the seconds since 1970
     make_session_id -- gives the id of each session; the default's can't be guessed
     log -- gets one line for each event of a connection; None: none
     events -- what happens, for whoever observes it
@@ -52,10 +56,12 @@ class StompBrokerFactory(ServerFactory):
         *,
         portal: Portal | None = None,
         settings: BrokerSettings | None = None,
+        policies: Policies | None = None,
         limits: Limits | None = None,
         make_session_id: Callable[[], str] | None = None,
         log: Logger | None = None,
         events: Events | None = None,
+        now: Callable[[], float] = time.time,
     ) -> None:
         if clock is None:
             from twisted.internet import reactor
@@ -69,12 +75,18 @@ class StompBrokerFactory(ServerFactory):
         self.limits = limits or Limits()
         self.events = events or Events()
         self.events.changed = self._observers_changed
+        self._now = now
         self.sessions: dict[BrokerSession, None] = {}
-        self.registry = SubscriptionRegistry(engine, clock, self.settings, self._dropped, self._too_slow)
+        self.policies = policies or Policies()
+        self.dead_letters = DeadLetters(self.policies, self.now, self.events)
+        self.registry = SubscriptionRegistry(
+            engine, clock, self.settings, self.policies, self.dead_letters, self._dropped, self._too_slow
+        )
+        self._upkeep = Upkeep(engine, self.dead_letters, clock, self.now)
         self._outbox = Outbox(clock)
         self._make_session_id = make_session_id or (lambda: secrets.token_hex(8))
         # A message's id is prefix and number: unique across restarts, and nothing in it needs an escape.
-        self.message_id_prefix = f"{int(time.time() * 1000):x}{secrets.token_hex(2)}-"
+        self.message_id_prefix = f"{self.now():x}{secrets.token_hex(2)}-"
         self.message_numbers = count(1)
         self._stopped: Deferred[None] | None = None  # set: the broker is stopping
         if log is not None:
@@ -93,6 +105,18 @@ class StompBrokerFactory(ServerFactory):
         )
         protocol.factory = self
         return protocol
+
+    def startFactory(self) -> None:
+        """The first port is open."""
+        self._upkeep.start()
+
+    def stopFactory(self) -> None:
+        """The last port is closed."""
+        self._upkeep.stop()
+
+    def now(self) -> int:
+        """Milliseconds since 1970."""
+        return int(self._now() * 1000)
 
     @property
     def is_stopping(self) -> bool:

@@ -1,31 +1,147 @@
-"""Rules that are pure arithmetic: how long, how many."""
+"""What a destination does with its messages: how long they live, how often they are tried, where they end."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+from functools import cached_property
+from typing import NamedTuple
 
-from stomp_tx.broker.settings import BrokerSettings
-from stomp_tx.errors import ProtocolViolation
-
-_PREFETCH_HEADERS = ("prefetch-count", "activemq.prefetchSize")
+from stomp_tx.errors import ConfigurationError
 
 
-def prefetch(headers: Mapping[str, str], settings: BrokerSettings) -> int:
-    """How many messages a subscription may hold unacknowledged, by SUBSCRIBE's headers.
+class Redelivery(NamedTuple):
+    """How a message that was refused is delivered again.  Times are seconds."""
 
-    ``prefetch-count`` as RabbitMQ has it, ``activemq.prefetchSize`` as ActiveMQ has it; the first of them
-    counts.  0 means the most there is.  Raises ProtocolViolation for what is no number.
+    attempts: int
+    """Deliveries before it is a dead letter; 0: any number."""
+
+    delay: float
+    """Before anybody gets it again, the first time."""
+
+    multiplier: float
+    """By which the delays grow each time."""
+
+    delay_max: float
+    """The most that they grow to."""
+
+    same_delay: float
+    """Before the same consumer gets it again, the first time; another one need not wait."""
+
+    def wait(self, attempts: int) -> tuple[float, float]:
+        """After so many attempts: how long until anybody gets it, and until who refused it may."""
+        grown = self.multiplier ** min(max(attempts - 1, 0), 64)
+        anybody = min(self.delay * grown, self.delay_max)
+        return anybody, max(anybody, min(self.same_delay * grown, self.delay_max))
+
+
+@dataclass(frozen=True)
+class Policy:
+    """How a destination treats its messages.  Times are seconds."""
+
+    ttl: float = 0.0
+    """How long a message lives whose producer does not say; 0: for ever."""
+
+    ttl_max: float = 0.0
+    """The most that a producer may ask for, and what it gets that asks for ever; 0: no bound."""
+
+    expired: str = "drop"
+    """What becomes of a message whose time is over: ``drop``, or ``dead-letter``."""
+
+    attempts: int = 10
+    """Deliveries before a message that is refused again (NACK) is a dead letter; 0: any number."""
+
+    attempts_lost: int = 0
+    """The same for one whose consumer left without a word, and may not have seen it; 0: any number."""
+
+    nack: str = "redeliver"
+    """What NACK does: ``redeliver`` until there were ``attempts``, or at once ``dead-letter`` or ``drop``."""
+
+    redelivery_delay: float = 0.0
+    """Before a refused message is delivered to anybody again, for the first time."""
+
+    redelivery_multiplier: float = 2.0
+    """By which ``redelivery_delay`` and ``nack_delay`` grow with each delivery."""
+
+    redelivery_delay_max: float = 30.0
+    """The most that they grow to, and the most that SUBSCRIBE may ask for."""
+
+    nack_delay: float = 0.1
+    """Before a message goes to the consumer that has refused it, for the first time; others need not wait."""
+
+    dead_letter: str = "/queue/DLQ.*"
+    """The queue of dead letters; ``*`` stands for the destination's name.  Empty: they are dropped."""
+
+    def __post_init__(self) -> None:
+        for name in (
+            "ttl",
+            "ttl_max",
+            "redelivery_delay",
+            "redelivery_delay_max",
+            "nack_delay",
+            "attempts",
+            "attempts_lost",
+        ):
+            if getattr(self, name) < 0:
+                raise ConfigurationError(f"{name} can't be negative")
+        if not 1 <= self.redelivery_multiplier <= 100:
+            raise ConfigurationError("redelivery_multiplier must be from 1 to 100")
+        self._one_of("expired", ("drop", "dead-letter"))
+        self._one_of("nack", ("redeliver", "dead-letter", "drop"))
+        if self.dead_letter and not re.fullmatch(r"/queue/[^\x00-\x1f\x7f]+", self.dead_letter):
+            raise ConfigurationError(f"dead_letter must be a queue, /queue/NAME, not {self.dead_letter!r}")
+
+    def _one_of(self, name: str, values: tuple[str, ...]) -> None:
+        if getattr(self, name) not in values:
+            raise ConfigurationError(
+                f"{name} must be one of {', '.join(values)}, not {getattr(self, name)!r}"
+            )
+
+    @property
+    def redelivery(self) -> Redelivery:
+        """What it says of deliveries."""
+        return Redelivery(
+            self.attempts,
+            self.redelivery_delay,
+            self.redelivery_multiplier,
+            self.redelivery_delay_max,
+            self.nack_delay,
+        )
+
+    @cached_property
+    def stamps(self) -> bool:
+        """Do messages get something that their producers did not ask for?"""
+        return bool(self.ttl or self.ttl_max)
+
+
+class Policies:
+    """The policy of each destination: the most specific pattern that matches, else the default.
+
+    Patterns are addresses in which ``*`` stands for one word, and ``>`` at the end for all the rest; words
+    are separated by ``.`` and ``/``: "/queue/orders.*", "/topic/>".
     """
-    for name in _PREFETCH_HEADERS:
-        text = headers.get(name)
-        if text is not None:
-            if not (text.isascii() and text.isdigit() and len(text) < 10):
-                raise ProtocolViolation(f"malformed {name} header", f"{text[:40]!a} is no number of messages")
-            return min(int(text) or settings.prefetch_max, settings.prefetch_max)
-    return settings.prefetch
+
+    def __init__(self, default: Policy | None = None, patterns: Iterable[tuple[str, Policy]] = ()) -> None:
+        self._default = default or Policy()
+        by_detail = sorted(patterns, key=lambda pair: (-len(pair[0].strip("*>")), pair[0]))
+        self._patterns = [(compiled(pattern), policy) for pattern, policy in by_detail]
+
+    def of(self, address: str) -> Policy:
+        """The policy of the destination with this address."""
+        for pattern, policy in self._patterns:
+            if pattern.fullmatch(address) is not None:
+                return policy
+        return self._default
 
 
-def nack_delay(attempts: int, settings: BrokerSettings) -> float:
-    """Seconds before a message goes again to a consumer that refused it, after so many attempts."""
-    doublings = min(max(attempts - 1, 0), 30)
-    return min(settings.nack_delay * 2.0**doublings, settings.nack_delay_max)
+def compiled(pattern: str) -> re.Pattern[str]:
+    """The pattern as a regular expression.  Raises ConfigurationError."""
+    if not re.match(r"/(queue|topic)/.", pattern) or ">" in pattern[:-1]:
+        raise ConfigurationError(
+            f"{pattern!r} is no pattern of destinations",
+            'as "/queue/orders", "/queue/orders.*" or "/topic/>"',
+        )
+    rest = ".+" if pattern.endswith(">") else ""
+    words = re.escape(pattern.removesuffix(">")).replace(r"\*", "[^./]+")
+    return re.compile(words + rest, re.DOTALL)

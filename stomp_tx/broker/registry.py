@@ -6,12 +6,13 @@ from collections.abc import Callable, Iterator
 
 from twisted.internet.interfaces import IReactorTime
 
+from stomp_tx.broker.deadletter import DeadLetters
 from stomp_tx.broker.destination import Destination, Queue, Topic
-from stomp_tx.broker.routing import TOPIC
+from stomp_tx.broker.policy import Policies
 from stomp_tx.broker.settings import BrokerSettings
 from stomp_tx.broker.subscription import Subscription
 from stomp_tx.interfaces import IEngine
-from stomp_tx.message import Message
+from stomp_tx.message import TOPIC, Message
 
 
 class SubscriptionRegistry:
@@ -26,12 +27,16 @@ class SubscriptionRegistry:
         engine: IEngine,
         clock: IReactorTime,
         settings: BrokerSettings,
+        policies: Policies,
+        dead_letters: DeadLetters,
         dropped: Callable[[Subscription, Message], None],
         too_slow: Callable[[Subscription], None],
     ) -> None:
         self._engine = engine
         self._clock = clock
         self._settings = settings
+        self._policies = policies
+        self._dead_letters = dead_letters
         self._dropped = dropped
         self._too_slow = too_slow
         self._destinations: dict[str, Destination] = {}
@@ -59,6 +64,8 @@ class SubscriptionRegistry:
             destination.close()
 
     def _make(self, address: str) -> Destination:
+        policy = self._policies.of(self._engine.bindings.get(address, address))
+        common = self._clock, self._settings, policy, self._dead_letters
         if address.startswith(TOPIC):
-            return Topic(address, self._engine, self._clock, self._settings, self._dropped, self._too_slow)
-        return Queue(address, self._engine, self._clock, self._settings)
+            return Topic(address, self._engine, *common, self._dropped, self._too_slow)
+        return Queue(address, self._engine, *common)

@@ -6,11 +6,11 @@ import re
 
 from stomp_tx.broker.settings import BrokerSettings
 from stomp_tx.errors import ProtocolViolation
+from stomp_tx.message import TOPIC
 
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 
 QUEUE = "/queue/"
-TOPIC = "/topic/"
 
 
 def address_of(destination: str | None, settings: BrokerSettings) -> str:

@@ -13,22 +13,21 @@ from twisted.python.failure import Failure
 from zope.interface import implementer
 
 from stomp_tx.broker import rendering
-from stomp_tx.broker.deliveries import Deliveries, Named
+from stomp_tx.broker.deliveries import Delivery, Named
+from stomp_tx.broker.dialect import UNUSUAL, keeping_of
 from stomp_tx.broker.events import (
     Connected,
     Disconnected,
-    Dropped,
     Failed,
     Sent,
-    Subscribed,
-    Unsubscribed,
     address_text,
 )
 from stomp_tx.broker.handshake import Agreement, agree, connected
 from stomp_tx.broker.login import Login, log_in
-from stomp_tx.broker.policy import prefetch
-from stomp_tx.broker.routing import TOPIC, address_of
-from stomp_tx.broker.subscription import Subscription, Terms, make_subscription
+from stomp_tx.broker.policy import Policy
+from stomp_tx.broker.routing import address_of
+from stomp_tx.broker.subscription import Subscription
+from stomp_tx.broker.subscriptions import Subscriptions
 from stomp_tx.broker.transaction import Transactions
 from stomp_tx.errors import (
     AccessDenied,
@@ -38,8 +37,8 @@ from stomp_tx.errors import (
     VersionMismatch,
 )
 from stomp_tx.interfaces import IFrameReceiver, IFrameSender, IStompUser, Safe
-from stomp_tx.message import Batch, Message, Outcome
-from stomp_tx.wire.commands import ACK_MODES, CLIENT_COMMANDS, V10, V11, V12
+from stomp_tx.message import TOPIC, Batch, Message, Outcome
+from stomp_tx.wire.commands import CLIENT_COMMANDS, V10, V11, V12
 from stomp_tx.wire.frame import Frame
 
 if TYPE_CHECKING:
@@ -49,6 +48,9 @@ ROUTES = 256
 """Destinations that a session remembers the way to."""
 
 Put = Callable[[Message], Safe]
+
+Route = tuple[Put, str, Policy]
+"""How a message gets to a destination, its address, and its policy."""
 
 
 class State(enum.Enum):
@@ -73,19 +75,19 @@ class BrokerSession:
         "_agreement",
         "_deliveries",
         "_engine",
-        "_exhausted",
         "_factory",
         "_handlers",
         "_id_prefix",
         "_logout",
         "_numbers",
+        "_owed",
         "_routes",
         "_sender",
-        "_subscribed",
         "_subscriptions",
         "_timeout",
         "_transactions",
         "_unsafe",
+        "_waits_for",
         "_when_all_safe",
         "id",
         "state",
@@ -105,13 +107,13 @@ class BrokerSession:
         self._id_prefix = factory.message_id_prefix
         self._numbers = factory.message_numbers
         self._handlers = CONNECTING
-        self._routes: dict[str | None, tuple[Put, str]] = {}
-        self._subscriptions: dict[str, Subscription] = {}
-        self._subscribed = 0  # how many subscriptions there have been
-        self._deliveries = Deliveries(self._subscriptions, factory.message_id_prefix)
-        self._exhausted: list[Subscription] = []
+        self._routes: dict[str | None, Route] = {}
+        self._subscriptions = Subscriptions(session_id, factory)
+        self._deliveries = self._subscriptions.deliveries
         self._transactions = Transactions(factory.settings)
-        self._unsafe = 0  # frames whose work the engine has not called safe yet
+        self._unsafe = 0  # things that the engine has not called safe yet
+        self._waits_for: Safe = None  # the last of them
+        self._owed: list[Frame] = []  # the frames that brought it: the first, and those with a receipt
         self._when_all_safe: Deferred[None] | None = None
         self._timeout: IDelayedCall | None = None
         self._logout: Callable[[], None] | None = None
@@ -146,20 +148,20 @@ class BrokerSession:
         self._fail(error, None)
 
     def paused(self) -> None:
-        for subscription in self._subscriptions.values():
+        for subscription in self._subscriptions:
             subscription.paused = True
             subscription.destination.pause(subscription)
 
     def resumed(self) -> None:
-        for subscription in list(self._subscriptions.values()):
+        for subscription in self._subscriptions:
             subscription.paused = False
             subscription.destination.resume(subscription)
         self.flushed()
 
     def flushed(self) -> None:
-        if self._exhausted:
-            exhausted = self._exhausted[:]
-            self._exhausted.clear()
+        if self._subscriptions.exhausted:
+            exhausted = self._subscriptions.exhausted[:]
+            self._subscriptions.exhausted.clear()
             for subscription in exhausted:
                 subscription.destination.replenish(subscription)
 
@@ -231,7 +233,7 @@ class BrokerSession:
 
     def owns(self, subscription: Subscription) -> bool:
         """Is it one of this session's?"""
-        return subscription in self._subscriptions.values()
+        return subscription in self._subscriptions
 
     def _end(self) -> None:
         """Give back all that the session holds, once."""
@@ -242,25 +244,23 @@ class BrokerSession:
         if self._timeout is not None and self._timeout.active():
             self._timeout.cancel()
         self._timeout = None
-        subscriptions = list(self._subscriptions.values())
-        self._subscriptions.clear()
-        for subscription in subscriptions:
-            self._factory.registry.remove(subscription)
+        self._subscriptions.end_all()
         held = list(self._deliveries.by_ack.values())
         self._deliveries.by_ack.clear()
-        self._exhausted.clear()
         self._routes.clear()
-        give_back = [message for message, subscription in held if subscription.destination.stores]
         for transaction in self._transactions.end_all():
-            give_back.extend(transaction.held())
-        self._give_back(give_back)
+            held.extend(transaction.held())
+        self._give_back(held)
         if self._logout is not None:
             self._logout()
             self._logout = None
 
-    def _give_back(self, messages: list[Message]) -> None:
-        if messages:
-            self._watch(self._engine.commit(Batch(settled=[(one, Outcome.REJECTED) for one in messages])))
+    def _give_back(self, held: list[Delivery]) -> None:
+        batch = Batch()
+        for message, subscription in held:
+            subscription.destination.give_back(message, subscription, batch)
+        if batch.settled:
+            self._watch(self._engine.commit(batch))
 
     # -- receipts -----------------------------------------------------------------------------------------
 
@@ -276,29 +276,42 @@ class BrokerSession:
         """Somebody must own what may fail: it becomes this session's ERROR."""
         if safe is None:
             return
-        self._unsafe += 1
-
-        def done(_: object) -> None:
+        if safe is self._waits_for:
+            # It shares its fate with the frame before it.
             if frame is not None and "receipt" in frame.headers:
-                self._sender.send_octets(rendering.receipt(frame.headers["receipt"], self.version))
+                self._owed.append(frame)
+            return
+        self._waits_for = safe
+        self._owed = [] if frame is None else [frame]
+        self._unsafe += 1
+        safe.addCallbacks(self._now_safe, self._failed, (self._owed,), {}, (self._owed,), {})
 
-        def failed(failure: Failure) -> None:
-            error = failure.value
-            if not isinstance(error, StompError):
-                self.log.failure("{session}: the engine failed", failure, session=self.id)
-                error = _internal_error()
-            if self._when_all_safe is None:
-                self._fail(error, frame)
-            else:
-                self._tell(error, frame)  # DISCONNECT waits to know
+    def _now_safe(self, result: None, owed: list[Frame]) -> None:
+        for frame in owed:
+            receipt = frame.headers.get("receipt")
+            if receipt is not None:
+                self._sender.send_octets(rendering.receipt(receipt, self.version))
+        self._one_less_unsafe()
 
-        def finished(_: object) -> None:
-            self._unsafe -= 1
-            if not self._unsafe and self._when_all_safe is not None:
+    def _failed(self, failure: Failure, owed: list[Frame]) -> Failure:
+        error = failure.value
+        if not isinstance(error, StompError):
+            self.log.failure("{session}: the engine failed", failure, session=self.id)
+            error = _internal_error()
+        frame = next((one for one in owed if "receipt" in one.headers), owed[0] if owed else None)
+        if self._when_all_safe is None:
+            self._fail(error, frame)
+        else:
+            self._tell(error, frame)  # DISCONNECT waits to know
+        self._one_less_unsafe()
+        return failure
+
+    def _one_less_unsafe(self) -> None:
+        self._unsafe -= 1
+        if not self._unsafe:
+            self._waits_for = None
+            if self._when_all_safe is not None:
                 self._when_all_safe.callback(None)
-
-        safe.addCallbacks(done, failed)
-        safe.addBoth(finished)
 
     # -- CONNECT ------------------------------------------------------------------------------------------
 
@@ -329,6 +342,7 @@ class BrokerSession:
             self._timeout = None
         sender = self._sender
         sender.version = agreement.version
+        self._subscriptions.open(sender, agreement.version, user, agreement.headers.get("client-id"))
         sender.send_frame(connected(agreement, self.id, self._factory.settings))
         sender.start_heart_beat(agreement.sending, agreement.receiving)
         self._factory.events.emit(Connected, self.id, user.name, agreement.version, self._peer)
@@ -338,33 +352,71 @@ class BrokerSession:
     def _send(self, frame: Frame) -> Deferred[None] | None:
         headers = frame.headers
         destination = headers.get("destination")
-        put, address = self._routes.get(destination) or self._route(destination)
+        put, address, policy = self._routes.get(destination) or self._route(destination)
         message_id = f"{self._id_prefix}{next(self._numbers)}"
         message = Message(message_id, destination or "", address, headers, frame.body, frame.size)
-        if "transaction" in headers:
-            self._transactions.named(frame).send(message)
-            self._transactions.check()
-            self._done(frame)
-            return None
+        if not UNUSUAL.isdisjoint(headers):
+            return self._send_unusual(frame, message, put, policy)
         safe = put(message)
         if safe is not None or "receipt" in headers:
             self._done(frame, safe)
             if safe is not None:
-                return self._wait_for_room(destination or "", address)
+                return self._wait_for_room(destination, address)
         return None
 
-    def _route(self, destination: str | None) -> tuple[Put, str]:
+    def _send_unusual(
+        self, frame: Frame, message: Message, put: Put, policy: Policy
+    ) -> Deferred[None] | None:
+        """One that asks for more than to be passed on."""
+        keeping = message.keeping = keeping_of(message.headers, policy, self._factory.now)
+        if keeping is not None and keeping.expires:
+            self._tell_expiry(message)
+        if "transaction" in frame.headers:
+            self._transactions.named(frame).send(message)
+            self._transactions.check()
+            self._done(frame)
+            return None
+        if keeping is not None and keeping.expires and self._factory.dead_letters.is_over(message):
+            instead = self._factory.dead_letters.expired(message)
+            self._done(frame, None if instead is None else self._engine.append(instead))
+            return None
+        safe = put(message)
+        self._done(frame, safe)
+        return (
+            None if safe is None else self._wait_for_room(frame.headers.get("destination"), message.address)
+        )
+
+    def _tell_expiry(self, message: Message) -> None:
+        """Its receivers may want to know, however it was said or decided."""
+        if message.keeping is not None:
+            message.headers = {**message.headers, "expires": str(message.keeping.expires)}
+
+    def _route(self, destination: str | None) -> Route:
         """Where a destination leads, and whether this user may send there: asked once, then remembered."""
         address = address_of(destination, self._factory.settings)
         if not self.user.may("send", address):
             raise AccessDenied(self.user.name, "send to", address)
+        policy = self._factory.policies.of(address)
         put: Put = self._engine.publish if address.startswith(TOPIC) else self._engine.append
+        if policy.stamps:
+            put = self._stamped(put, policy)
         if self._factory.events.wants(Sent):
             put = self._observed(put)
         if len(self._routes) >= ROUTES:
             self._routes.clear()
-        self._routes[destination] = put, address
-        return put, address
+        self._routes[destination] = put, address, policy
+        return put, address, policy
+
+    def _stamped(self, put: Put, policy: Policy) -> Put:
+        """For destinations that limit the life of messages whose producers do not."""
+
+        def stamp_and_put(message: Message) -> Safe:
+            if message.keeping is None:
+                message.keeping = keeping_of(message.headers, policy, self._factory.now)
+                self._tell_expiry(message)
+            return put(message)
+
+        return stamp_and_put
 
     def _observed(self, put: Put) -> Put:
         def put_and_tell(message: Message) -> Safe:
@@ -378,105 +430,51 @@ class BrokerSession:
         """Ask anew where destinations lead: what was remembered has changed."""
         self._routes.clear()
 
-    def _wait_for_room(self, destination: str, address: str) -> Deferred[None] | None:
-        """The queue may be full: read no more of this producer until it has room.
+    def _wait_for_room(self, destination: str | None, address: str) -> Deferred[None] | None:
+        """Read no more of this producer while too much is on its way to the disk, or the queue is full.
 
-        A session that consumes from that queue too can't be kept waiting: the ACKs that make room come
+        A session that consumes from a full queue too can't be kept waiting: the ACKs that make room come
         behind its SENDs.  Its next SEND is refused instead, unless there is room by then.
         """
-        if not self._is_stuck_at(address):
-            return self._engine.room(address)
-        put, _ = self._routes[destination]
+        late = self._engine.caught_up()
+        if late is not None:
+            return late
+        room = self._engine.room(address)
+        if room is None or not self._subscriptions.consume_from(address):
+            return room
+        _give_up(room)
+        put, _, policy = self._routes[destination]
 
         def refuse_or_put(message: Message) -> Safe:
             if self._is_stuck_at(address):
                 raise _queue_full(address)
-            self._routes[destination] = put, address
+            self._routes[destination] = put, address, policy
             return put(message)
 
-        self._routes[destination] = refuse_or_put, address
+        self._routes[destination] = refuse_or_put, address, policy
         return None
 
     def _is_stuck_at(self, address: str) -> bool:
         """Is that queue full, and do we consume from it?"""
-        if all(one.destination.address != address for one in self._subscriptions.values()):
+        if not self._subscriptions.consume_from(address):
             return False
         room = self._engine.room(address)
         if room is None:
             return False
-        room.addErrback(lambda _: None)  # nobody waits for it
-        room.cancel()
+        _give_up(room)
         return True
 
     # -- SUBSCRIBE, UNSUBSCRIBE ---------------------------------------------------------------------------
 
     def _subscribe(self, frame: Frame) -> None:
-        headers = frame.headers
-        settings = self._factory.settings
-        subscription_id = headers.get("id")
-        if subscription_id is None and self.version != V10:
-            raise ProtocolViolation("id header missing", "SUBSCRIBE names the subscription, as in id:0")
-        self._check_name("id", subscription_id)
-        address = address_of(headers.get("destination"), settings)
-        mode = headers.get("ack", "auto")
-        if mode not in ACK_MODES[self.version]:
-            raise ProtocolViolation(
-                "unknown ack mode", f"{mode[:40]!a} is not auto, client or client-individual"
-            )
-        credit = prefetch(headers, settings) if mode != "auto" else settings.prefetch
-        key = subscription_id if subscription_id is not None else self._key_of(headers["destination"])
-        if key in self._subscriptions:
-            raise ProtocolViolation(
-                "subscription exists already",
-                f"a subscription of this connection is called {key.strip()[:60]!a}",
-            )
-        if len(self._subscriptions) >= settings.subscriptions:
-            raise LimitExceeded("too many subscriptions", f"a connection may have {settings.subscriptions}")
-        if not self.user.may("subscribe", address):
-            raise AccessDenied(self.user.name, "subscribe to", address)
-        self._subscribed += 1
-        terms = Terms(subscription_id, self._subscribed, mode, credit)
-        subscription = make_subscription(self._sender, self.version, terms, self._exhausted, self._deliveries)
-        self._done(frame)  # clients expect its RECEIPT before the first MESSAGE
-        self._subscriptions[key] = subscription
-        self._factory.registry.add(subscription, address)
-        self._factory.events.emit(Subscribed, self.id, subscription.name, address, mode)
-
-    def _key_of(self, destination: str) -> str:
-        """1.0: what a subscription without an id goes by.  No client can use it as an id."""
-        return f"\n{address_of(destination, self._factory.settings)}"
+        subscription, address, safe = self._subscriptions.make(frame)
+        self._done(frame, safe)  # clients expect its RECEIPT before the first MESSAGE
+        self._subscriptions.start(subscription, address)
 
     def _unsubscribe(self, frame: Frame) -> None:
-        headers = frame.headers
-        subscription_id = headers.get("id")
-        if subscription_id is not None:
-            key = subscription_id
-        elif self.version == V10:
-            key = self._find_by_destination(headers.get("destination"))
-        else:
-            raise ProtocolViolation("id header missing", "UNSUBSCRIBE names the subscription, as in id:0")
-        subscription = self._subscriptions.pop(key, None)
-        if subscription is None:
-            raise ProtocolViolation(
-                "no such subscription", f"{key.strip()[:60]!a} is no subscription of this connection"
-            )
-        destination = subscription.destination
-        self._factory.registry.remove(subscription)
-        unacknowledged = self._deliveries.end(subscription)
-        if destination.stores:
-            self._give_back(unacknowledged)
-        self._done(frame)
-        self._factory.events.emit(Unsubscribed, self.id, subscription.name, destination.address)
-
-    def _find_by_destination(self, destination: str | None) -> str:
-        """1.0: the subscription to that destination, one without an id first."""
-        key = self._key_of(destination or "")
-        if key in self._subscriptions:
-            return key
-        for name, subscription in self._subscriptions.items():
-            if f"\n{subscription.destination.address}" == key:
-                return name
-        return key
+        held, safe = self._subscriptions.end(frame)
+        self._give_back(held)
+        self._done(frame, safe)
 
     # -- ACK, NACK ----------------------------------------------------------------------------------------
 
@@ -493,8 +491,10 @@ class BrokerSession:
         destination = subscription.destination
         safe = destination.settle(message, Outcome.ACCEPTED)
         destination.give_credit(subscription, 1)
-        if safe is not None or "receipt" in headers:
-            self._done(frame, safe)
+        if safe is not None:
+            self._watch(safe, frame)
+        elif "receipt" in headers:
+            self._done(frame)
 
     def _ack_named(self, frame: Frame) -> None:
         self._acknowledge(frame, Outcome.ACCEPTED)
@@ -505,14 +505,13 @@ class BrokerSession:
     def _acknowledge(self, frame: Frame, outcome: Outcome) -> None:
         """ACK and NACK in every version and ack mode, in a transaction or not."""
         transaction = self._transactions.named(frame) if "transaction" in frame.headers else None
-        ack = self._deliveries.find(frame, self.version, self._subscribed)
+        ack = self._deliveries.find(frame, self.version, self._subscriptions.count)
         if ack is None:
             self._done(frame)  # innocently late
             return
         taken = self._deliveries.take(ack)
-        drop = outcome is Outcome.REJECTED and frame.headers.get("requeue") == "false"
-        if drop:
-            outcome = Outcome.ACCEPTED  # RabbitMQ's: refused, and nobody else shall have it
+        if outcome is Outcome.REJECTED and frame.headers.get("requeue") == "false":
+            outcome = Outcome.ENDED  # RabbitMQ's: refused, and nobody else shall have it
         subscription = taken[0][2]
         safe: Safe = None
         if transaction is not None:
@@ -521,25 +520,14 @@ class BrokerSession:
             safe = self._settle([(named, outcome) for named in taken])
         subscription.destination.give_credit(subscription, len(taken))
         if transaction is not None:
-            transaction.dropped.extend(taken if drop else ())
             self._transactions.check()
-        elif drop:
-            self._tell_dropped(taken)
         self._done(frame, safe)
 
-    def _tell_dropped(self, dropped: list[Named]) -> None:
-        for _, message, subscription, _ in dropped:
-            self._factory.events.emit(Dropped, self.id, subscription.name, message, "refused for good")
-
     def _settle(self, settled: list[tuple[Named, Outcome]], appended: list[Message] | None = None) -> Safe:
-        """All of it, or nothing; deliveries of topics are nobody else's, and are left out."""
-        batch = Batch(appended=appended or [])
+        """All of it, or nothing."""
+        batch = Batch(appended=list(appended or ()))
         for (_, message, subscription, _), outcome in settled:
-            destination = subscription.destination
-            if outcome is Outcome.REJECTED:
-                destination.refuse(message, subscription)
-            if destination.stores:
-                batch.settled.append((message, outcome))
+            subscription.destination.conclude(message, subscription, outcome, batch)
         return self._engine.commit(batch)
 
     # -- BEGIN, COMMIT, ABORT -----------------------------------------------------------------------------
@@ -558,7 +546,6 @@ class BrokerSession:
         safe = self._settle(transaction.taken, transaction.messages)
         for message in transaction.messages:
             self._factory.events.emit(Sent, self.id, message)
-        self._tell_dropped(transaction.dropped)
         self._done(frame, safe)
         if safe is not None:
             for address in addresses:
@@ -569,19 +556,13 @@ class BrokerSession:
 
     def _abort(self, frame: Frame) -> None:
         transaction = self._transactions.end(frame)
-        live = set(self._subscriptions.values())
+        live = set(self._subscriptions)
         still_owed = [named for named, _ in transaction.taken if named[2] in live]
         self._deliveries.restore(still_owed)
         for _, _, subscription, _ in still_owed:
             subscription.destination.take_credit(subscription, 1)
         # The subscription has ended since: nobody here will acknowledge it.
-        self._give_back(
-            [
-                message
-                for (_, message, subscription, _), _ in transaction.taken
-                if subscription not in live and subscription.destination.stores
-            ]
-        )
+        self._give_back([delivery for delivery in transaction.held() if delivery[1] not in live])
         self._done(frame)
 
     # -- DISCONNECT ---------------------------------------------------------------------------------------
@@ -602,11 +583,11 @@ class BrokerSession:
             self._sender.send_octets(rendering.receipt(receipt, self.version))
         self._sender.disconnect()
 
-    def _check_name(self, header: str, name: str | None) -> None:
-        if name is not None and len(name) > self._factory.settings.name_length:
-            raise ProtocolViolation(
-                f"{header} header too long", f"it may have {self._factory.settings.name_length} characters"
-            )
+
+def _give_up(room: Deferred[None]) -> None:
+    """Nobody waits for it."""
+    room.addErrback(lambda _: None)
+    room.cancel()
 
 
 def _queue_full(address: str) -> StompError:

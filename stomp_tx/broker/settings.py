@@ -49,12 +49,6 @@ class BrokerSettings:
     prefetch_max: int = 65_535
     """The most that SUBSCRIBE may ask for; 0 in SUBSCRIBE (unlimited, elsewhere) means this."""
 
-    nack_delay: float = 0.1
-    """Before a message goes to a consumer that has refused it, for the first time; doubles each time."""
-
-    nack_delay_max: float = 30.0
-    """The most that this delay grows to."""
-
     topic_backlog: int = 10_000
     """Messages that wait for one slow subscription to a topic."""
 
@@ -69,6 +63,9 @@ class BrokerSettings:
 
     subscriptions: int = 10_000
     """Subscriptions of one connection."""
+
+    durable_subscriptions: int = 100_000
+    """Durable subscriptions of all clients together."""
 
     transactions: int = 100
     """Open transactions of one connection."""

@@ -9,9 +9,10 @@ from __future__ import annotations
 from collections import deque
 from typing import TYPE_CHECKING, NamedTuple
 
+from stomp_tx.broker.policy import Redelivery
 from stomp_tx.broker.rendering import BIG, message_tail, with_message_id
 from stomp_tx.interfaces import IFrameSender
-from stomp_tx.message import Message
+from stomp_tx.message import BOUND, Message
 from stomp_tx.wire.commands import V10, V12
 from stomp_tx.wire.escaping import escape
 
@@ -27,6 +28,7 @@ class Terms(NamedTuple):
     number: int
     mode: str
     prefetch: int
+    redelivery: Redelivery
 
 
 class Subscription:
@@ -37,6 +39,7 @@ class Subscription:
     mode -- the ack mode: "auto", "client" or "client-individual"
     credit -- how many more deliveries it takes now
     prefetch -- how many it takes when it holds none
+    redelivery -- how it gets what it refused
     paused -- its connection has as much to send as it takes
     ready -- its queue may give it the next message
     backlog -- what waits for it at a topic, oldest first; None while nothing does
@@ -57,6 +60,7 @@ class Subscription:
         "paused",
         "prefetch",
         "ready",
+        "redelivery",
         "version",
     )
 
@@ -69,7 +73,7 @@ class Subscription:
         terms: Terms,
         exhausted: list[Subscription],
     ) -> None:
-        self.id, self.number, self.mode, self.prefetch = terms
+        self.id, self.number, self.mode, self.prefetch, self.redelivery = terms
         self.version = version
         self.credit = terms.prefetch
         self.paused = sender.full
@@ -176,7 +180,7 @@ class NamedAckSubscription(AckSubscription):
     def offer(self, message: Message) -> bool:
         tail = message.encoded or message_tail(message, self.version)
         shown = message.id
-        if not self.destination.stores:
+        if not self.destination.stores or (self.version == V10 and message.address.startswith(BOUND)):
             shown = f"{shown}-{self.number}"
             tail = with_message_id(tail, message.id, shown)
         self.sent += 1

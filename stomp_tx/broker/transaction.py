@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from stomp_tx.broker.deliveries import Named
+from stomp_tx.broker.deliveries import Delivery, Named
 from stomp_tx.broker.settings import BrokerSettings
 from stomp_tx.errors import LimitExceeded, ProtocolViolation
 from stomp_tx.message import Message, Outcome
@@ -16,11 +16,10 @@ class Transaction:
     covers what had been sent when it arrived.
     """
 
-    __slots__ = ("dropped", "frames", "messages", "octets", "taken")
+    __slots__ = ("frames", "messages", "octets", "taken")
 
     def __init__(self) -> None:
         self.messages: list[Message] = []
-        self.dropped: list[Named] = []  # taken and given up for good: to be told at COMMIT
         self.taken: list[tuple[Named, Outcome]] = []
         self.frames = 0
         self.octets = 0
@@ -36,9 +35,9 @@ class Transaction:
         self.taken.extend((named, outcome) for named in taken)
         self.frames += 1
 
-    def held(self) -> list[Message]:
-        """The messages of queues that it has taken: they go back when there is no COMMIT."""
-        return [message for (_, message, subscription, _), _ in self.taken if subscription.destination.stores]
+    def held(self) -> list[Delivery]:
+        """What it has taken: it goes back when there is no COMMIT."""
+        return [(message, subscription) for (_, message, subscription, _), _ in self.taken]
 
 
 class Transactions:

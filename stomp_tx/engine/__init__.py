@@ -2,16 +2,30 @@
 
 from __future__ import annotations
 
-from stomp_tx.engine.memory import EngineLimits, MemoryEngine
+from typing import Any
+
+from stomp_tx.engine.limits import EngineLimits
+from stomp_tx.engine.memory import MemoryEngine
 from stomp_tx.errors import ConfigurationError
 from stomp_tx.interfaces import IEngine
 
+FILE = "stomp.db"
+"""Where ``sqlite:`` alone keeps its messages: in the folder that the process runs in."""
 
-def engineFromString(description: str, limits: EngineLimits | None = None) -> IEngine:
-    """The engine that a description like ``memory:`` names.  Raises ConfigurationError for an unknown one."""
-    name, _, rest = description.partition(":")
-    if name != "memory":
-        raise ConfigurationError(f"unknown engine {description!r}", "the engines are: memory:")
-    if rest:
-        raise ConfigurationError(f"the memory engine takes no arguments: {description!r}", "write memory:")
-    return MemoryEngine(limits)
+
+def engineFromString(description: str, reactor: Any, limits: EngineLimits | None = None) -> IEngine:
+    """The engine that a description names: ``memory:``, ``sqlite:PATH``, or ``sqlite:`` for the usual path.
+
+    Raises ConfigurationError for any other.
+    """
+    name, colon, rest = description.partition(":")
+    if not colon or name not in ("memory", "sqlite"):
+        raise ConfigurationError(f"unknown engine {description!r}", "the engines are: sqlite:PATH, memory:")
+    if name == "memory":
+        if rest:
+            raise ConfigurationError(f"memory: takes no arguments: {description!r}", "write memory:")
+        return MemoryEngine(limits)
+    from stomp_tx.engine.sqlite import SQLiteEngine
+    from stomp_tx.engine.worker import Thread
+
+    return SQLiteEngine(rest or FILE, reactor, Thread(reactor), limits)

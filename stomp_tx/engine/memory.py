@@ -2,95 +2,18 @@
 
 from __future__ import annotations
 
-from collections import deque
-from collections.abc import Callable
-from dataclasses import dataclass
+import time
+from collections.abc import Callable, Iterable
 
 from twisted.internet.defer import Deferred, succeed
 from zope.interface import implementer
 
-from stomp_tx.errors import ConfigurationError
-from stomp_tx.interfaces import IClaim, IEngine, Safe
-from stomp_tx.message import Batch, Message, Outcome
-
-ENOUGH = 0.9
-"""Producers who wait for room go on when no more than this part of a limit is taken."""
-
-
-@dataclass(frozen=True)
-class EngineLimits:
-    """How much an engine holds before it asks producers to wait."""
-
-    queue_length: int = 1_000_000
-    """Messages that may wait in one queue."""
-
-    queue_octets: int = 512 * 1024 * 1024
-    """Octets (of frames) that may wait in one queue."""
-
-    total_octets: int = 2 * 1024 * 1024 * 1024
-    """Octets (of frames) in all queues, those handed out and not settled included."""
-
-    def __post_init__(self) -> None:
-        for name in ("queue_length", "queue_octets", "total_octets"):
-            if getattr(self, name) < 1:
-                raise ConfigurationError(f"limit {name} must be at least 1")
-
-
-@implementer(IClaim)
-class _Queue:
-    """One queue's messages, and the claim of its taker."""
-
-    __slots__ = ("_engine", "_handing_out", "demand", "messages", "name", "octets", "taker")
-
-    def __init__(self, name: str, engine: MemoryEngine) -> None:
-        self.name = name
-        self._engine = engine
-        self.messages: deque[Message] = deque()  # by position
-        self.octets = 0  # of these messages
-        self.demand = 0
-        self.taker: Callable[[Message], bool] | None = None
-        self._handing_out = False
-
-    def put_back(self, message: Message) -> None:
-        """Into its place: nearly always the first."""
-        messages = self.messages
-        position = message.position
-        place = 0
-        while place < len(messages) and messages[place].position < position:
-            place += 1
-        messages.insert(place, message)
-        self.octets += message.size
-
-    def request(self, count: int) -> None:
-        self.demand += count
-        if self.demand < 0:
-            self.demand = 0
-        if self.messages and self.demand:
-            self.hand_out()
-
-    def hand_out(self) -> None:
-        """As many as are asked for and there are."""
-        taker = self.taker
-        if self._handing_out or taker is None:
-            return  # (a taker asks for more while it is given one)
-        self._handing_out = True
-        messages = self.messages
-        try:
-            while self.demand > 0 and messages:
-                message = messages.popleft()
-                self.octets -= message.size
-                self.demand -= 1
-                if taker(message):
-                    self._engine.octets -= message.size
-        finally:
-            self._handing_out = False
-        if self._engine.waiting:
-            self._engine.wake()
-
-    def stop(self) -> None:
-        self.taker = None
-        self.demand = 0
-        self._engine.forget_if_idle(self)
+from stomp_tx.engine.limits import ENOUGH, EngineLimits
+from stomp_tx.engine.queue import MemoryQueue
+from stomp_tx.engine.seen import Seen
+from stomp_tx.errors import EngineError
+from stomp_tx.interfaces import IClaim, IEngine, Judge, Safe
+from stomp_tx.message import BOUND, OVERHEAD, TOPIC, Batch, Message, Outcome
 
 
 @implementer(IEngine)
@@ -101,74 +24,95 @@ class MemoryEngine:
     a Deferred comes from ``append``, the queue is over its limits: ask ``room``.
     """
 
-    def __init__(self, limits: EngineLimits | None = None) -> None:
-        limits = limits or EngineLimits()
+    def __init__(self, limits: EngineLimits | None = None, now: Callable[[], float] = time.time) -> None:
+        """``now`` gives the seconds since 1970."""
+        self.limits = limits = limits or EngineLimits()
         self._length = limits.queue_length
         self._queue_octets = limits.queue_octets
         self._total_octets = limits.total_octets
-        self.octets = 0  # of all messages that are kept, or handed out and not settled
-        self._queues: dict[str, _Queue] = {}
+        # Below this much in memory no limit can have been reached.
+        self._roomy = min(self._queue_octets, self._total_octets, self._length * OVERHEAD)
+        self.octets = 0  # of all messages that are in memory, those handed out and not settled among them
+        self._queues: dict[str, MemoryQueue] = {}
         self._topics: dict[str, list[Callable[[Message], None]]] = {}
+        self.bindings: dict[str, str] = {}  # bound queue -> topic
+        self._bound: dict[str, tuple[str, ...]] = {}  # topic -> bound queues
+        self._seen = Seen(limits, now)
+        self.expiring: dict[MemoryQueue, None] = {}  # those in which something will expire
         self.waiting: dict[str, list[Deferred[None]]] = {}  # for room in that queue
-        self._position = 0
+        self.last_position = 0
 
-    def start(self) -> None:
+    def start(self) -> Deferred[None] | None:
         return None
 
-    def stop(self) -> None:
+    def stop(self) -> Deferred[None] | None:
         self._queues.clear()
         self._topics.clear()
+        return None
 
     # -- queues -------------------------------------------------------------------------------------------
 
     def append(self, message: Message) -> Safe:
+        if message.keeping is not None:
+            return self._append_kept(message)
         queue = self._queues.get(message.address)
         if queue is None:
-            queue = self._queues[message.address] = _Queue(message.address, self)
-        self._position = message.position = self._position + 1
+            queue = self._add_queue(message.address)
+        self.last_position = message.position = self.last_position + 1
         messages = queue.messages
         if queue.demand > 0 and not messages:
             queue.demand -= 1
             if not queue.taker(message):  # type: ignore[misc]  # there is one: it asked
                 self.octets += message.size
             return None
+        messages = queue.tail
         messages.append(message)
         octets = queue.octets = queue.octets + message.size
         total = self.octets = self.octets + message.size
         if len(messages) >= self._length or octets >= self._queue_octets or total >= self._total_octets:
-            return succeed(None)
+            return self._over(queue, message)
         return None
 
-    def _is_full(self, queue: _Queue) -> bool:
-        return (
-            len(queue.messages) >= self._length
-            or queue.octets >= self._queue_octets
-            or self.octets >= self._total_octets
-        )
+    def _over(self, queue: MemoryQueue, message: Message) -> Safe:
+        """This message, the last of the queue, has reached a limit."""
+        return succeed(None)
 
-    def _has_room_again(self, queue: _Queue) -> bool:
-        return (
-            len(queue.messages) <= ENOUGH * self._length
-            and queue.octets <= ENOUGH * self._queue_octets
-            and self.octets <= ENOUGH * self._total_octets
-        )
+    def _append_kept(self, message: Message) -> Safe:
+        """The same for a message that asks for some keeping."""
+        return self._append_first(message) if self._is_first(message) else self._pending()
 
-    def room(self, queue: str) -> Deferred[None] | None:
-        found = self._queues.get(queue)
-        if found is None or not self._is_full(found):
-            return None
-        waiting = self.waiting.setdefault(queue, [])
-        wanted: Deferred[None] = Deferred(waiting.remove)
-        waiting.append(wanted)
-        return wanted
+    def _pending(self) -> Safe:
+        """When all is safe that has been appended so far."""
+        return None
 
-    def wake(self) -> None:
-        """Let those go on who waited for room, once there is enough of it to be worth their while."""
-        for name in list(self.waiting):
-            queue = self._queues.get(name)
-            if queue is None or self._has_room_again(queue):
-                for wanted in list(self.waiting.pop(name)):
-                    wanted.callback(None)
+    def _append_first(self, message: Message) -> Safe:
+        """The first of its name."""
+        queue = self._queue(message.address)
+        self.last_position = message.position = self.last_position + 1
+        self._arrive(queue, message)
+        return succeed(None) if self._is_full(queue) else None
+
+    def _is_first(self, message: Message) -> bool:
+        """Has its address seen none of this name?  It has now."""
+        keeping = message.keeping
+        return keeping is None or keeping.dedupe is None or self._seen.add(message.address, keeping.dedupe)
+
+    def _arrive(self, queue: MemoryQueue, message: Message) -> None:
+        """It has its position, and is handed out or waits."""
+        self.octets += message.size
+        queue.octets += message.size
+        queue.tail.append(message)
+        if message.keeping is not None:
+            queue.waits(message)
+        if queue.demand > 0:
+            queue.hand_out()
+
+    def _queue(self, name: str) -> MemoryQueue:
+        return self._queues.get(name) or self._add_queue(name)
+
+    def _add_queue(self, name: str) -> MemoryQueue:
+        queue = self._queues[name] = MemoryQueue(name, self)
+        return queue
 
     def settle(self, message: Message, outcome: Outcome) -> Safe:
         if outcome is Outcome.ACCEPTED:
@@ -181,17 +125,29 @@ class MemoryEngine:
             queue.hand_out()
         return None
 
-    def _put_back(self, message: Message, outcome: Outcome) -> _Queue:
-        queue = self._queues.get(message.address)
-        if queue is None:
-            queue = self._queues[message.address] = _Queue(message.address, self)
-        queue.put_back(message.again() if outcome is Outcome.REJECTED else message)
+    def _put_back(self, message: Message, outcome: Outcome) -> MemoryQueue:
+        queue = self._queue(message.address)
+        if message.address.startswith(BOUND) and message.address not in self.bindings:
+            self.octets -= message.size  # its durable subscription is no more
+            self.forget_if_idle(queue)
+        else:
+            queue.put_back(message.again() if outcome is Outcome.REJECTED else message)
         return queue
 
     def commit(self, batch: Batch) -> Safe:
-        returned: dict[str, _Queue] = {}
+        self._settle_all(batch.settled)
+        full = None
+        for message in batch.appended:
+            safe = self.publish(message) if message.address.startswith(TOPIC) else self.append(message)
+            full = full or safe
+        if self.waiting:
+            self.wake()
+        return full
+
+    def _settle_all(self, settled: Iterable[tuple[Message, Outcome]]) -> None:
+        returned: dict[str, MemoryQueue] = {}
         # Last first, so that each finds its place at the head; and all, before any is handed out again.
-        for message, outcome in sorted(batch.settled, key=lambda pair: -pair[0].position):
+        for message, outcome in sorted(settled, key=lambda pair: -pair[0].position):
             if outcome is Outcome.ACCEPTED:
                 self.octets -= message.size
             else:
@@ -199,35 +155,101 @@ class MemoryEngine:
         for queue in returned.values():
             if queue.demand:
                 queue.hand_out()
-        full = None
-        for message in batch.appended:
-            safe = self.publish(message) if message.address.startswith("/topic/") else self.append(message)
-            full = full or safe
-        if self.waiting:
-            self.wake()
-        return full
 
     def consume(self, queue: str, taker: Callable[[Message], bool]) -> IClaim:
-        found = self._queues.get(queue)
-        if found is None:
-            found = self._queues[queue] = _Queue(queue, self)
+        found = self._queue(queue)
         assert found.taker is None, "a queue has one taker"
         found.taker = taker
         return found
 
-    def forget_if_idle(self, queue: _Queue) -> None:
+    def forget_if_idle(self, queue: MemoryQueue) -> None:
         """Names are made by whoever sends: an empty queue that nobody takes from costs nothing."""
-        if not queue.messages and queue.taker is None:
+        if queue.is_idle:
             self._queues.pop(queue.name, None)
+
+    def expire(self, now: int, judge: Judge) -> None:
+        for queue in list(self.expiring):
+            self._bury(queue.expire(now), judge)
+            self.forget_if_idle(queue)
+        self._seen.tidy()
+
+    def _bury(self, over: list[Message], judge: Judge) -> None:
+        for message in over:
+            instead = judge(message)
+            appended = [] if instead is None else [instead]
+            # (When it fails the message is back where it was, and expires again.)
+            self.commit(Batch(appended, [(message, Outcome.ACCEPTED)]))
+
+    # -- room ---------------------------------------------------------------------------------------------
+
+    def _is_full(self, queue: MemoryQueue) -> bool:
+        return (
+            queue.in_memory >= self._length
+            or queue.octets >= self._queue_octets
+            or self.octets >= self._total_octets
+        )
+
+    def _has_room_again(self, queue: MemoryQueue) -> bool:
+        return (
+            queue.in_memory <= ENOUGH * self._length
+            and queue.octets <= ENOUGH * self._queue_octets
+            and self.octets <= ENOUGH * self._total_octets
+        )
+
+    def room(self, queue: str) -> Deferred[None] | None:
+        if self.octets < self._roomy:
+            return None
+        return self._room(queue)
+
+    def _room(self, queue: str) -> Deferred[None] | None:
+        for name in self._bound.get(queue, (queue,)):
+            found = self._queues.get(name)
+            if found is not None and self._is_full(found):
+                waiting = self.waiting.setdefault(name, [])
+                wanted: Deferred[None] = Deferred(waiting.remove)
+                waiting.append(wanted)
+                return wanted
+        return None
+
+    def wake(self) -> None:
+        """Let those go on who waited for room, once there is enough of it to be worth their while."""
+        for name in list(self.waiting):
+            queue = self._queues.get(name)
+            if queue is None or self._has_room_again(queue):
+                for wanted in list(self.waiting.pop(name)):
+                    wanted.callback(None)
+
+    def caught_up(self) -> Deferred[None] | None:
+        return None
 
     # -- topics -------------------------------------------------------------------------------------------
 
     def publish(self, message: Message) -> Safe:
+        if message.keeping is not None or self._bound:
+            return self._publish_kept(message)
         listeners = self._topics.get(message.address)
         if listeners is not None:
             for heard in listeners:
                 heard(message)
         return None
+
+    def _publish_kept(self, message: Message) -> Safe:
+        """The same where it asks for some keeping, or some queue may be bound to its topic."""
+        if not self._is_first(message):
+            return self._pending()
+        full = None
+        for copy in self._copies(message):
+            full = self._append_first(copy) or full
+        self._hear(message)
+        return full
+
+    def _copies(self, message: Message) -> list[Message]:
+        """One for each queue that is bound to its topic."""
+        return [message.bound_for(queue) for queue in self._bound.get(message.address, ())]
+
+    def _hear(self, message: Message) -> None:
+        for heard in self._topics.get(message.address, ()):
+            heard(message)
 
     def listen(self, topic: str, heard: Callable[[Message], None]) -> Callable[[], None]:
         # The list is replaced, never edited: a message may be on its way through it.
@@ -241,3 +263,41 @@ class MemoryEngine:
                 self._topics.pop(topic, None)
 
         return stop
+
+    def bind(self, queue: str, topic: str) -> Safe:
+        self._bind(queue, topic)
+        return None
+
+    def _bind(self, queue: str, topic: str) -> bool:
+        """False: it is bound to that topic already."""
+        bound_to = self.bindings.get(queue)
+        if bound_to is not None and bound_to != topic:
+            raise EngineError(f"bound to another topic: {queue} to {bound_to}")
+        if bound_to is None:
+            self.bindings[queue] = topic
+            self._bound[topic] = (*self._bound.get(topic, ()), queue)
+        return bound_to is None
+
+    def unbind(self, queue: str) -> Safe:
+        self._unbind(queue)
+        return None
+
+    def _unbind(self, queue: str) -> None:
+        topic = self.bindings.pop(queue, None)
+        if topic is not None:
+            rest = tuple(other for other in self._bound[topic] if other != queue)
+            if rest:
+                self._bound[topic] = rest
+            else:
+                del self._bound[topic]
+        found = self._queues.get(queue)
+        if found is not None:
+            self._purge(found)
+            self.forget_if_idle(found)
+
+    def _purge(self, queue: MemoryQueue) -> None:
+        """Drop what waits."""
+        self.octets -= queue.octets
+        queue.clear()
+        if self.waiting:
+            self.wake()

@@ -2,8 +2,9 @@
 
 from twisted.trial.unittest import SynchronousTestCase
 
+from stomp_tx.broker.dialect import prefetch
 from stomp_tx.broker.handshake import agree
-from stomp_tx.broker.policy import nack_delay, prefetch
+from stomp_tx.broker.policy import Policy
 from stomp_tx.broker.routing import address_of
 from stomp_tx.broker.settings import BrokerSettings
 from stomp_tx.errors import ConfigurationError, ProtocolViolation
@@ -20,16 +21,18 @@ class PrefetchTests(SynchronousTestCase):
         self.assertEqual(prefetch({"prefetch-count": "101"}, settings), 100)
 
     def test_what_is_no_number_is_refused(self) -> None:
-        for text in ("", "-1", "+5", "1.5", "x", "٣", "1" * 10):
+        for text in ("", "-1", "+5", "1.5", "x", "٣", "1" * 16):
             with self.assertRaises(ProtocolViolation):
                 prefetch({"prefetch-count": text}, BrokerSettings())
 
 
-class NackDelayTests(SynchronousTestCase):
-    def test_it_doubles_up_to_the_most(self) -> None:
-        settings = BrokerSettings(nack_delay=0.5, nack_delay_max=3.0)
-        self.assertEqual([nack_delay(n, settings) for n in (1, 2, 3, 4, 5)], [0.5, 1.0, 2.0, 3.0, 3.0])
-        self.assertEqual(nack_delay(10**9, settings), 3.0)
+class RedeliveryTests(SynchronousTestCase):
+    def test_delays_grow_up_to_the_most(self) -> None:
+        redelivery = Policy(nack_delay=0.5, redelivery_delay_max=3.0).redelivery
+        self.assertEqual([redelivery.wait(n) for n in (1, 2, 3, 4)], [(0, 0.5), (0, 1.0), (0, 2.0), (0, 3.0)])
+        self.assertEqual(redelivery.wait(10**9), (0.0, 3.0))
+        redelivery = Policy(redelivery_delay=1.0, redelivery_multiplier=3.0, nack_delay=2.0).redelivery
+        self.assertEqual([redelivery.wait(n) for n in (1, 2, 5)], [(1.0, 2.0), (3.0, 6.0), (30.0, 30.0)])
 
 
 class AddressTests(SynchronousTestCase):

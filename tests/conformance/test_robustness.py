@@ -2,7 +2,7 @@
 
 from twisted.internet.defer import Deferred
 
-from stomp_tx.engine.memory import EngineLimits
+from stomp_tx.engine.limits import EngineLimits
 from tests.conformance import promises
 from tests.conversation import Broker
 

@@ -215,7 +215,7 @@ def test_what_is_wrong_is_one_line_before_anything_starts(tmp_path, command):
     for arguments, line in {
         ("--config", "stomp.toml"): "unknown setting limits.fram in stomp.toml; did you mean limits.frame?",
         ("--port", "61613"): "can't use port 61613: an endpoint string begins with its kind: tcp:61613",
-        ("--engine", "disk:"): "unknown engine 'disk:': the engines are: memory:",
+        ("--engine", "disk:"): "unknown engine 'disk:': the engines are: sqlite:PATH, memory:",
         ("--prot", "1"): "option --prot not recognized: see twistd stomp --help",
     }.items():
         refused = run(tmp_path, *arguments, command=command)

@@ -7,8 +7,10 @@ from typing import Any
 from twisted.internet.defer import Deferred
 from zope.interface.verify import verifyObject
 
+from stomp_tx.engine.limits import EngineLimits
+from stomp_tx.errors import EngineError
 from stomp_tx.interfaces import IClaim, IEngine
-from stomp_tx.message import Batch, Message, Outcome
+from stomp_tx.message import Batch, Keeping, Message, Outcome
 
 ACCEPTED, RELEASED, REJECTED = Outcome.ACCEPTED, Outcome.RELEASED, Outcome.REJECTED
 
@@ -34,6 +36,12 @@ class EngineContract:
 
     engine: Any
     numbers = 0
+    seconds = 1000.0
+    limits: EngineLimits | None = None
+
+    def now(self) -> float:
+        """Seconds since 1970, for the engine."""
+        return self.seconds
 
     def make_engine(self) -> IEngine:
         """An engine, not started."""
@@ -47,9 +55,17 @@ class EngineContract:
         """Wait until it is safe."""
         raise NotImplementedError
 
-    def message(self, body: str, address: str = "/queue/a") -> Message:
+    def ask(self, taker: Taker, count: int) -> None:
+        """Ask for more, and wait for what comes."""
+        taker.claim.request(count)
+        self.settled(None)
+
+    def message(self, body: str, address: str = "/queue/a", **keeping: Any) -> Message:
         self.numbers += 1
-        return Message(f"m-{self.numbers}", address, address, {"x": "1"}, body.encode(), 100)
+        message = Message(f"m-{self.numbers}", address, address, {"x": "1"}, body.encode(), 100)
+        if keeping:
+            message.keeping = Keeping(**keeping)
+        return message
 
     def append(self, *bodies: str, address: str = "/queue/a") -> None:
         for body in bodies:
@@ -64,7 +80,7 @@ class EngineContract:
     def test_messages_come_in_the_order_in_which_they_were_appended(self) -> None:
         self.append("1", "2")
         taker = Taker(self.engine, "/queue/a")
-        taker.claim.request(10)
+        self.ask(taker, 10)
         self.append("3")
         self.assertEqual(taker.bodies(), [b"1", b"2", b"3"])
 
@@ -72,32 +88,32 @@ class EngineContract:
         taker = Taker(self.engine, "/queue/a")
         self.append("1", "2", "3")
         self.assertEqual(taker.bodies(), [])
-        taker.claim.request(1)
+        self.ask(taker, 1)
         self.assertEqual(taker.bodies(), [b"1"])
-        taker.claim.request(1)
-        taker.claim.request(5)
+        self.ask(taker, 1)
+        self.ask(taker, 5)
         self.append(*map(str, range(4, 12)))
         self.assertEqual(len(taker.got), 7)
 
     def test_what_was_asked_for_can_be_taken_back(self) -> None:
         taker = Taker(self.engine, "/queue/a")
-        taker.claim.request(5)
-        taker.claim.request(-4)
+        self.ask(taker, 5)
+        self.ask(taker, -4)
         self.append("1", "2")
         self.assertEqual(taker.bodies(), [b"1"])
-        taker.claim.request(-100)
-        taker.claim.request(1)
+        self.ask(taker, -100)
+        self.ask(taker, 1)
         self.assertEqual(taker.bodies(), [b"1", b"2"])
 
     def test_queues_know_nothing_of_one_another(self) -> None:
         taker = Taker(self.engine, "/queue/b")
-        taker.claim.request(10)
+        self.ask(taker, 10)
         self.append("1")
         self.assertEqual(taker.got, [])
 
     def test_headers_and_body_come_as_they_went(self) -> None:
         taker = Taker(self.engine, "/queue/a")
-        taker.claim.request(1)
+        self.ask(taker, 1)
         sent = Message("id", "a", "/queue/a", {"n\n": "v:", "é": ""}, bytes(range(256)), 1)
         self.settled(self.engine.append(sent))
         got = taker.got[0]
@@ -108,11 +124,11 @@ class EngineContract:
 
     def test_a_claim_that_stopped_gets_nothing_and_another_goes_on(self) -> None:
         first = Taker(self.engine, "/queue/a")
-        first.claim.request(1)
+        self.ask(first, 1)
         self.append("1", "2")
         first.claim.stop()
         second = Taker(self.engine, "/queue/a")
-        second.claim.request(5)
+        self.ask(second, 5)
         self.append("3")
         self.assertEqual(second.bodies(), [b"2", b"3"])
         self.settled(self.engine.settle(first.got[0], ACCEPTED))
@@ -121,49 +137,49 @@ class EngineContract:
 
     def test_rejected_it_comes_again_in_its_place_one_attempt_more(self) -> None:
         taker = Taker(self.engine, "/queue/a")
-        taker.claim.request(2)
+        self.ask(taker, 2)
         self.append("1", "2", "3")
         self.settled(self.engine.settle(taker.got[0], REJECTED))
-        taker.claim.request(2)
+        self.ask(taker, 2)
         self.assertEqual(taker.bodies(), [b"1", b"2", b"1", b"3"])
         self.assertEqual([message.attempts for message in taker.got], [0, 0, 1, 0])
 
     def test_released_it_comes_again_as_it_was(self) -> None:
         taker = Taker(self.engine, "/queue/a")
-        taker.claim.request(1)
+        self.ask(taker, 1)
         self.append("1")
         self.settled(self.engine.settle(taker.got[0], RELEASED))
-        taker.claim.request(1)
+        self.ask(taker, 1)
         self.assertEqual([(m.body, m.attempts) for m in taker.got], [(b"1", 0), (b"1", 0)])
 
     def test_many_put_back_together_come_in_their_old_order_before_newer_ones(self) -> None:
         taker = Taker(self.engine, "/queue/a")
-        taker.claim.request(4)
+        self.ask(taker, 4)
         self.append("1", "2", "3", "4", "5")
         one, two, three, four = taker.got
         self.settled(self.engine.settle(three, ACCEPTED))
         taker.got = []
-        taker.claim.request(3)
+        self.ask(taker, 3)
         self.settled(self.engine.commit(Batch(settled=[(two, REJECTED), (four, REJECTED), (one, REJECTED)])))
-        taker.claim.request(10)
+        self.ask(taker, 10)
         self.assertEqual(taker.bodies()[-3:], [b"1", b"2", b"4"])
 
     def test_put_back_at_different_times_they_are_in_order_still(self) -> None:
         taker = Taker(self.engine, "/queue/a")
-        taker.claim.request(3)
+        self.ask(taker, 3)
         self.append("1", "2", "3", "4")
         one, two, three = taker.got
         taker.got = []
         for message in (two, three, one):
             self.settled(self.engine.settle(message, REJECTED))
-        taker.claim.request(10)
+        self.ask(taker, 10)
         self.assertEqual(taker.bodies(), [b"1", b"2", b"3", b"4"])
 
     # -- batches ------------------------------------------------------------------------------------------
 
     def test_a_batch_appends_and_settles(self) -> None:
         taker = Taker(self.engine, "/queue/a")
-        taker.claim.request(1)
+        self.ask(taker, 1)
         self.append("1")
         heard: list[bytes] = []
         self.engine.listen("/topic/t", lambda message: heard.append(message.body))
@@ -172,7 +188,7 @@ class EngineContract:
             settled=[(taker.got[0], ACCEPTED)],
         )
         self.settled(self.engine.commit(batch))
-        taker.claim.request(10)
+        self.ask(taker, 10)
         self.assertEqual(taker.bodies(), [b"1", b"2", b"3"])
         self.assertEqual(heard, [b"t"])
 
@@ -192,3 +208,132 @@ class EngineContract:
         stop()
         self.settled(self.engine.publish(self.message("2", "/topic/t")))
         self.assertEqual(heard, [("a", b"1"), ("b", b"1"), ("b", b"2")])
+
+    # -- bound queues -------------------------------------------------------------------------------------
+
+    def test_a_bound_queue_keeps_what_is_published(self) -> None:
+        heard: list[bytes] = []
+        self.engine.listen("/topic/t", lambda message: heard.append(message.body))
+        self.settled(self.engine.publish(self.message("0", "/topic/t")))
+        self.settled(self.engine.bind("/dsub/a", "/topic/t"))
+        self.settled(self.engine.bind("/dsub/b", "/topic/t"))
+        self.settled(self.engine.bind("/dsub/a", "/topic/t"))
+        self.assertEqual(self.engine.bindings, {"/dsub/a": "/topic/t", "/dsub/b": "/topic/t"})
+        self.settled(self.engine.publish(self.message("1", "/topic/t")))
+        batch = Batch([self.message("2", "/topic/t"), self.message("x", "/topic/other")])
+        self.settled(self.engine.commit(batch))
+        for name in ("/dsub/a", "/dsub/b"):
+            taker = Taker(self.engine, name)
+            self.ask(taker, 10)
+            self.assertEqual(taker.bodies(), [b"1", b"2"])
+            self.assertEqual(
+                [(m.address, m.destination, m.id) for m in taker.got],
+                [(name, "/topic/t", "m-2"), (name, "/topic/t", "m-3")],
+            )
+        self.assertEqual(heard, [b"0", b"1", b"2"])
+
+    def test_a_queue_is_bound_to_one_topic(self) -> None:
+        self.settled(self.engine.bind("/dsub/a", "/topic/t"))
+        with self.assertRaisesRegex(EngineError, "/dsub/a to /topic/t"):
+            self.engine.bind("/dsub/a", "/topic/u")
+
+    def test_unbound_it_is_empty_and_gets_no_more(self) -> None:
+        self.settled(self.engine.bind("/dsub/a", "/topic/t"))
+        self.settled(self.engine.publish(self.message("1", "/topic/t")))
+        taker = Taker(self.engine, "/dsub/a")
+        self.settled(self.engine.publish(self.message("2", "/topic/t")))
+        self.ask(taker, 1)
+        self.settled(self.engine.unbind("/dsub/a"))
+        self.settled(self.engine.unbind("/dsub/a"))
+        self.assertEqual(self.engine.bindings, {})
+        self.settled(self.engine.settle(taker.got[0], REJECTED))  # it has nowhere to go
+        self.settled(self.engine.publish(self.message("3", "/topic/t")))
+        taker.claim.stop()
+        self.settled(self.engine.bind("/dsub/a", "/topic/t"))
+        self.settled(self.engine.publish(self.message("4", "/topic/t")))
+        again = Taker(self.engine, "/dsub/a", done=True)
+        self.ask(again, 10)
+        self.assertEqual(again.bodies(), [b"4"])
+        self.assertEqual(self.engine.octets, 0)
+
+    # -- expiry -------------------------------------------------------------------------------------------
+
+    def expire(self, now: int, instead: str | None = None) -> list[bytes]:
+        """Sweep; the bodies of what was judged."""
+        judged = []
+
+        def judge(message: Message) -> Message | None:
+            judged.append(message.body)
+            return None if instead is None else self.message(message.body.decode(), instead)
+
+        self.engine.expire(now, judge)
+        self.settled(None)
+        return judged
+
+    def test_what_has_expired_is_taken_out_wherever_it_waits(self) -> None:
+        for number, expires in enumerate((0, 50, 10, 0, 20, 30)):
+            self.settled(self.engine.append(self.message(str(number), expires=expires)))
+        self.assertEqual(self.expire(9), [])
+        self.assertEqual(self.expire(20), [b"2", b"4"])
+        self.assertEqual(self.expire(20), [])
+        taker = Taker(self.engine, "/queue/a", done=True)
+        self.ask(taker, 2)
+        self.assertEqual(self.expire(100), [b"5"])
+        self.ask(taker, 10)
+        self.assertEqual(taker.bodies(), [b"0", b"1", b"3"])
+        self.assertEqual(self.engine.octets, 0)
+
+    def test_another_message_may_be_put_in_its_place(self) -> None:
+        self.settled(self.engine.append(self.message("1", expires=10)))
+        self.assertEqual(self.expire(10, instead="/queue/dead"), [b"1"])
+        taker = Taker(self.engine, "/queue/dead", done=True)
+        self.ask(taker, 1)
+        self.assertEqual(taker.bodies(), [b"1"])
+
+    def test_what_is_in_flight_does_not_expire_until_it_is_put_back(self) -> None:
+        self.settled(self.engine.append(self.message("1", expires=10)))
+        taker = Taker(self.engine, "/queue/a")
+        self.ask(taker, 1)
+        self.assertEqual(self.expire(10), [])
+        self.settled(self.engine.settle(taker.got[0], RELEASED))
+        self.assertEqual(self.expire(10), [b"1"])
+        self.assertEqual(self.engine.octets, 0)
+
+    # -- messages that come twice -------------------------------------------------------------------------
+
+    def test_a_name_is_taken_once_for_each_address_and_only_for_a_while(self) -> None:
+        for body, name, address in (
+            ("1", "x", "/queue/a"),
+            ("2", "x", "/queue/a"),
+            ("3", "y", "/queue/a"),
+            ("4", "x", "/queue/b"),
+        ):
+            self.settled(self.engine.append(self.message(body, address, dedupe=name)))
+        self.seconds += EngineLimits().dedupe_window + 1
+        self.settled(self.engine.append(self.message("5", dedupe="x")))
+        taker = Taker(self.engine, "/queue/a")
+        self.ask(taker, 10)
+        self.assertEqual(taker.bodies(), [b"1", b"3", b"5"])
+
+    def test_the_same_in_batches_and_on_topics(self) -> None:
+        heard: list[bytes] = []
+        self.engine.listen("/topic/t", lambda message: heard.append(message.body))
+        self.settled(self.engine.publish(self.message("1", "/topic/t", dedupe="x")))
+        batch = Batch(
+            [
+                self.message("2", "/topic/t", dedupe="x"),
+                self.message("3", "/topic/t", dedupe="y"),
+                self.message("4", "/topic/t", dedupe="y"),
+                self.message("5", dedupe="x"),
+                self.message("6", dedupe="x"),
+            ]
+        )
+        self.settled(self.engine.commit(batch))
+        self.assertEqual(heard, [b"1", b"3"])
+        taker = Taker(self.engine, "/queue/a")
+        self.ask(taker, 10)
+        self.assertEqual(taker.bodies(), [b"5"])
+
+    def test_it_has_caught_up(self) -> None:
+        self.append("1")
+        self.assertIsNone(self.engine.caught_up())

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from twisted.internet.defer import Deferred
+from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 
 from stomp_tx.engine import engineFromString
-from stomp_tx.engine.memory import EngineLimits, MemoryEngine
+from stomp_tx.engine.limits import EngineLimits
+from stomp_tx.engine.memory import MemoryEngine
 from stomp_tx.errors import ConfigurationError
 from stomp_tx.interfaces import IEngine
 from stomp_tx.message import Outcome
@@ -15,7 +17,7 @@ from tests.engine.contract import EngineContract, Taker
 
 class MemoryEngineTests(EngineContract, SynchronousTestCase):
     def make_engine(self) -> IEngine:
-        return MemoryEngine()
+        return MemoryEngine(self.limits, self.now)
 
     def settled(self, safe: Deferred[None] | None) -> None:
         if safe is not None:
@@ -90,9 +92,9 @@ class LimitTests(SynchronousTestCase):
 
 class EngineFromStringTests(SynchronousTestCase):
     def test_memory(self) -> None:
-        self.assertIsInstance(engineFromString("memory:"), MemoryEngine)
+        self.assertIsInstance(engineFromString("memory:", Clock()), MemoryEngine)
 
     def test_anything_else_is_refused_by_name(self) -> None:
-        for text in ("", "memry:", "sqlite:x", "memory:x"):
+        for text in ("", "memry:", "memory", "memory:x", "sqlite"):
             with self.assertRaisesRegex(ConfigurationError, repr(text)):
-                engineFromString(text)
+                engineFromString(text, Clock())

@@ -1,0 +1,74 @@
+"""DeadLetters: what becomes of messages that nobody will get any more."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from stomp_tx.broker.events import Dropped, Events
+from stomp_tx.broker.policy import Policies, Policy
+from stomp_tx.message import BOUND, OVERHEAD, TOPIC, Keeping, Message
+
+REASON = "dead-letter-reason"
+"""The header that makes a message a dead letter: it is never made one again."""
+
+_TIMES = ("expires", "ttl", "expiration")
+
+
+class DeadLetters:
+    """Makes a dead letter of a message that has failed, where its destination's policy wants one.
+
+    It is the same message, with the same id, in another queue; headers tell the reason, from where, how
+    often it was delivered, and when it failed: ours, and those by which ActiveMQ's and Artemis' clients know.
+    """
+
+    def __init__(self, policies: Policies, now: Callable[[], int], events: Events) -> None:
+        """``now`` gives the milliseconds since 1970."""
+        self._policies = policies
+        self._now = now
+        self._events = events
+
+    def is_over(self, message: Message) -> bool:
+        """Has it expired?"""
+        keeping = message.keeping
+        return keeping is not None and 0 < keeping.expires <= self._now()
+
+    def expired(self, message: Message) -> Message | None:
+        """What is appended instead of a message that has expired; None: it is dropped."""
+        policy = self._policies.of(_destination(message))
+        return self.instead_of(message, "expired", policy if policy.expired == "dead-letter" else None)
+
+    def instead_of(self, message: Message, reason: str, policy: Policy | None) -> Message | None:
+        """The same for another reason; without a policy it is dropped."""
+        if policy is None or not policy.dead_letter or REASON in message.headers:
+            self._events.emit(Dropped, "", "", message, reason)
+            return None
+        came_from = _destination(message)
+        name = came_from.split("/", 2)[2]
+        address = policy.dead_letter.replace("*", name)
+        attempts = message.attempts if reason == "expired" else message.attempts + 1
+        headers = {header: value for header, value in message.headers.items() if header not in _TIMES}
+        headers |= {
+            REASON: reason,
+            "dead-letter-destination": message.destination,
+            "dead-letter-attempts": str(attempts),
+            "dead-letter-time": str(self._now()),
+            "original-destination": message.destination,
+            "_AMQ_ORIG_ADDRESS": name,
+            "_AMQ_ORIG_QUEUE": name,
+            "_AMQ_ORIG_MESSAGE_ID": message.id,
+        }
+        if message.keeping is not None and message.keeping.expires:
+            headers["original-expires"] = str(message.keeping.expires)
+        more = sum(len(header) + len(headers[header]) + 2 for header in headers)
+        letter = Message(message.id, address, address, headers, message.body, message.size - OVERHEAD + more)
+        if message.is_persistent:
+            letter.keeping = Keeping(persistent=True)
+        return letter
+
+
+def _destination(message: Message) -> str:
+    """The address of the queue or topic that it was sent to."""
+    address = message.address
+    if not address.startswith(BOUND):
+        return address
+    return message.destination if message.destination.startswith(TOPIC) else TOPIC + message.destination

@@ -1,0 +1,169 @@
+"""What clients of other brokers write in headers, in this broker's own terms.
+
+ActiveMQ, Artemis, RabbitMQ and Apollo have names of their own for the same things; behind this module there
+is one for each.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import NamedTuple
+from urllib.parse import quote
+
+from stomp_tx.broker.policy import Policy, Redelivery
+from stomp_tx.broker.settings import BrokerSettings
+from stomp_tx.errors import ProtocolViolation
+from stomp_tx.message import BOUND, PERSISTENT, TOPIC, Keeping
+
+_DEDUPE = ("message-dedupe-id", "_AMQ_DUPL_ID")
+_PREFETCH = ("prefetch-count", "activemq.prefetchSize")
+_DURABLE = (
+    "durable-subscription",
+    "durable-subscription-name",
+    "durable-subscriber-name",
+    "activemq.subscriptionName",
+)
+
+_RARE = frozenset({"expires", "ttl", "expiration", *_DEDUPE})
+
+UNUSUAL = frozenset({"transaction", "persistent", *_RARE})
+"""Headers of a SEND that ask for more than to be passed on."""
+
+
+# -- SEND -------------------------------------------------------------------------------------------------
+
+
+def keeping_of(headers: Mapping[str, str], policy: Policy, clock: Callable[[], int]) -> Keeping | None:
+    """How a message with these headers is to be kept; None: as usual.
+
+    ``clock`` gives the milliseconds since 1970; it is asked only where the headers or the policy name a time.
+
+    Raises ProtocolViolation for times that are no numbers.
+    """
+    persistent = headers.get("persistent") == "true"
+    if _RARE.isdisjoint(headers) and not policy.stamps:
+        return PERSISTENT if persistent else None
+    now = clock()
+    expires = _expires(headers, now)
+    if not expires and policy.ttl:
+        expires = now + int(1000 * policy.ttl)
+    if policy.ttl_max:
+        latest = now + int(1000 * policy.ttl_max)
+        expires = min(expires or latest, latest)
+    dedupe = next((headers[name] for name in _DEDUPE if headers.get(name)), None)
+    if dedupe is not None and len(dedupe) > 1024:
+        raise ProtocolViolation("message-dedupe-id too long", "it may have 1024 characters")
+    if persistent or expires or dedupe is not None:
+        return Keeping(persistent, expires, dedupe)
+    return None
+
+
+def _expires(headers: Mapping[str, str], now: int) -> int:
+    """``expires`` (ActiveMQ, Artemis, Apollo) is a time; ``ttl`` (Apollo) and ``expiration`` (RabbitMQ) are
+    milliseconds from now.  The first of them counts; 0 is never, but for ``expiration``: at once.
+    """
+    expires = number(headers, "expires")
+    if expires is None:
+        ttl = number(headers, "ttl")
+        if ttl is not None:
+            return now + ttl if ttl else 0
+        expiration = number(headers, "expiration")
+        return 0 if expiration is None else now + expiration
+    return expires
+
+
+def number(headers: Mapping[str, str], name: str) -> int | None:
+    """A header that is a whole number; None: it is not there.  Raises ProtocolViolation."""
+    text = headers.get(name)
+    if text is None:
+        return None
+    if not (text.isascii() and text.isdigit() and len(text) < 16):
+        raise ProtocolViolation(f"malformed {name} header", f"{text[:40]!a} is no whole number")
+    return int(text)
+
+
+# -- SUBSCRIBE, UNSUBSCRIBE -------------------------------------------------------------------------------
+
+
+def prefetch(headers: Mapping[str, str], settings: BrokerSettings) -> int:
+    """How many messages a subscription may hold unacknowledged, by SUBSCRIBE's headers.
+
+    ``prefetch-count`` as RabbitMQ has it, ``activemq.prefetchSize`` as ActiveMQ has it; the first of them
+    counts.  0 means the most there is.  Raises ProtocolViolation for what is no number.
+    """
+    for name in _PREFETCH:
+        count = number(headers, name)
+        if count is not None:
+            return min(count or settings.prefetch_max, settings.prefetch_max)
+    return settings.prefetch
+
+
+def redelivery_of(headers: Mapping[str, str], policy: Policy) -> Redelivery:
+    """How a subscription wants refused messages back: within the bounds of its destination's policy.
+
+    ``redelivery-attempts``, ``redelivery-multiplier``, and in milliseconds ``redelivery-delay`` and
+    ``redelivery-delay-max``.  Raises ProtocolViolation for what is no number.
+    """
+    bounds = policy.redelivery
+    attempts = number(headers, "redelivery-attempts")
+    delay = number(headers, "redelivery-delay")
+    multiplier = number(headers, "redelivery-multiplier")
+    delay_max = number(headers, "redelivery-delay-max")
+    if attempts is None and delay is None and multiplier is None and delay_max is None:
+        return bounds
+    if attempts is None:
+        attempts = bounds.attempts
+    elif bounds.attempts:
+        attempts = min(attempts or bounds.attempts, bounds.attempts)
+    longest = bounds.delay_max if delay_max is None else min(delay_max / 1000, bounds.delay_max)
+    first = bounds.delay if delay is None else delay / 1000
+    return Redelivery(
+        attempts,
+        min(first, longest),
+        bounds.multiplier if multiplier is None else float(min(max(multiplier, 1), 100)),
+        longest,
+        bounds.same_delay,
+    )
+
+
+class Durable(NamedTuple):
+    """A subscription that outlives its connection: the queue where its messages wait, and its name."""
+
+    queue: str
+    name: str
+
+
+def durable_of(
+    headers: Mapping[str, str], address: str | None, subscription_id: str | None, client_id: str | None
+) -> Durable | None:
+    """The durable subscription that SUBSCRIBE or UNSUBSCRIBE is about; None: it is about no such.
+
+    Its name is ``durable-subscription`` (ours; within the connection's ``client-id`` where it has one),
+    ``durable-subscription-name`` or ``durable-subscriber-name`` (Artemis) and ``activemq.subscriptionName``,
+    which need a ``client-id``; RabbitMQ's are named by subscription id and topic, where ``durable`` (or
+    ``persistent``) is true and ``auto-delete`` is not.  ``address``: of the destination, where it is known.
+
+    Raises ProtocolViolation when it can't be one.
+    """
+    header = next((name for name in _DURABLE if headers.get(name)), None)
+    if header is not None:
+        name = headers[header]
+        if client_id is None and header != _DURABLE[0]:
+            raise ProtocolViolation(
+                "client-id missing", f"{header} needs a client-id header in CONNECT: the two make the name"
+            )
+        queue = f"{BOUND}{quote(client_id or '', safe='')}/{quote(name, safe='')}"
+    elif _is_true(headers, "durable") or _is_true(headers, "persistent"):
+        if _is_true(headers, "auto-delete") or address is None or not address.startswith(TOPIC):
+            return None  # (RabbitMQ: of a queue it says that the queue is durable, as all of ours are)
+        name = f"{subscription_id} of {address}"
+        queue = f"{BOUND}{quote(address, safe='')}/{quote(subscription_id or '', safe='')}"
+    else:
+        return None
+    if address is not None and not address.startswith(TOPIC):
+        raise ProtocolViolation("durable subscriptions are to topics", f"{address[:60]!a} is a queue")
+    return Durable(queue, name)
+
+
+def _is_true(headers: Mapping[str, str], name: str) -> bool:
+    return headers.get(name) in ("true", "True")

@@ -1,0 +1,219 @@
+"""Subscriptions: those of one session, from SUBSCRIBE to UNSUBSCRIBE or the connection's end."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+from stomp_tx.broker.deliveries import Deliveries, Delivery
+from stomp_tx.broker.dialect import Durable, durable_of, prefetch, redelivery_of
+from stomp_tx.broker.events import Subscribed, Unsubscribed
+from stomp_tx.broker.routing import address_of
+from stomp_tx.broker.subscription import Subscription, Terms, make_subscription
+from stomp_tx.errors import AccessDenied, LimitExceeded, ProtocolViolation
+from stomp_tx.interfaces import IFrameSender, IStompUser, Safe
+from stomp_tx.message import Batch, Outcome
+from stomp_tx.wire.commands import ACK_MODES, V10
+from stomp_tx.wire.frame import Frame
+
+if TYPE_CHECKING:
+    from stomp_tx.broker.factory import StompBrokerFactory
+
+
+class Subscriptions:
+    """The subscriptions of one session, by the names that its client gave them.
+
+    count -- how many there have been
+    exhausted -- those whose credit comes back when what they were given has been written
+    """
+
+    __slots__ = (
+        "_by_key",
+        "_client_id",
+        "_factory",
+        "_sender",
+        "_session_id",
+        "_user",
+        "_version",
+        "count",
+        "deliveries",
+        "exhausted",
+    )
+
+    def __init__(self, session_id: str, factory: StompBrokerFactory) -> None:
+        self._session_id = session_id
+        self._factory = factory
+        self._by_key: dict[str, Subscription] = {}
+        self.deliveries = Deliveries(self._by_key, factory.message_id_prefix)
+        self.exhausted: list[Subscription] = []
+        self.count = 0
+
+    def open(self, sender: IFrameSender, version: str, user: IStompUser, client_id: str | None) -> None:
+        """The session is open: whose it is, and how it speaks."""
+        self._sender = sender
+        self._version = version
+        self._user = user
+        self._client_id = client_id
+
+    def __iter__(self) -> Iterator[Subscription]:
+        return iter(list(self._by_key.values()))
+
+    def __contains__(self, subscription: object) -> bool:
+        return subscription in self._by_key.values()
+
+    def consume_from(self, address: str) -> bool:
+        """Is one of them to this destination?"""
+        return any(one.destination.address == address for one in self._by_key.values())
+
+    def end_all(self) -> None:
+        """No message reaches any of them any more; what they hold is still in ``deliveries``."""
+        for subscription in self:
+            self._factory.registry.remove(subscription)
+        self._by_key.clear()
+        self.exhausted.clear()
+
+    # -- SUBSCRIBE ----------------------------------------------------------------------------------------
+
+    def make(self, frame: Frame) -> tuple[Subscription, str, Safe]:
+        """What SUBSCRIBE asks for, not yet in force; its address; and when it is safe."""
+        headers = frame.headers
+        settings = self._factory.settings
+        key, subscription_id = self._new_key(frame)
+        address = address_of(headers.get("destination"), settings)
+        mode = headers.get("ack", "auto")
+        if mode not in ACK_MODES[self._version]:
+            raise ProtocolViolation(
+                "unknown ack mode", f"{mode[:40]!a} is not auto, client or client-individual"
+            )
+        credit = prefetch(headers, settings) if mode != "auto" else settings.prefetch
+        redelivery = redelivery_of(headers, self._factory.policies.of(address))
+        durable = durable_of(headers, address, subscription_id, self._client_id)
+        self._may_subscribe(address)
+        safe: Safe = None
+        if durable is not None:
+            safe = self._bind(durable, address)
+            address = durable.queue
+        self.count += 1
+        terms = Terms(subscription_id, self.count, mode, credit, redelivery)
+        subscription = make_subscription(self._sender, self._version, terms, self.exhausted, self.deliveries)
+        self._by_key[key] = subscription
+        return subscription, address, safe
+
+    def start(self, subscription: Subscription, address: str) -> None:
+        """Put it in force: messages may reach it before this returns."""
+        self._factory.registry.add(subscription, address)
+        self._factory.events.emit(Subscribed, self._session_id, subscription.name, address, subscription.mode)
+
+    def _new_key(self, frame: Frame) -> tuple[str, str | None]:
+        """What the new one goes by, and the id that it has."""
+        settings = self._factory.settings
+        name = frame.headers.get("id")
+        if name is None and self._version != V10:
+            raise ProtocolViolation("id header missing", "SUBSCRIBE names the subscription, as in id:0")
+        if name is not None and len(name) > settings.name_length:
+            raise ProtocolViolation("id header too long", f"it may have {settings.name_length} characters")
+        key = name if name is not None else self._key_of(frame.headers.get("destination"))
+        if key in self._by_key:
+            raise ProtocolViolation(
+                "subscription exists already",
+                f"a subscription of this connection is called {key.strip()[:60]!a}",
+            )
+        if len(self._by_key) >= settings.subscriptions:
+            raise LimitExceeded("too many subscriptions", f"a connection may have {settings.subscriptions}")
+        return key, name
+
+    def _key_of(self, destination: str | None) -> str:
+        """1.0: what a subscription without an id goes by.  No client can use it as an id."""
+        return f"\n{address_of(destination, self._factory.settings)}"
+
+    def _may_subscribe(self, address: str) -> None:
+        if not self._user.may("subscribe", address):
+            raise AccessDenied(self._user.name, "subscribe to", address)
+
+    # -- durable subscriptions ----------------------------------------------------------------------------
+
+    def _bind(self, durable: Durable, topic: str) -> Safe:
+        engine, most = self._factory.engine, self._factory.settings.durable_subscriptions
+        if self.consume_from(durable.queue):
+            raise ProtocolViolation(
+                "durable subscription in use", f"this connection has {durable.name[:60]!a} already"
+            )
+        bound_to = engine.bindings.get(durable.queue)
+        if bound_to is None and len(engine.bindings) >= most:
+            raise LimitExceeded("too many durable subscriptions", f"the broker keeps {most}")
+        if bound_to not in (None, topic):
+            raise ProtocolViolation(
+                "durable subscription to another topic",
+                f"{durable.name[:60]!a} is to {bound_to}: UNSUBSCRIBE it there, or use another name",
+            )
+        safe: Safe = engine.bind(durable.queue, topic)
+        return safe
+
+    def _unbind(self, durable: Durable) -> Safe:
+        """End it for good, with the messages that wait for it."""
+        engine = self._factory.engine
+        topic = engine.bindings.get(durable.queue)
+        if topic is None:
+            raise ProtocolViolation("no such durable subscription", f"there is no {durable.name[:60]!a}")
+        self._may_subscribe(topic)
+        queue = self._factory.registry.get(durable.queue)
+        if queue is not None and any(one not in self for one in queue.subscriptions):
+            raise ProtocolViolation(
+                "durable subscription in use", f"another connection has subscribed to {durable.name[:60]!a}"
+            )
+        held = [
+            delivery
+            for key, one in list(self._by_key.items())
+            if one.destination.address == durable.queue
+            for delivery in self._end(key)
+        ]
+        engine.commit(Batch(settled=[(message, Outcome.ACCEPTED) for message, _ in held]))
+        safe: Safe = engine.unbind(durable.queue)
+        return safe
+
+    # -- UNSUBSCRIBE --------------------------------------------------------------------------------------
+
+    def end(self, frame: Frame) -> tuple[list[Delivery], Safe]:
+        """End the one that UNSUBSCRIBE names: what it held, and when that is safe."""
+        headers = frame.headers
+        destination = headers.get("destination")
+        subscription_id = headers.get("id")
+        key = subscription_id
+        if key is None and self._version == V10:
+            key = self._find_by_destination(destination)
+        live = None if key is None else self._by_key.get(key)
+        durable = durable_of(headers, self._topic(live, destination), subscription_id, self._client_id)
+        if durable is not None:
+            return [], self._unbind(durable)
+        if key is None:
+            raise ProtocolViolation("id header missing", "UNSUBSCRIBE names the subscription, as in id:0")
+        if live is None:
+            raise ProtocolViolation(
+                "no such subscription", f"{key.strip()[:60]!a} is no subscription of this connection"
+            )
+        return self._end(key), None
+
+    def _topic(self, live: Subscription | None, destination: str | None) -> str | None:
+        """What a durable subscription is to, for one in force, or by UNSUBSCRIBE's own header."""
+        if live is not None and live.destination.address in self._factory.engine.bindings:
+            topic: str = self._factory.engine.bindings[live.destination.address]
+            return topic
+        return None if destination is None else address_of(destination, self._factory.settings)
+
+    def _end(self, key: str) -> list[Delivery]:
+        subscription = self._by_key.pop(key)
+        self._factory.registry.remove(subscription)
+        self._factory.events.emit(
+            Unsubscribed, self._session_id, subscription.name, subscription.destination.address
+        )
+        return self.deliveries.end(subscription)
+
+    def _find_by_destination(self, destination: str | None) -> str:
+        """1.0: the subscription to that destination, one without an id first."""
+        key = self._key_of(destination)
+        if key in self._by_key:
+            return key
+        for name, subscription in self._by_key.items():
+            if f"\n{subscription.destination.address}" == key:
+                return name
+        return key

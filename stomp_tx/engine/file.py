@@ -1,0 +1,184 @@
+"""The file of an SQLiteEngine: who may use it, its version, and its connections."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import re
+import sqlite3
+from importlib.resources import files
+from typing import IO
+
+from stomp_tx.errors import ConfigurationError, EngineError, StompError
+
+APPLICATION = 0x53544D50  # "STMP": whose file it is (PRAGMA application_id)
+CACHE = 8 * 1024  # KiB of pages that one connection keeps
+CHECKPOINT = 4000  # pages in the log, before they go to their places in the file
+BUSY = 5000  # milliseconds to wait for somebody else who writes: a person with the sqlite3 program
+
+
+def versions() -> dict[int, str]:
+    """The statements that make each version of the schema from the one before."""
+    found = {}
+    for file in files("stomp_tx.engine").joinpath("schema").iterdir():
+        number = re.match(r"([0-9]{4})[^/]*\.sql$", file.name)
+        if number is not None:
+            found[int(number[1])] = file.read_text(encoding="utf-8")
+    return dict(sorted(found.items()))
+
+
+def connect(path: str, read_only: bool = False) -> sqlite3.Connection:
+    """A connection in which transactions begin and end where we say so.  Raises sqlite3.Error."""
+    if read_only:
+        name = f"file:{_quoted(path)}?mode=ro"
+        connection = sqlite3.connect(name, uri=True, isolation_level=None)
+    else:
+        connection = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
+    connection.execute(f"PRAGMA busy_timeout = {BUSY}")
+    connection.execute(f"PRAGMA cache_size = -{CACHE}")
+    return connection
+
+
+def open_for_writing(path: str) -> sqlite3.Connection:
+    """The connection that writes: a new file is made, an older version brought up to date.
+
+    Raises StompError, saying what to do.
+    """
+    try:
+        connection = connect(path)
+        try:
+            connection.execute("PRAGMA journal_mode = WAL")
+            connection.execute("PRAGMA synchronous = FULL")
+            connection.execute("PRAGMA fullfsync = ON")  # on macOS fsync alone does not reach the disk
+            connection.execute("PRAGMA checkpoint_fullfsync = ON")
+            connection.execute(f"PRAGMA wal_autocheckpoint = {CHECKPOINT}")
+            connection.execute(f"PRAGMA journal_size_limit = {CHECKPOINT * 4096}")
+            _bring_up_to_date(connection, path)
+        except BaseException:
+            connection.close()
+            raise
+    except sqlite3.Error as error:
+        raise file_error(path, error) from None
+    return connection
+
+
+def open_for_reading(path: str) -> sqlite3.Connection:
+    """A connection that sees what was committed, and changes nothing.  Raises StompError."""
+    if not os.path.exists(path):
+        raise ConfigurationError(f"there is no {path}", "a broker with --engine sqlite:PATH makes it")
+    try:
+        connection = connect(path, read_only=True)
+        check_version(connection, path)
+    except sqlite3.Error as error:
+        raise file_error(path, error) from None
+    return connection
+
+
+def check_version(connection: sqlite3.Connection, path: str) -> int:
+    """The version of the file's schema, 0 for a new one.  Raises ConfigurationError if it is not ours."""
+    (version,) = connection.execute("PRAGMA user_version").fetchone()
+    (application,) = connection.execute("PRAGMA application_id").fetchone()
+    (tables,) = connection.execute("SELECT count(*) FROM sqlite_master").fetchone()
+    if application != APPLICATION and (application or version or tables):
+        raise ConfigurationError(
+            f"{path} is some other program's file", "give the broker a file of its own: --engine sqlite:PATH"
+        )
+    newest = max(versions())
+    if version > newest:
+        raise ConfigurationError(
+            f"{path} was written by a newer stomp-tx",
+            f"its version is {version}, this program's is {newest}: use that one, or a backup from before",
+        )
+    return int(version)
+
+
+def _bring_up_to_date(connection: sqlite3.Connection, path: str) -> None:
+    version = check_version(connection, path)
+    for number, statements in versions().items():
+        if number > version:
+            # executescript would commit in between.
+            connection.execute("BEGIN IMMEDIATE")
+            try:
+                for statement in _split(statements):
+                    connection.execute(statement)
+                connection.execute(f"PRAGMA application_id = {APPLICATION}")
+                connection.execute(f"PRAGMA user_version = {number}")
+            except BaseException:
+                connection.execute("ROLLBACK")
+                raise
+            connection.execute("COMMIT")
+    connection.execute("BEGIN IMMEDIATE")  # fails where nothing can be written
+    connection.execute("ROLLBACK")
+
+
+def _split(statements: str) -> list[str]:
+    found, rest = [], ""
+    for line in statements.splitlines(keepends=True):
+        rest += line
+        if sqlite3.complete_statement(rest):
+            found.append(rest)
+            rest = ""
+    return found
+
+
+def _quoted(path: str) -> str:
+    return path.replace("%", "%25").replace("?", "%3f").replace("#", "%23")
+
+
+# -- one broker at a time ---------------------------------------------------------------------------------
+
+
+def lock(path: str) -> IO[str]:
+    """Keep other brokers away from the file, until what this gives is closed or the process ends.
+
+    Raises ConfigurationError when one uses it already.  The lock is on a file beside it: closing any
+    descriptor of the file itself would undo SQLite's own locks.
+    """
+    beside = f"{path}.lock"
+    try:
+        held = open(beside, "a+")  # noqa: SIM115  (it stays open)
+    except OSError as error:
+        raise ConfigurationError(f"can't write {beside}", _advice(error)) from None
+    try:
+        fcntl.flock(held, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        held.seek(0)
+        who = held.read().strip() or "?"
+        held.close()
+        raise ConfigurationError(
+            f"another broker uses {path}", f"process {who}: end it, or give this one another file"
+        ) from None
+    held.truncate(0)
+    held.write(f"{os.getpid()}\n")
+    held.flush()
+    return held
+
+
+# -- what goes wrong --------------------------------------------------------------------------------------
+
+_FULL = "the disk is full, or the file may not grow: make room; what was receipted is safe"
+_READ_ONLY = "the file or its folder can't be written by this user: see to its owner and mode"
+_CORRUPT = "keep a copy of it, see `stomp-tx check`, and put a backup in its place"
+
+
+def _advice(error: OSError) -> str:
+    return f"{(error.strerror or str(error)).lower()}: the broker needs a folder that it can write to"
+
+
+def file_error(path: str, error: sqlite3.Error) -> StompError:
+    """What SQLite says of the file, and what to do about it."""
+    text = str(error)
+    folder = os.path.dirname(os.path.abspath(path))
+    if "unable to open" in text:
+        if not os.path.isdir(folder):
+            return ConfigurationError(f"can't open {path}", f"there is no folder {folder}: make it")
+        return ConfigurationError(f"can't open {path}", _READ_ONLY)
+    if "readonly" in text or "read-only" in text:
+        return EngineError(f"can't write {path}", _READ_ONLY)
+    if "full" in text or "disk I/O" in text:
+        return EngineError(f"can't write {path}: {text}", _FULL)
+    if "malformed" in text or "not a database" in text or "corrupt" in text:
+        return EngineError(f"{path} is damaged: {text}", _CORRUPT)
+    if "locked" in text:
+        return EngineError(f"{path} is locked", "some other program writes to it: end it")
+    return EngineError(f"{path}: {text}")

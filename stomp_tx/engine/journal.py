@@ -1,0 +1,248 @@
+"""Journal: group commit.  What happens while one commit is under way goes into the next one, together.
+
+The statements run in one thread of their own, where nothing else waits for the disk.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, Protocol
+
+from twisted.internet.defer import Deferred
+from twisted.internet.interfaces import IReactorTime
+from twisted.logger import Logger
+from twisted.python.failure import Failure
+
+from stomp_tx.engine.limits import ENOUGH
+from stomp_tx.engine.rows import Changes
+from stomp_tx.message import Message
+
+if TYPE_CHECKING:
+    from stomp_tx.engine.stored import StoredQueue
+
+
+class Worker(Protocol):
+    """Does one thing at a time, elsewhere."""
+
+    def run(self, work: Callable[[], Any], done: Callable[[bool, Any], None]) -> None:
+        """Call ``work``; then, in the reactor's thread, ``done(True, result)`` or ``done(False, failure)``.
+
+        The latter is a twisted.python.failure.Failure.
+        """
+
+    def stop(self) -> None:
+        """Nothing more will be run."""
+
+
+class Group:
+    """What becomes safe together, and what is to happen then.
+
+    changes -- what is written
+    queues -- whose rows change, and by how many rows and octets each grows
+    effects -- what to call when it is safe, and with which message
+    accepted -- messages that are put back if it can't be made safe
+    failed -- what else to undo then
+    octets -- of the messages in it
+    safe -- fires then, if somebody wants to know
+    """
+
+    __slots__ = ("accepted", "changes", "effects", "failed", "octets", "queues", "safe")
+
+    def __init__(self) -> None:
+        self.changes = Changes()
+        self.effects: list[tuple[Callable[[Message], None], Message]] = []
+        self.accepted: list[Message] = []
+        self.failed: list[Callable[[], None]] = []
+        self.queues: dict[StoredQueue, list[int]] = {}
+        self.octets = 0
+        self.safe: Deferred[None] | None = None
+
+    def add(self, queue: StoredQueue, message: Message) -> None:
+        """A row for a new message, which arrives in its queue when it is safe."""
+        self.changes.add(queue.number, message)
+        self.effects.append((queue.arrives, message))
+        grows = self.queues.get(queue) or self.touch(queue)
+        grows[0] += 1
+        grows[1] += message.size
+
+    def remove(self, queue: StoredQueue, message: Message) -> None:
+        """The row of a message that is done with."""
+        removed = self.changes.removed
+        positions = removed.get(queue.number)
+        if positions is None:
+            positions = removed[queue.number] = []
+        positions.append(message.position)
+        grows = self.queues.get(queue) or self.touch(queue)
+        grows[0] -= 1
+        grows[1] -= message.size
+
+    def touch(self, queue: StoredQueue) -> list[int]:
+        """Something about the queue changes."""
+        grows = self.queues.get(queue)
+        if grows is None:
+            grows = self.queues[queue] = [0, 0]
+        return grows
+
+    def when_safe(self) -> Deferred[None]:
+        """The one Deferred of all that belongs to it."""
+        safe = self.safe
+        if safe is None:
+            safe = self.safe = Deferred()
+        return safe
+
+
+class Journal:
+    """Collects changes into groups, and has one group at a time written."""
+
+    log = Logger()
+
+    def __init__(
+        self,
+        clock: IReactorTime,
+        worker: Worker,
+        write: Callable[[Changes], bool],
+        describe: Callable[[sqlite3.Error], Exception],
+        undo: Callable[[Message], None],
+        most: int,
+    ) -> None:
+        """
+        write -- runs in the worker; True: call it again, there is more to tidy up
+        describe -- what an error of SQLite's means
+        undo -- called with each accepted message of a group that failed
+        most -- octets on their way to the disk, from which on ``caught_up`` waits
+        """
+        self._clock = clock
+        self._worker = worker
+        self._write = write
+        self._describe = describe
+        self._undo = undo
+        self._most = most
+        self._next = Group()
+        self._writing: Group | None = None
+        self._scheduled = False
+        self._octets = 0
+        self._waiting: list[Deferred[None]] = []
+        self._when_idle: Deferred[None] | None = None
+        self._fails = False
+
+    def group(self) -> Group:
+        """The group that is written next: something is added to it."""
+        if not self._scheduled:
+            self._scheduled = True
+            if self._writing is None:
+                # At the end of this turn: all that one read brings goes together.
+                self._clock.callLater(0, self._begin)
+        return self._next
+
+    def leave(self, number: int) -> None:
+        """The queue of this number is no more: so says the next group, whenever that is written."""
+        dropped = self._next.changes.dropped
+        dropped.append(number)
+        self._next.failed.append(lambda: self.leave(number))
+
+    def retry(self) -> None:
+        """Write what was left, if there is anything."""
+        if self._next.changes.dropped:
+            self.group()
+
+    def pending(self) -> Deferred[None] | None:
+        """Fires when all that has been added so far is safe; None: it is."""
+        if self._scheduled:
+            return self._next.when_safe()
+        return None if self._writing is None else self._writing.when_safe()
+
+    def add(self, queue: StoredQueue, message: Message) -> Group:
+        """A row for a new message, in the group that is written next."""
+        group = self._next if self._scheduled else self.group()
+        group.add(queue, message)
+        size = message.size
+        group.octets += size
+        self._octets += size
+        return group
+
+    @property
+    def is_behind(self) -> bool:
+        """Is too much on its way?"""
+        return self._octets >= self._most
+
+    def caught_up(self) -> Deferred[None] | None:
+        """None, or fires when no longer too much is on its way."""
+        if self._octets < self._most:
+            return None
+        wanted: Deferred[None] = Deferred(self._waiting.remove)
+        self._waiting.append(wanted)
+        return wanted
+
+    def changes(self, queue: StoredQueue) -> bool:
+        """Is something of it on its way to the disk?"""
+        writing = self._writing
+        return queue in self._next.queues or (writing is not None and queue in writing.queues)
+
+    def flush(self) -> Deferred[None]:
+        """Fires when nothing is left to be written."""
+        self._when_idle = Deferred()
+        if not self._scheduled and self._writing is None:
+            self._when_idle.callback(None)
+        return self._when_idle
+
+    def _begin(self) -> None:
+        self._scheduled = False
+        group, self._next = self._next, Group()
+        self._writing = group
+        changes = group.changes
+        for queue, grows in group.queues.items():
+            changes.queues.append(queue.row(*grows))
+        self._worker.run(lambda: self._write(changes), self._done)
+
+    def _done(self, success: bool, result: Any) -> None:
+        """The group was written, or was not."""
+        group = self._writing
+        assert group is not None
+        self._writing = None
+        self._octets -= group.octets
+        if success:
+            self._succeeded(group)
+            if result:
+                self.group().changes.doomed = True
+        else:
+            self._failed(group, result)
+        if self._octets <= ENOUGH * self._most:
+            waiting, self._waiting = self._waiting, []
+            for wanted in waiting:
+                wanted.callback(None)
+        if self._scheduled:
+            self._begin()
+        elif self._when_idle is not None and not self._when_idle.called:
+            self._when_idle.callback(None)
+
+    def _succeeded(self, group: Group) -> None:
+        if self._fails:
+            self._fails = False
+            self.log.info("the file can be written again")
+        for queue, grows in group.queues.items():
+            queue.committed(*grows)
+        if group.safe is not None:
+            group.safe.callback(None)
+        for effect, message in group.effects:
+            try:
+                effect(message)
+            except Exception:
+                self.log.failure("{message} could not be handed on", message=message)
+        for queue in group.queues:
+            queue.go_on()
+
+    def _failed(self, group: Group, failure: Failure) -> None:
+        error = failure.value
+        if isinstance(error, sqlite3.Error):
+            error = self._describe(error)
+        if not self._fails:
+            self._fails = True
+            self.log.critical("{error}: {detail}", error=error, detail=getattr(error, "detail", ""))
+        for undo in group.failed:
+            undo()
+        for message in group.accepted:
+            self._undo(message)
+        if group.safe is not None:
+            group.safe.errback(Failure(error))
+            group.safe.addErrback(lambda _: None)  # those who wait for it were told

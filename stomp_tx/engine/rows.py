@@ -1,0 +1,263 @@
+"""Rows: what stands in the file of an SQLiteEngine, as messages; and how a group of changes is written."""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from collections.abc import Iterable, Iterator
+from typing import Any, NamedTuple
+
+from stomp_tx.message import OVERHEAD, Keeping, Message
+
+COLUMNS = 8
+SIZES = (1024, 512, 256, 128, 64, 32, 16)  # of the statements that insert rows
+DOOMED = 5000  # rows of queues that are no more, removed with each group
+
+PAGE = 1000  # messages that are read at once
+PAGE_OCTETS = 1024 * 1024  # of their frames, where that is more than one message
+
+
+def _insert(count: int) -> str:
+    """One statement for up to that many rows; what is not used is NULL.
+
+    Each call into SQLite gives up Python's lock and must get it back from a busy reactor.  One call for many
+    rows does so once; ``executemany`` would for each row, and comes down to some 2,000 rows a second.
+    """
+    rows = ",".join([f"({','.join('?' * COLUMNS)})"] * count)
+    return f"INSERT INTO message SELECT * FROM (VALUES {rows}) WHERE column1 IS NOT NULL"
+
+
+def _items(count: int) -> str:
+    return ", ".join(f"json_extract(value, '$[{index}]')" for index in range(count))
+
+
+_INSERT = {count: _insert(count) for count in SIZES}
+_COLUMNS = "position, attempts, expires, size, persistent, head, body"
+
+
+class QueueRow(NamedTuple):
+    """A row of the table queue."""
+
+    number: int
+    name: str
+    topic: str | None
+    length: int
+    octets: int
+    mark: int
+
+
+class Changes:
+    """What one commit changes in the file."""
+
+    __slots__ = ("attempts", "doomed", "dropped", "forgotten", "queues", "removed", "rows", "seen")
+
+    def __init__(self) -> None:
+        self.rows: list[Any] = []  # of new messages: their values, one row after the other
+        self.removed: dict[int, list[int]] = {}  # queue number -> positions
+        self.attempts: list[tuple[int, int, int]] = []  # of messages that stay: attempts, queue, position
+        self.queues: list[QueueRow] = []  # as they are afterwards
+        self.dropped: list[int] = []  # numbers of queues that are no more
+        self.seen: list[tuple[str, str, float]] = []  # address, name, time
+        self.forgotten: float | None = None  # names of before that time go
+        self.doomed = False  # are there messages of queues that are no more?
+
+    def add(self, queue: int, message: Message) -> None:
+        """A new message."""
+        keeping = message.keeping
+        headers = message.headers
+        self.rows += (
+            queue,
+            message.position,
+            message.attempts,
+            0 if keeping is None else keeping.expires,
+            message.size,
+            keeping is not None and keeping.persistent,
+            # (No header holds a NUL: it ends a frame.)
+            "\0".join([message.id, message.destination, *headers, *headers.values()]).encode(),
+            message.body,
+        )
+
+
+def write(connection: sqlite3.Connection, changes: Changes) -> bool:
+    """Commit all of it, or nothing; it is on the disk afterwards.  True: doomed messages may be left.
+
+    Raises sqlite3.Error.
+    """
+    connection.execute("BEGIN IMMEDIATE")
+    try:
+        left = _write(connection, changes)
+        connection.execute("COMMIT")
+    except BaseException:
+        if connection.in_transaction:
+            connection.execute("ROLLBACK")
+        raise
+    return left
+
+
+def _write(connection: sqlite3.Connection, changes: Changes) -> bool:
+    execute = connection.execute
+    if changes.dropped:
+        numbers = json.dumps(changes.dropped)
+        execute("INSERT INTO doomed SELECT value FROM json_each(?)", (numbers,))
+        execute("DELETE FROM queue WHERE number IN (SELECT value FROM json_each(?))", (numbers,))
+    if changes.queues:
+        execute(
+            f"INSERT INTO queue SELECT {_items(6)} FROM json_each(?) WHERE true"
+            " ON CONFLICT (number) DO UPDATE SET topic = excluded.topic,"
+            " length = excluded.length, octets = excluded.octets, mark = excluded.mark",
+            (json.dumps(changes.queues),),
+        )
+    rows = changes.rows
+    start, end = 0, len(rows)
+    while start < end:
+        left = (end - start) // COLUMNS
+        # One that is nearly filled is better than several: an unused row costs about as much as a used one.
+        size = next((size for size in SIZES if size <= left * 9 // 8), SIZES[-1])
+        values = rows[start : start + size * COLUMNS]
+        values += [None] * (size * COLUMNS - len(values))
+        execute(_INSERT[size], values)
+        start += size * COLUMNS
+    for queue, positions in changes.removed.items():
+        execute(
+            "DELETE FROM message WHERE queue = ? AND position IN (SELECT value FROM json_each(?))",
+            (queue, json.dumps(positions)),
+        )
+    if changes.attempts:
+        execute(
+            "UPDATE message SET attempts = json_extract(value, '$[0]') FROM json_each(?)"
+            " WHERE queue = json_extract(value, '$[1]') AND position = json_extract(value, '$[2]')",
+            (json.dumps(changes.attempts),),
+        )
+    if changes.seen:
+        execute(
+            f"INSERT OR REPLACE INTO seen SELECT {_items(3)} FROM json_each(?)",
+            (json.dumps(changes.seen),),
+        )
+    if changes.forgotten is not None:
+        execute("DELETE FROM seen WHERE time < ?", (changes.forgotten,))
+    return (changes.doomed or bool(changes.dropped)) and _remove_doomed(connection)
+
+
+def _remove_doomed(connection: sqlite3.Connection) -> bool:
+    doomed = connection.execute("SELECT number FROM doomed LIMIT 1").fetchone()
+    if doomed is None:
+        return False
+    removed = connection.execute(
+        "DELETE FROM message WHERE queue = ?1"
+        " AND position IN (SELECT position FROM message WHERE queue = ?1 LIMIT ?2)",
+        (*doomed, DOOMED),
+    ).rowcount
+    if removed < DOOMED:
+        connection.execute("DELETE FROM doomed WHERE number = ?", doomed)
+    return True
+
+
+# -- reading ----------------------------------------------------------------------------------------------
+
+
+def page(connection: sqlite3.Connection, number: int, name: str, after: int, until: int) -> list[Message]:
+    """The next messages of a queue with positions above ``after``, and no higher than ``until``."""
+    found = []
+    octets = 0
+    rows = connection.execute(
+        f"SELECT {_COLUMNS} FROM message WHERE queue = ? AND position > ? AND position <= ?"
+        " ORDER BY position LIMIT ?",
+        (number, after, until, PAGE),
+    )
+    try:
+        for row in rows:
+            found.append(_message(name, row))
+            octets += row[3]
+            if octets >= PAGE_OCTETS:
+                break
+    finally:
+        rows.close()  # an open one would keep the log from being emptied
+    return found
+
+
+def expired(
+    connection: sqlite3.Connection, number: int, name: str, now: int, after: int, until: int
+) -> list[Message]:
+    """Some that have expired by now, of the same; found by an index."""
+    rows = connection.execute(
+        f"SELECT {_COLUMNS} FROM message WHERE queue = ? AND expires > 0 AND expires <= ?"
+        " AND position > ? AND position <= ? ORDER BY expires LIMIT ?",
+        (number, now, after, until, PAGE),
+    )
+    return [_message(name, row) for row in rows.fetchall()]
+
+
+def next_expiry(connection: sqlite3.Connection, number: int, now: int = 0) -> int:
+    """When the first message of a queue expires, of those that will after ``now``; 0: none does."""
+    (found,) = connection.execute(
+        "SELECT min(expires) FROM message WHERE queue = ? AND expires > 0 AND expires > ?", (number, now)
+    ).fetchone()
+    return found or 0
+
+
+def _message(address: str, row: tuple[Any, ...]) -> Message:
+    position, attempts, expires, size, persistent, head, body = row
+    message_id, destination, *rest = head.decode().split("\0")
+    count = len(rest) // 2
+    headers = dict(zip(rest[:count], rest[count:], strict=True))
+    message = Message(message_id, destination, address, headers, body, size - OVERHEAD)
+    message.position = position
+    message.attempts = attempts
+    if persistent or expires:
+        message.keeping = Keeping(bool(persistent), expires)
+    return message
+
+
+# -- the start --------------------------------------------------------------------------------------------
+
+
+def recover(connection: sqlite3.Connection) -> None:
+    """After whatever end there was: what may have been handed out comes marked so; what spilled is gone."""
+    execute = connection.execute
+    execute("BEGIN IMMEDIATE")
+    try:
+        for number, mark in execute("SELECT number, mark FROM queue WHERE mark > 0").fetchall():
+            execute(
+                "UPDATE message SET attempts = 1 WHERE queue = ? AND position <= ? AND attempts = 0",
+                (number, mark),
+            )
+        execute("UPDATE queue SET mark = 0 WHERE mark > 0")
+        spilled = "SELECT queue, count(*), sum(size) FROM message WHERE persistent = 0 GROUP BY queue"
+        for number, length, octets in execute(spilled).fetchall():
+            execute(
+                "UPDATE queue SET length = length - ?, octets = octets - ? WHERE number = ?",
+                (length, octets, number),
+            )
+        execute("DELETE FROM message WHERE persistent = 0")
+        execute("COMMIT")
+    except BaseException:
+        execute("ROLLBACK")
+        raise
+
+
+def queues(connection: sqlite3.Connection) -> Iterator[tuple[QueueRow, int, int]]:
+    """Each queue, the position of its last message (0: it has none), and when the first one expires."""
+    for row in connection.execute("SELECT number, name, topic, length, octets, mark FROM queue").fetchall():
+        queue = QueueRow(*row)
+        (last,) = connection.execute(
+            "SELECT max(position) FROM message WHERE queue = ?", (queue.number,)
+        ).fetchone()
+        yield queue, last or 0, next_expiry(connection, queue.number)
+
+
+def seen(connection: sqlite3.Connection) -> Iterable[tuple[str, str, float]]:
+    """(address, name, time) of the names that are remembered, oldest first."""
+    return connection.execute("SELECT address, name, time FROM seen ORDER BY time").fetchall()
+
+
+def some_are_doomed(connection: sqlite3.Connection) -> bool:
+    """Are there messages of queues that are no more?"""
+    return connection.execute("SELECT 1 FROM doomed").fetchone() is not None
+
+
+def last_number(connection: sqlite3.Connection) -> int:
+    """The highest number that a queue has or had."""
+    (found,) = connection.execute(
+        "SELECT coalesce(max(number), 0) FROM (SELECT number FROM queue UNION ALL SELECT number FROM doomed)"
+    ).fetchone()
+    return int(found)

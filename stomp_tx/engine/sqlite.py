@@ -1,0 +1,429 @@
+"""SQLiteEngine: a MemoryEngine whose persistent messages are in a file too, and outlive the process."""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+import time
+from collections.abc import Callable
+from typing import IO, Any
+
+from twisted.internet.defer import Deferred, succeed
+from twisted.logger import Logger
+
+from stomp_tx.engine import file, rows
+from stomp_tx.engine.journal import Group, Journal, Worker
+from stomp_tx.engine.limits import ENOUGH, EngineLimits
+from stomp_tx.engine.memory import MemoryEngine
+from stomp_tx.engine.queue import MemoryQueue
+from stomp_tx.engine.stored import StoredQueue
+from stomp_tx.errors import ConfigurationError
+from stomp_tx.interfaces import Judge, Safe
+from stomp_tx.message import BOUND, PERSISTENT, TOPIC, Batch, Message, Outcome
+
+OLDEST = (3, 35)
+"""The SQLite that is needed at least."""
+
+Read = Callable[..., list[Message]]
+
+RETRY = 1.0
+"""Seconds until the file is read again, after it could not be."""
+
+
+class SQLiteEngine(MemoryEngine):
+    """Keeps messages in memory, and persistent ones in a file as well; of a long queue a window is in memory.
+
+    "Safe" means: committed, and synced to the disk.  Before that a persistent message is seen by nobody: it
+    is handed out when it is safe, so that none is ever delivered that its producer is then told has failed.
+    What may have been handed out when the process died comes again with an attempt counted: before messages
+    are handed out, the file says up to which position they may have been.
+    """
+
+    log = Logger()
+
+    _queues: dict[str, StoredQueue]  # type: ignore[assignment]
+
+    def __init__(
+        self,
+        path: str,
+        clock: Any,
+        worker: Worker,
+        limits: EngineLimits | None = None,
+        now: Callable[[], float] = time.time,
+    ) -> None:
+        """
+        clock -- IReactorTime
+        worker -- where the file is written
+        now -- gives the seconds since 1970
+        """
+        super().__init__(limits, now)
+        self.path = path
+        self.stored_octets = 0  # of all rows
+        self._now = now
+        self._clock = clock
+        self._worker = worker
+        self._journal = Journal(
+            clock, worker, self._write, self._describe, self._undo, self.limits.unsafe_octets
+        )
+        self._spills = self.limits.overflow == "spill"
+        self._number = 0  # the last queue's
+        self._names_until = 0.0  # when the first name in the file can be forgotten (milliseconds); 0: none
+        self._lock: IO[str] | None = None
+        self._writer: sqlite3.Connection | None = None
+        self._reader: sqlite3.Connection | None = None
+
+    # -- start and stop -----------------------------------------------------------------------------------
+
+    def start(self) -> None:
+        if sqlite3.sqlite_version_info < OLDEST:
+            raise ConfigurationError(
+                f"SQLite {sqlite3.sqlite_version} is too old",
+                f"the file needs {OLDEST[0]}.{OLDEST[1]} or newer; --engine memory: needs none",
+            )
+        self.path = os.path.abspath(self.path)
+        self._lock = file.lock(self.path)
+        try:
+            self._writer = file.open_for_writing(self.path)
+            self._reader = file.open_for_reading(self.path)
+            self._restore(self._writer)
+        except sqlite3.Error as error:
+            self._close()
+            raise self._describe(error) from None
+        except BaseException:
+            self._close()
+            raise
+
+    def _restore(self, connection: sqlite3.Connection) -> None:
+        rows.recover(connection)
+        self._number = rows.last_number(connection)
+        for row, last, next_expiry in rows.queues(connection):
+            queue = StoredQueue(row.name, self)
+            queue.restore(row, last, next_expiry)
+            self._queues[row.name] = queue
+            self.last_position = max(self.last_position, last)
+            if row.topic is not None:
+                self._bind(row.name, row.topic)
+        self._seen.restore(rows.seen(connection))
+        if rows.some_are_doomed(connection):
+            self._journal.group().changes.doomed = True
+        self._names_until = 1.0  # (milliseconds since 1970: at once)
+        messages = sum(queue.length for queue in self._queues.values())
+        self.log.info(
+            "{path}: {messages} messages in {queues} queues",
+            path=self.path,
+            messages=messages,
+            queues=len(self._queues),
+        )
+
+    def stop(self) -> Deferred[None]:
+        return Deferred.fromCoroutine(self._stop())
+
+    async def _stop(self) -> None:
+        await self._journal.flush()
+        if self.octets == sum(queue.octets for queue in self._queues.values()):
+            # Nothing is in flight: none of what is left has been handed out and not settled.
+            for queue in self._queues.values():
+                if queue.mark:
+                    queue.unmark()
+                    self.touch(queue)
+            await self._journal.flush()
+        self._worker.stop()
+        self._close()
+        super().stop()
+
+    def _close(self) -> None:
+        for connection in (self._reader, self._writer):
+            if connection is not None:
+                connection.close()
+        if self._lock is not None:
+            self._lock.close()
+        self._reader = self._writer = self._lock = None
+
+    # -- the file -----------------------------------------------------------------------------------------
+
+    def _write(self, changes: rows.Changes) -> bool:
+        """Runs in the worker."""
+        assert self._writer is not None
+        return rows.write(self._writer, changes)
+
+    def _describe(self, error: sqlite3.Error) -> Exception:
+        return file.file_error(self.path, error)
+
+    def touch(self, queue: StoredQueue) -> None:
+        """Write the queue's own row."""
+        self._journal.group().touch(queue)
+
+    def forget(self, message: Message) -> None:
+        """Its row is not needed any more, and nobody waits for its end."""
+        queue = self._owner(message)
+        if queue is not None:
+            self._journal.group().remove(queue, message)
+
+    def read_page(self, queue: StoredQueue) -> list[Message] | None:
+        """The next messages of a queue that are in the file alone; None: it can't be read now."""
+        return self._read(rows.page, queue, queue.horizon, queue.arrived)
+
+    def _read(self, read: Read, queue: StoredQueue, *which: int) -> list[Message] | None:
+        try:
+            return read(self._reader, queue.number, queue.name, *which)
+        except sqlite3.Error as error:
+            fault = self._describe(error)
+            self.log.critical("{queue} can't be read: {fault}", queue=queue.name, fault=fault)
+            self._clock.callLater(RETRY, queue.go_on)
+            return None
+
+    def _undo(self, message: Message) -> None:
+        """It was accepted, but that could not be made safe: it comes again."""
+        self.octets += message.size
+        queue = self._put_back(message, Outcome.REJECTED)
+        if queue.demand:
+            queue.hand_out()
+
+    # -- queues -------------------------------------------------------------------------------------------
+
+    def _add_queue(self, name: str) -> StoredQueue:
+        queue = self._queues[name] = StoredQueue(name, self)
+        return queue
+
+    def _numbered(self, name: str) -> StoredQueue:
+        """The queue, with a number in the file from now on."""
+        queue = self._queues.get(name) or self._add_queue(name)
+        if not queue.number:
+            self._number += 1
+            queue.number = self._number
+            queue.since = self.last_position
+        return queue
+
+    def _owner(self, message: Message) -> StoredQueue | None:
+        """The queue that has its row; None: it was dropped meanwhile."""
+        queue = self._queues.get(message.address)
+        if queue is None or not queue.number or message.position <= queue.since:
+            return None
+        return queue
+
+    def _append_kept(self, message: Message) -> Safe:
+        if message.keeping is PERSISTENT:
+            group = self._add_row(message)
+            return group.safe or group.when_safe()
+        return super()._append_kept(message)
+
+    def _append_first(self, message: Message) -> Safe:
+        if message.is_persistent:
+            return self._add_row(message).when_safe()
+        if self._spills and self._memory_is_full(self._queue(message.address)):
+            return self._spill(message)
+        return super()._append_first(message)
+
+    def _add_row(self, message: Message) -> Group:
+        """Append it when it is safe."""
+        queue = self._queues.get(message.address)
+        if queue is None or not queue.number:
+            queue = self._numbered(message.address)
+        self.last_position = message.position = self.last_position + 1
+        group = self._journal.add(queue, message)
+        if message.keeping is not PERSISTENT:
+            self._note_name(message, group)
+        return group
+
+    def _spill(self, message: Message) -> Safe:
+        """There is no memory for it, but room in the file; nobody waits until it is there."""
+        self._add_row(message)
+        return succeed(None) if self._journal.is_behind else None
+
+    def _over(self, queue: MemoryQueue, message: Message) -> Safe:
+        if not self._spills:
+            return succeed(None)
+        queue.tail.pop()
+        queue.octets -= message.size
+        self.octets -= message.size
+        return self._spill(message)
+
+    def settle(self, message: Message, outcome: Outcome) -> Safe:
+        keeping = message.keeping
+        if keeping is None or not keeping.persistent or outcome is Outcome.RELEASED:
+            return super().settle(message, outcome)
+        group = self._journal.group()
+        self._settle_row(message, outcome, group)
+        if outcome is Outcome.ACCEPTED:
+            self.octets -= message.size
+            if self.waiting:
+                self.wake()
+        else:
+            super().settle(message, outcome)
+        return group.safe or group.when_safe()
+
+    def _settle_row(self, message: Message, outcome: Outcome, group: Group) -> None:
+        """What becomes of a persistent message's row; what becomes of itself is the memory's business."""
+        queue = self._queues.get(message.address)
+        if queue is None or message.position <= queue.since or not queue.number:
+            return  # it was dropped meanwhile
+        if outcome is Outcome.ACCEPTED:
+            group.remove(queue, message)
+            group.accepted.append(message)
+        elif outcome is Outcome.REJECTED:
+            group.changes.attempts.append((message.attempts + 1, queue.number, message.position))
+
+    def commit(self, batch: Batch) -> Safe:
+        settled = [message for message, outcome in batch.settled if outcome is not Outcome.RELEASED]
+        if not any(message.is_persistent for message in (*batch.appended, *settled)):
+            return super().commit(batch)
+        group = self._journal.group()
+        for message, outcome in batch.settled:
+            if message.is_persistent:
+                self._settle_row(message, outcome, group)
+            elif outcome is Outcome.ACCEPTED:
+                group.accepted.append(message)
+        self._settle_all(batch.settled)
+        for message in batch.appended:
+            if self._is_first(message):
+                if message.address.startswith(TOPIC):
+                    self._publish_when_safe(message, group)
+                else:
+                    self._append_when_safe(message, group)
+        if self.waiting:
+            self.wake()
+        return group.when_safe()
+
+    def _append_when_safe(self, message: Message, group: Group) -> None:
+        """With the rest of the group, whether it has a row or not."""
+        if message.is_persistent:
+            self._add_row(message)
+        else:
+            group.effects.append((self._append_now, message))
+            self._note_name(message, group)
+
+    def _append_now(self, message: Message) -> None:
+        super()._append_first(message)
+
+    def expire(self, now: int, judge: Judge) -> None:
+        super().expire(now, judge)
+        for queue in list(self._queues.values()):
+            if queue.next_expiry and queue.next_expiry <= now:
+                self._expire_in_file(queue, now, judge)
+        self._journal.retry()
+        if self._names_until and now > self._names_until:
+            self._names_until = 0.0
+            self._journal.group().changes.forgotten = self._now() - self.limits.dedupe_window
+
+    def _expire_in_file(self, queue: StoredQueue, now: int, judge: Judge) -> None:
+        found = self._read(rows.expired, queue, now, queue.horizon, queue.arrived)
+        if found is None:
+            return
+        over = [message for message in found if message.position not in queue.removing]
+        if not over:
+            if not found:
+                assert self._reader is not None
+                queue.next_expiry = rows.next_expiry(self._reader, queue.number, now)
+            return
+        positions = {message.position for message in over}
+        queue.removing |= positions
+        queue.unloaded -= len(over)
+        self.octets += sum(message.size for message in over)
+        self._bury(over, judge)
+
+        def removed(result: object) -> object:
+            queue.removing -= positions
+            return result
+
+        self._journal.group().when_safe().addBoth(removed)
+
+    # -- names --------------------------------------------------------------------------------------------
+
+    def _note_name(self, message: Message, group: Group) -> None:
+        """Its name has been taken note of: make that as safe as itself."""
+        keeping = message.keeping
+        if keeping is None or keeping.dedupe is None or message.address.startswith(BOUND):
+            return
+        address, name = message.address, keeping.dedupe
+        group.failed.append(lambda: self._seen.discard(address, name))
+        if keeping.persistent:
+            now = self._now()
+            group.changes.seen.append((address, name, now))
+            self._names_until = self._names_until or 1000 * (now + self.limits.dedupe_window)
+
+    def _pending(self) -> Safe:
+        return self._journal.pending()
+
+    # -- room ---------------------------------------------------------------------------------------------
+
+    def _memory_is_full(self, queue: MemoryQueue) -> bool:
+        return super()._is_full(queue)
+
+    def _is_full(self, queue: MemoryQueue) -> bool:
+        if self.stored_octets >= self.limits.stored_octets:
+            return True
+        return not self._spills and self._memory_is_full(queue)
+
+    def _has_room_again(self, queue: MemoryQueue) -> bool:
+        if self.stored_octets > ENOUGH * self.limits.stored_octets:
+            return False
+        return self._spills or super()._has_room_again(queue)
+
+    def room(self, queue: str) -> Deferred[None] | None:
+        if self.octets < self._roomy and self.stored_octets < self.limits.stored_octets:
+            return None
+        return self._room(queue)
+
+    def caught_up(self) -> Deferred[None] | None:
+        return self._journal.caught_up()
+
+    # -- topics -------------------------------------------------------------------------------------------
+
+    def _publish_kept(self, message: Message) -> Safe:
+        keeping = message.keeping
+        if keeping is None or not keeping.persistent:
+            return super()._publish_kept(message)
+        if keeping.dedupe is None and message.address not in self._bound:
+            self._hear(message)  # nobody will ever ask the file for it
+            return None
+        if not self._is_first(message):
+            return self._pending()
+        group = self._journal.group()
+        self._publish_when_safe(message, group)
+        return group.when_safe()
+
+    def _publish_when_safe(self, message: Message, group: Group) -> None:
+        self._note_name(message, group)
+        for copy in self._copies(message):
+            self._append_when_safe(copy, group)
+        group.effects.append((self._hear, message))
+
+    def bind(self, queue: str, topic: str) -> Safe:
+        if self._bind(queue, topic):
+            bound = self._numbered(queue)
+            bound.topic = topic
+            group = self._journal.group()
+            group.touch(bound)
+            group.failed.append(lambda: self._unbind(queue))
+            return group.when_safe()
+        return None
+
+    def _unbind(self, queue: str) -> None:
+        found = self._queues.get(queue)
+        if found is not None:
+            found.topic = None
+        super()._unbind(queue)
+        if found is not None and found.number:
+            self._drop(found)
+
+    def unbind(self, queue: str) -> Safe:
+        super().unbind(queue)
+        return self._pending()
+
+    # -- queues that are no more --------------------------------------------------------------------------
+
+    def forget_if_idle(self, queue: MemoryQueue) -> None:
+        assert isinstance(queue, StoredQueue)
+        if queue.is_idle and not self._journal.changes(queue):
+            if queue.number:
+                self._drop(queue)
+            else:
+                self._queues.pop(queue.name, None)
+
+    def _drop(self, queue: StoredQueue) -> None:
+        """Its row, and all that it has in the file."""
+        self._queues.pop(queue.name, None)
+        self._journal.group().queues.pop(queue, None)
+        self._journal.leave(queue.number)
+        self.stored_octets -= queue.octets_stored
+        queue.number = 0

@@ -1,0 +1,285 @@
+"""StoredQueue: a queue of which a window is in memory, and the rest in the file."""
+
+from __future__ import annotations
+
+from collections import deque
+from typing import TYPE_CHECKING
+
+from stomp_tx.engine.queue import MemoryQueue
+from stomp_tx.engine.rows import PAGE, QueueRow
+from stomp_tx.message import Message
+
+if TYPE_CHECKING:
+    from stomp_tx.engine.sqlite import SQLiteEngine
+
+LOW = 500
+"""Messages in memory, below which the next page is read."""
+
+NARROW = 1000
+"""Messages that stay in memory where memory is short."""
+
+
+class StoredQueue(MemoryQueue):
+    """A MemoryQueue whose persistent messages are rows too.
+
+    While ``unloaded`` is not 0, the rows above ``horizon`` are in the file alone; those that don't persist
+    wait in ``tail`` meanwhile, and join the others in their order.
+
+    number -- the queue's in the file; 0: it is not there
+    since -- messages up to this position belonged to an earlier queue of this name
+    length_stored, octets_stored -- of its rows
+    topic -- the one it is bound to
+    removing -- positions above the horizon whose rows are being removed
+    arrived -- the position of the last persistent message that is safe
+    horizon, unloaded -- see above; how many rows
+    next_expiry -- when the first of these expires, or earlier; 0: none does
+    mark -- persistent messages may be handed out up to this position: the file says so
+    """
+
+    __slots__ = (
+        "_mark_wanted",
+        "_mark_written",
+        "arrived",
+        "arrives",
+        "horizon",
+        "length_stored",
+        "mark",
+        "next_expiry",
+        "number",
+        "octets_stored",
+        "removing",
+        "since",
+        "topic",
+        "unloaded",
+    )
+
+    _engine: SQLiteEngine
+
+    def __init__(self, name: str, engine: SQLiteEngine) -> None:
+        super().__init__(name, engine)
+        self.arrives = self.arrive  # made once, not for each message
+        self.number = 0
+        self.since = 0
+        self.topic: str | None = None
+        self.length_stored = 0
+        self.octets_stored = 0
+        self.arrived = 0
+        self.horizon = 0
+        self.unloaded = 0
+        self.next_expiry = 0
+        self.removing: set[int] = set()
+        self.mark = 0
+        self._mark_wanted = 0
+        self._mark_written = 0
+
+    def restore(self, row: QueueRow, last: int, next_expiry: int) -> None:
+        """As the file has it."""
+        self.number, _, self.topic, self.length_stored, self.octets_stored, _ = row
+        self._engine.stored_octets += self.octets_stored
+        self.unloaded = self.length_stored
+        self.arrived = last
+        self.next_expiry = next_expiry
+        if self.unloaded:
+            self.tail = deque()
+
+    @property
+    def in_memory(self) -> int:
+        in_tail = 0 if self.tail is self.messages else len(self.tail)
+        return len(self.messages) + in_tail - len(self.gone)
+
+    @property
+    def length(self) -> int:
+        return self.in_memory + self.unloaded
+
+    @property
+    def is_idle(self) -> bool:
+        return super().is_idle and not (self.unloaded or self.tail or self.length_stored or self.topic)
+
+    # -- what the journal asks and tells ------------------------------------------------------------------
+
+    def row(self, more: int = 0, more_octets: int = 0) -> QueueRow:
+        """As it is after the group that is written now, by which it grows so much."""
+        if self.demand > 0 and not self.unloaded:
+            # What is written now is handed out as soon as it is safe.
+            self._mark_wanted = max(self._mark_wanted, self._engine.last_position)
+        self._mark_written = self._mark_wanted
+        return QueueRow(
+            self.number,
+            self.name,
+            self.topic,
+            self.length_stored + more,
+            self.octets_stored + more_octets,
+            self._mark_written,
+        )
+
+    def committed(self, more: int, more_octets: int) -> None:
+        """That row is safe."""
+        if not self.number:
+            return  # dropped meanwhile, and not counted any more
+        self.mark = self._mark_written
+        self.length_stored += more
+        self.octets_stored += more_octets
+        self._engine.stored_octets += more_octets
+        if more_octets < 0 and self._engine.waiting:
+            self._engine.wake()
+
+    def go_on(self) -> None:
+        """What was not to be handed out before the row was safe may be now."""
+        if self.demand > 0 and (self.messages or self.unloaded):
+            self.hand_out()
+        elif self.taker is None:
+            self._engine.forget_if_idle(self)
+
+    def unmark(self) -> None:
+        """Nothing of it is in flight, and nothing will be."""
+        self._mark_wanted = 0
+
+    # -- messages that became safe ------------------------------------------------------------------------
+
+    def arrive(self, message: Message) -> None:
+        """Its row is safe: hand it out, or keep it in the window, or leave it in the file."""
+        if not self.number:
+            return  # dropped meanwhile
+        position = self.arrived = message.position
+        messages = self.messages
+        if self.demand > 0 and not messages and not self.unloaded and position <= self.mark:
+            self.demand -= 1
+            if self.taker(message):  # type: ignore[misc]  # there is one: it asked
+                self._engine.forget(message)
+            else:
+                self._engine.octets += message.size
+            return
+        if self.unloaded or self._window_is_full():
+            self._leave_in_file(message)
+            return
+        self._insert(message)
+        self._engine.octets += message.size
+        if self.demand > 0:
+            self.hand_out()
+
+    def _insert(self, message: Message) -> None:
+        """Into its place: nearly always the last."""
+        messages = self.messages
+        place = len(messages)
+        while place and messages[place - 1].position > message.position:
+            place -= 1
+        messages.insert(place, message)
+        self.octets += message.size
+        if message.keeping is not None:
+            self.waits(message)
+
+    def _window_is_full(self) -> bool:
+        length = len(self.messages)
+        engine = self._engine
+        return (
+            length >= engine.limits.window_length
+            or self.octets >= engine.limits.window_octets
+            or (length >= NARROW and engine.octets >= engine.limits.total_octets // 2)
+        )
+
+    def _leave_in_file(self, message: Message) -> None:
+        if not self.unloaded:
+            self.horizon = message.position - 1
+            self.tail = deque()
+        self.unloaded += 1
+        expires = 0 if message.keeping is None else message.keeping.expires
+        if expires and (not self.next_expiry or expires < self.next_expiry):
+            self.next_expiry = expires
+
+    def put_back(self, message: Message) -> None:
+        if self.unloaded and message.position > self.horizon:
+            # It was taken out of the file to be removed, and could not be.
+            self.unloaded += 1
+            self._engine.octets -= message.size
+        else:
+            super().put_back(message)
+
+    # -- handing out --------------------------------------------------------------------------------------
+
+    def request(self, count: int) -> None:
+        self.demand += count
+        if self.demand < 0:
+            self.demand = 0
+        if self.demand and (self.messages or self.unloaded):
+            self.hand_out()
+
+    def hand_out(self) -> None:
+        taker = self.taker
+        if self._handing_out or taker is None:
+            return
+        self._handing_out = True
+        engine = self._engine
+        messages = self.messages
+        try:
+            while self.demand > 0:
+                if not messages and not (self.unloaded and self._load()):
+                    break
+                message = messages[0]
+                keeping = message.keeping
+                if keeping is not None:
+                    if message.position > self.mark and keeping.persistent:
+                        self._raise_mark()
+                        break
+                    if self.expiring is not None and not self.leaves(message):
+                        messages.popleft()
+                        continue
+                messages.popleft()
+                self.octets -= message.size
+                self.demand -= 1
+                if taker(message):
+                    engine.octets -= message.size
+                    if keeping is not None and keeping.persistent:
+                        engine.forget(message)
+            if self.unloaded and self.demand >= 0 and len(messages) < LOW:
+                self._load()
+        finally:
+            self._handing_out = False
+        if engine.waiting:
+            engine.wake()
+
+    def _raise_mark(self) -> None:
+        """Have the file say that the next messages may have been handed out: not all, there may be many."""
+        messages = self.messages
+        position = messages[min(len(messages), PAGE) - 1].position
+        if position > self._mark_wanted:
+            self._mark_wanted = position
+            self._engine.touch(self)
+
+    def _load(self) -> bool:
+        """Read the next page into the window.  False: there is nothing to be had."""
+        loaded: list[Message] = []
+        while self.unloaded and not loaded:
+            page = self._engine.read_page(self)
+            if page is None:
+                return False  # the file can't be read now
+            loaded = [message for message in page if message.position not in self.removing]
+            self.unloaded = self.unloaded - len(loaded) if page else 0
+            if page:
+                self.horizon = page[-1].position
+        for message in loaded:
+            self.octets += message.size
+            self._engine.octets += message.size
+            if message.keeping is not None:
+                self.waits(message)
+            if not message.is_persistent:
+                self._engine.forget(message)  # it is in memory again
+        messages, tail = self.messages, self.tail
+        joining = []
+        while tail and (not self.unloaded or tail[0].position <= self.horizon):
+            joining.append(tail.popleft())
+        if joining or (messages and loaded and messages[-1].position > loaded[0].position):
+            loaded = sorted([*messages, *loaded, *joining], key=lambda message: message.position)
+            messages.clear()
+        messages.extend(loaded)
+        if not self.unloaded:
+            self.tail = messages
+            self.next_expiry = 0
+        if self.demand > 0 and messages:
+            self._raise_mark()  # by the time they are wanted, it has been
+        return bool(messages)
+
+    def clear(self) -> None:
+        super().clear()
+        self.tail = self.messages
+        self.unloaded = 0
+        self.next_expiry = 0
