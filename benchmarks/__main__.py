@@ -14,21 +14,28 @@ from benchmarks.runner import Settings, progress
 from benchmarks.servers import NAMES, keep_to_one_core
 
 ABOUT = """\
-Measure the broker beside two yardsticks, in the same run on the same machine:
+Measure the broker beside yardsticks, in the same run on the same machine:
 
   relay      a bare Twisted process that parses nothing: what the framework and the kernel cost
   baseline   a STOMP server with almost no features: what pure Python reaches on Twisted
+  rabbitmq   RabbitMQ where it is installed as Debian packages it (apt install rabbitmq-server)
   stomp_tx   the broker, started by twistd
 
+Messages on disk are measured in cases of their own, the durable ones: the broker keeps a file there, and
+rabbitmq takes the place of relay and baseline, which store nothing. TMPDIR, or else /var/tmp, has to be on a
+disk. All other cases leave rabbitmq out.
+
 The servers take turns in every round, and medians are shown. Figures depend on the machine; the ratios,
-stomp_tx over relay and over baseline, are what to watch.
+stomp_tx over the others, are what to watch.
 """
 
 EXAMPLES = """\
 examples:
-  python -m benchmarks                              everything, about four minutes on two cores
+  python -m benchmarks                              everything, about five minutes on two cores
   python -m benchmarks --case topic --case fan-out  two cases
   python -m benchmarks --case parser --seconds 3    the parsers alone, without sockets
+  python -m benchmarks --case backlog --backlog 5000000
+                                                    the promise about long queues, some minutes
   python -m benchmarks --rounds 9 --seconds 2       calmer figures on a noisy machine
   python -m benchmarks --json run.json --check      for scripts: every round's figures, and exit code 1
                                                     when a target was missed
@@ -50,10 +57,16 @@ def arguments(argv: list[str] | None = None) -> argparse.Namespace:
         metavar="NAME",
         help="only this case, see --list; repeatable",
     )
-    add("--server", action="append", choices=NAMES, help="only this server; repeatable")
+    add("--server", action="append", choices=NAMES, help="only this server, where it takes part; repeatable")
     add("--seconds", type=seconds, default=Settings.seconds, help="of load in each slice (%(default)s)")
     add("--rounds", type=rounds, default=Settings.rounds, help="turns of each server (%(default)s)")
-    add("--engine", default=Settings.engine, help="the broker's engine string (%(default)s)")
+    add(
+        "--backlog",
+        type=backlog,
+        default=Settings.backlog,
+        help="messages that fill a queue (%(default)s)",
+    )
+    add("--engine", help="the broker's engine string (memory:, but sqlite: in the durable cases)")
     add("--json", type=Path, metavar="FILE", help="write every round's figures there too")
     add("--check", action="store_true", help="exit with 1 if a target is missed or a server fails")
     add("--list", action="store_true", help="name the cases and end")
@@ -72,6 +85,12 @@ def rounds(text: str) -> int:
     return value
 
 
+def backlog(text: str) -> int:
+    if not 10_000 <= (value := int(text)) <= 10_000_000:
+        raise argparse.ArgumentTypeError("10,000 to 10,000,000")
+    return value
+
+
 def main() -> int:
     options = arguments()
     if options.list:
@@ -84,9 +103,10 @@ def main() -> int:
     _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
     keep_to_one_core()
-    settings = Settings(options.seconds, options.rounds, options.engine)
+    settings = Settings(options.seconds, options.rounds, options.backlog, options.engine)
     names = [name for name in NAMES if name in (options.server or NAMES)]
-    results = [case.run(names, settings) for name, case in CASES.items() if name in (options.case or CASES)]
+    cases = [case for name, case in CASES.items() if name in (options.case or CASES)]
+    results = [case.run(names, settings) for case in cases if set(names) & set(case.servers)]
     progress("")
     print(report.text(results, settings))
     if options.json:

@@ -4,7 +4,11 @@ from __future__ import annotations
 
 BATCH = 400  # frames in one blob: about what a read of 64 KiB holds at 100 octets of body
 
-CONNECT = b"CONNECT\naccept-version:1.2\nhost:/\n\n\0"
+
+def connect(login: str = "") -> bytes:
+    """CONNECT, with a passcode equal to the login where there is one."""
+    headers = f"login:{login}\npasscode:{login}\n" if login else ""
+    return f"CONNECT\naccept-version:1.2\nhost:/\n{headers}\n\0".encode()
 
 
 def subscribe(destination: str, ack: str = "auto") -> bytes:
@@ -12,9 +16,24 @@ def subscribe(destination: str, ack: str = "auto") -> bytes:
     return f"SUBSCRIBE\nid:0\ndestination:{destination}\nack:{ack}\nreceipt:sub\n\n\0".encode()
 
 
-def send(destination: str, size: int = 100) -> bytes:
+def send(destination: str, size: int = 100, headers: bytes = b"") -> bytes:
     """SEND with a body of `size` octets, none of them NUL: one NUL in it, one in its MESSAGE."""
-    return b"SEND\ndestination:%b\ncontent-length:%d\n\n%b\0" % (destination.encode(), size, b"x" * size)
+    return b"SEND\ndestination:%b\ncontent-length:%d\n%b\n%b\0" % (
+        destination.encode(),
+        size,
+        headers,
+        b"x" * size,
+    )
+
+
+def batch(destination: str, persistent: bool = False, receipt_every: int = 0) -> bytes:
+    """A blob of BATCH SENDs with 100 octets each, every so many of them asking for a receipt."""
+    headers = b"persistent:true\n" if persistent else b""
+    plain = send(destination, headers=headers)
+    if not receipt_every:
+        return plain * BATCH
+    confirmed = send(destination, headers=headers + b"receipt:r\n")
+    return (plain * (receipt_every - 1) + confirmed) * (BATCH // receipt_every)
 
 
 def acks(ids: list[bytes]) -> bytes:

@@ -1,7 +1,8 @@
 """The load generator: a closed loop over plain sockets and epoll, cheap enough not to be what is measured.
 
 Frames are blobs encoded before, arriving frames are counted by their NUL octets in one buffer used again and
-again, and no more than a window of messages is on its way: sent and not yet seen by the slowest receiver.
+again, and no more than a window of messages is on its way: sent, and not yet seen by the slowest receiver or,
+where the sender asks for receipts, not yet confirmed.
 """
 
 from __future__ import annotations
@@ -63,9 +64,9 @@ def connect(server: Server) -> socket.socket:
     """A blocking socket that the server has answered with CONNECTED."""
     sock = socket.create_connection(("127.0.0.1", server.port), timeout=PATIENCE)
     sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-    if server.certificate is not None:
-        sock = server.certificate.client_context().wrap_socket(sock, server_hostname="127.0.0.1")
-    ask(sock, frames.CONNECT, b"CONNECTED\n")
+    if server.site.certificate is not None:
+        sock = server.site.certificate.client_context().wrap_socket(sock, server_hostname="127.0.0.1")
+    ask(sock, frames.connect(server.login), b"CONNECTED\n")
     return sock
 
 
@@ -94,10 +95,10 @@ def shown(octets: bytes) -> str:
     return repr(octets[-300:]) if octets else "nothing"
 
 
-class Receiver:
-    """A subscriber's side: counts frames, keeps none."""
+class Side:
+    """One connection of the load: counts messages, and holds what its socket did not take yet."""
 
-    unsent = b""  # acknowledgements that the socket did not take yet
+    unsent = memoryview(b"")
 
     def __init__(self, sock: socket.socket) -> None:
         self.sock = sock
@@ -105,15 +106,15 @@ class Receiver:
 
     def read(self, room: bytearray) -> None:
         """Take what has arrived, as much as fits the room."""
-        self.count += room.count(0, 0, self._take(room))
+        raise NotImplementedError
 
-    def flush(self) -> None:
-        """Send acknowledgements, as many octets of them as the socket takes."""
+    def flush(self) -> bool:
+        """Send as many octets as the socket takes; whether it took any."""
         try:
-            taken = self.sock.send(self.unsent)
+            self.unsent = self.unsent[self.sock.send(self.unsent) :]
         except WOULD_BLOCK:
-            return
-        self.unsent = self.unsent[taken:]
+            return False
+        return True
 
     def _take(self, room: bytearray) -> int:
         try:
@@ -125,6 +126,29 @@ class Receiver:
             words = bytes(room[last : last + 300]).rstrip(b"\0") if last >= 0 else b""
             raise LoadError(f"the server closed a connection after {shown(words)}")
         return size
+
+
+class Sender(Side):
+    """A producer's side: sends one blob again and again, and counts the messages that RECEIPTs confirm."""
+
+    def __init__(self, sock: socket.socket, blob: bytes, messages: int, receipt_every: int = 0) -> None:
+        super().__init__(sock)
+        self.blob = memoryview(blob)
+        self.messages = messages  # in one blob
+        self.receipt_every = receipt_every  # messages; 0: none asks for a receipt
+
+    def read(self, room: bytearray) -> None:
+        size = self._take(room)
+        if size and (not self.receipt_every or room.find(b"ERROR\n", 0, size) >= 0):
+            raise LoadError(f"the server said to the sender: {shown(bytes(room[:size]))}")
+        self.count += self.receipt_every * room.count(0, 0, size)
+
+
+class Receiver(Side):
+    """A subscriber's side: counts frames, keeps none."""
+
+    def read(self, room: bytearray) -> None:
+        self.count += room.count(0, 0, self._take(room))
 
 
 class EchoReceiver(Receiver):
@@ -153,60 +177,55 @@ class AckingReceiver(Receiver):
         ids = ACK_ID.findall(data, 0, end)
         if ids:
             self.count += len(ids)
-            self.unsent += frames.acks(ids)
+            self.unsent = memoryview(b"".join((self.unsent, frames.acks(ids))))
             self.flush()
 
 
 class Loop:
     """The closed loop between one sender and its receivers."""
 
-    def __init__(
-        self, sender: socket.socket, receivers: list[Receiver], blob: bytes, per_blob: int, window: int
-    ) -> None:
-        self.sender, self.receivers = sender, receivers
-        self.blob, self.per_blob, self.window = blob, per_blob, window  # the last two in messages
-        self.sent = self.slowest = 0  # messages: begun to be sent; seen by every receiver
-        self._unsent = memoryview(b"")
+    def __init__(self, sender: Sender, receivers: list[Receiver], window: int) -> None:
+        self.sender, self.receivers, self.window = sender, receivers, window  # messages
+        self.sent = self.done = 0  # messages: begun to be sent; seen by every receiver, and confirmed
         self._room = bytearray(ROOM)
-        self._by_fd = {receiver.sock.fileno(): receiver for receiver in receivers}
+        self._sides: dict[int, Side] = {}
+        self._counting: list[Side] = [*receivers, *([sender] if sender.receipt_every else [])]
         self._poll = select.epoll()
         self._listening: dict[int, int] = {}
-        for sock in (sender, *(receiver.sock for receiver in receivers)):
-            sock.setblocking(False)
-            self._poll.register(sock.fileno(), select.EPOLLIN)
-            self._listening[sock.fileno()] = select.EPOLLIN
+        for side in (sender, *receivers):
+            self._watch(side)
         self._heard = time.perf_counter()
+
+    def join(self, receiver: Receiver) -> None:
+        """One more receiver, that is going to see everything sent so far."""
+        self.receivers.append(receiver)
+        self._counting.append(receiver)
+        self._watch(receiver)
+        self.done = min(self.done, receiver.count)
 
     def turn(self, more: bool = True) -> None:
         """Send what the window has room for, unless no more is wanted, and read what has arrived."""
-        if more and not self._unsent and self.sent - self.slowest + self.per_blob <= self.window:
-            self._unsent = memoryview(self.blob)
-            self.sent += self.per_blob
-        wait = 1.0
-        if self._unsent:
-            try:
-                self._unsent = self._unsent[self.sender.send(self._unsent) :]
-                wait = 0.0
-            except WOULD_BLOCK:
-                pass
-        self._listen(self.sender.fileno(), bool(self._unsent) and wait > 0)
+        sender = self.sender
+        if more and not sender.unsent and self.sent - self.done + sender.messages <= self.window:
+            sender.unsent = sender.blob
+            self.sent += sender.messages
+        wait = 0.0 if sender.unsent and sender.flush() else 1.0
+        self._listen(sender, bool(sender.unsent) and wait > 0)
         events = self._poll.poll(wait)
         for fd, event in events:
-            receiver = self._by_fd.get(fd)
-            if receiver is not None:
-                if event & select.EPOLLOUT:
-                    receiver.flush()
-                if event & ~select.EPOLLOUT:
-                    receiver.read(self._room)
-                self._listen(fd, bool(receiver.unsent))
-            elif event & ~select.EPOLLOUT:
-                raise LoadError(f"the server said to the sender: {shown(self.sender.recv(65536))}")
-        self.slowest = min(receiver.count for receiver in self.receivers)
+            side = self._sides[fd]
+            if event & select.EPOLLOUT:
+                side.flush()
+            if event & ~select.EPOLLOUT:
+                side.read(self._room)
+            if side is not sender:
+                self._listen(side, bool(side.unsent))
+        self.done = min(side.count for side in self._counting)
         self._mind_silence(bool(events) or wait == 0.0)
 
     def drain(self) -> None:
         """Wait until every receiver has seen all that was sent and has acknowledged it."""
-        while self._unsent or self.slowest < self.sent or any(receiver.unsent for receiver in self.receivers):
+        while self.done < self.sent or any(side.unsent for side in self._sides.values()):
             self.turn(more=False)
 
     def delivered(self) -> int:
@@ -215,10 +234,17 @@ class Loop:
 
     def close(self) -> None:
         self._poll.close()
-        for sock in (self.sender, *(receiver.sock for receiver in self.receivers)):
-            sock.close()
+        for side in self._sides.values():
+            side.sock.close()
 
-    def _listen(self, fd: int, writable: bool) -> None:
+    def _watch(self, side: Side) -> None:
+        fd = side.sock.fileno()
+        side.sock.setblocking(False)
+        self._poll.register(fd, select.EPOLLIN)
+        self._sides[fd], self._listening[fd] = side, select.EPOLLIN
+
+    def _listen(self, side: Side, writable: bool) -> None:
+        fd = side.sock.fileno()
         wanted = select.EPOLLIN | select.EPOLLOUT if writable else select.EPOLLIN
         if self._listening[fd] != wanted:
             self._listening[fd] = wanted
@@ -229,5 +255,5 @@ class Loop:
         if alive:
             self._heard = now
         elif now - self._heard > PATIENCE:
-            missing = self.sent - self.slowest
+            missing = self.sent - self.done
             raise LoadError(f"nothing arrived for {PATIENCE:.0f} s, {missing} messages are on their way")

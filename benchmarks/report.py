@@ -10,6 +10,7 @@ from typing import Any
 
 from twisted.copyright import version
 
+from benchmarks import rabbitmq
 from benchmarks.runner import Result, Row, Settings
 from benchmarks.servers import CORES, NAMES
 
@@ -28,17 +29,41 @@ def table(lines: Sequence[Sequence[str]]) -> str:
 
 
 def text(results: Sequence[Result], settings: Settings) -> str:
-    """The whole report."""
-    figures: list[tuple[str, ...]] = [("case", "unit", *NAMES, "/relay", "/baseline", "target", "ok")]
-    cpu: list[tuple[str, ...]] = [("CPU, generator + server", *NAMES)]
-    for result in results:
-        figures += [line(result, row) for row in result.case.rows]
-        used = [result.cpu(name) for name in NAMES]
-        if any(used):
-            cpu.append((result.case.name, *map(shares, used)))
+    """The whole report; the durable cases in tables of their own, since other servers are beside them."""
+    parts = []
+    for durable in (False, True):
+        alike = [result for result in results if result.case.durable is durable]
+        if alike:
+            parts += [figures(alike), cpu(alike)]
     machine = ", ".join(f"{key} {value}" for key, value in facts(settings).items())
-    parts = [table(figures), *([table(cpu)] if cpu[1:] else []), "\n".join(notes(results)), machine]
+    parts += ["\n".join(notes(results)), machine]
     return "\n\n".join(part for part in parts if part)
+
+
+def servers(results: Sequence[Result]) -> list[str]:
+    """Those that take part in any of the cases."""
+    return [name for name in NAMES if any(name in result.case.servers for result in results)]
+
+
+def figures(results: Sequence[Result]) -> str:
+    """The medians, and stomp_tx over each of the others."""
+    names = servers(results)
+    others = [name for name in names if name != "stomp_tx"]
+    lines = [("case", "unit", *names, *(f"/{name}" for name in others), "target", "ok")]
+    for result in results:
+        lines += [line(result, row, names, others) for row in result.case.rows]
+    return table(lines)
+
+
+def cpu(results: Sequence[Result]) -> str:
+    """Who used how much of a core; empty where no server was measured."""
+    names = servers(results)
+    lines = [("CPU, generator + server", *names)]
+    for result in results:
+        used = [result.cpu(name) for name in names]
+        if any(used):
+            lines.append((result.case.name, *map(shares, used)))
+    return table(lines) if lines[1:] else ""
 
 
 def notes(results: Sequence[Result]) -> list[str]:
@@ -46,12 +71,13 @@ def notes(results: Sequence[Result]) -> list[str]:
     cases: dict[str, list[str]] = {}
     for result in results:
         said = [result.case.note] if result.case.note else []
+        said += result.notes
         said += [f"{name} not measured: {why}" for name, why in result.errors.items()]
         said += [f"{name} is slow here and was measured once." for name in sorted(result.slow)]
         used = {name: cpu for name in NAMES if (cpu := result.cpu(name))}
         if any(generator > BUSY for generator, _ in used.values()):
             said.append(f"! The generator used over {BUSY:.0%} of its core: the server may reach more.")
-        if result.case.rows[0].unit == "msg/s":
+        if result.case.rows[0].unit == "msg/s" and not result.case.durable:
             # The relay is left out: it may wait for the kernel instead of its core.
             starved = [name for name, (_, server) in used.items() if name != "relay" and server < BUSY]
             said += [
@@ -62,15 +88,15 @@ def notes(results: Sequence[Result]) -> list[str]:
     return [f"{', '.join(names)}: {text}" for text, names in cases.items()]
 
 
-def line(result: Result, row: Row) -> tuple[str, ...]:
+def line(result: Result, row: Row, names: Sequence[str], others: Sequence[str]) -> tuple[str, ...]:
     """One row of the table; ratios are stomp_tx's figure over the other's."""
     met = result.met(row)
+    shown = ratio if row.unit == "ratio" else number
     return (
         row.name,
         row.unit,
-        *(number(result.median(name, row)) for name in NAMES),
-        ratio(result.ratio(row, "relay")),
-        ratio(result.ratio(row, "baseline")),
+        *(shown(result.median(name, row)) for name in names),
+        *(ratio(result.ratio(row, name)) for name in others),
         str(row.target or ""),
         "" if row.target is None else {True: "yes", False: "NO", None: "?"}[met],
     )
@@ -97,9 +123,11 @@ def facts(settings: Settings) -> dict[str, str]:
         "python": platform.python_version(),
         "twisted": version,
         "kernel": platform.release(),
-        "engine": settings.engine,
+        "engine": settings.engine or "memory: (durable cases sqlite:)",
+        "rabbitmq": rabbitmq.version() if rabbitmq.installed() else "-",
         "seconds": f"{settings.seconds:g}",
         "rounds": str(settings.rounds),
+        "backlog": str(settings.backlog),
         "date": datetime.date.today().isoformat(),
     }
 
@@ -120,7 +148,7 @@ def entry(result: Result) -> dict[str, Any]:
                 "unit": row.unit,
                 "rounds": {name: result.figures(name, row) for name in result.slices},
                 "median": {name: result.median(name, row) for name in result.slices},
-                "ratio": {name: result.ratio(row, name) for name in ("relay", "baseline")},
+                "ratio": {name: result.ratio(row, name) for name in result.slices if name != "stomp_tx"},
                 "target": str(row.target) if row.target else None,
                 "ok": result.met(row),
             }

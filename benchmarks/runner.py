@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import statistics
 import sys
 import tempfile
@@ -11,11 +12,16 @@ from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from benchmarks import rabbitmq
 from benchmarks.certificate import Certificate
 from benchmarks.load import LoadError, Slice
-from benchmarks.servers import Server, ServerUnavailable
+from benchmarks.servers import CORES, Server, ServerUnavailable, Site
 
 SLOW = 6.0  # seconds; a server whose slice took longer is not asked again: the run stays bounded
+LOADS = 3  # but a slice may take so many times the seconds asked for
+LIFETIME = 1200  # seconds after which a server ends by itself, besides the time for the backlog
+IN_MEMORY = ("tmpfs", "ramfs")  # file systems where fsync does nothing
+SLOWEST = 5000  # messages per second at which the backlog, filled and drained, is given up
 
 
 @dataclass(frozen=True)
@@ -24,7 +30,8 @@ class Settings:
 
     seconds: float = 1.0
     rounds: int = 5
-    engine: str = "memory:"
+    backlog: int = 200_000  # messages
+    engine: str | None = None  # None: memory, or a file in the temporary folder where the case is durable
 
 
 @dataclass(frozen=True)
@@ -59,6 +66,8 @@ class Case:
     about: str
     rows: tuple[Row, ...]
     measure: Callable[[Server, Settings], Slice]
+    servers: tuple[str, ...] = ("relay", "baseline", "stomp_tx")
+    durable: bool = False  # the broker keeps a file, and servers have every core
     tls: bool = False
     rounds: int | None = None  # None: as many as the command line says
     note: str = ""
@@ -68,22 +77,24 @@ class Case:
         result = Result(self)
         rounds = self.rounds or settings.rounds
         with ExitStack() as stack:
-            servers = start(names, stack, settings.engine, self.tls, result)
+            servers = start(self, [name for name in names if name in self.servers], stack, settings, result)
             for turn in range(1, rounds + 1):
                 for server in servers:
                     if result.wants(server.name):
                         progress(f"{self.name}: round {turn} of {rounds}, {server.name}")
-                        self._take(server, settings, result)
+                        spent = self._take(server, settings, result)
+                        if spent > max(SLOW, LOADS * settings.seconds) and turn < rounds:
+                            result.slow.add(server.name)
         return result
 
-    def _take(self, server: Server, settings: Settings, result: Result) -> None:
+    def _take(self, server: Server, settings: Settings, result: Result) -> float:
+        """One slice into the result; gives the seconds it took."""
         started = time.monotonic()
         try:
             result.add(server.name, self.measure(server, settings))
         except (LoadError, OSError, ServerUnavailable) as error:
             result.errors[server.name] = f"{error}; its last line: {server.last_words()}"
-        if time.monotonic() - started > SLOW:
-            result.slow.add(server.name)
+        return time.monotonic() - started
 
 
 @dataclass
@@ -94,6 +105,7 @@ class Result:
     slices: dict[str, list[Slice]] = field(default_factory=dict)
     errors: dict[str, str] = field(default_factory=dict)
     slow: set[str] = field(default_factory=set)
+    notes: list[str] = field(default_factory=list)
 
     def add(self, name: str, found: Slice) -> None:
         self.slices.setdefault(name, []).append(found)
@@ -134,17 +146,21 @@ class Result:
         )
 
 
-def start(names: Sequence[str], stack: ExitStack, engine: str, tls: bool, result: Result) -> list[Server]:
+def start(
+    case: Case, names: Sequence[str], stack: ExitStack, settings: Settings, result: Result
+) -> list[Server]:
     """The servers that accept connections, ended with the stack; the result is told why others do not."""
-    folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="benchmarks-")))
     try:
-        certificate = Certificate(folder) if tls else None
+        site = make_site(case, stack, settings, result)
     except ImportError:
         result.errors.update(dict.fromkeys(names, "TLS needs the packages of twisted[tls]"))
         return []
     started = []
     for name in names:
-        started.append(server := Server(name, folder, engine, certificate))
+        if name == "rabbitmq" and not rabbitmq.installed():
+            result.notes.append(rabbitmq.ABSENT)
+            continue
+        started.append(server := Server(name, site))
         stack.callback(server.stop)
     ready = []
     for server in started:
@@ -155,6 +171,35 @@ def start(names: Sequence[str], stack: ExitStack, engine: str, tls: bool, result
         else:
             ready.append(server)
     return ready
+
+
+def make_site(case: Case, stack: ExitStack, settings: Settings, result: Result) -> Site:
+    """A temporary folder that goes with the stack, and what else the servers of the case share."""
+    # /tmp is in memory on many machines, /var/tmp hardly anywhere.
+    where = os.environ.get("TMPDIR", "/var/tmp") if case.durable else None
+    folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="benchmarks-", dir=where)))
+    if case.durable and filesystem(folder) in IN_MEMORY:
+        result.notes.append(f"{folder.parent} is in memory, where storing costs nothing: set TMPDIR.")
+    return Site(
+        folder,
+        settings.engine or (f"sqlite:{folder}/stomp_tx.db" if case.durable else "memory:"),
+        # The generator's core belongs to it alone, except where servers have threads to use it with: a
+        # scheduler of RabbitMQ for each core, and the broker's thread for its file. Confined to one core of
+        # two, RabbitMQ lost a third of its speed; the generator takes a sixth of its core there.
+        CORES if case.durable else CORES[1:] or CORES,
+        LIFETIME + settings.backlog * 2 // SLOWEST,
+        Certificate(folder) if case.tls else None,
+    )
+
+
+def filesystem(folder: Path) -> str:
+    """The type of the file system a folder is on; empty where the kernel does not tell."""
+    device = folder.stat().st_dev
+    for line in Path("/proc/self/mountinfo").read_text().splitlines():
+        mount, _, kind = line.partition(" - ")
+        if mount.split()[2] == f"{os.major(device)}:{os.minor(device)}":
+            return kind.split()[0]
+    return ""
 
 
 def progress(text: str) -> None:

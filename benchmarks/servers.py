@@ -8,15 +8,17 @@ import socket
 import subprocess
 import sys
 import time
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 
+from benchmarks import rabbitmq
 from benchmarks.certificate import Certificate
 
-NAMES = ("relay", "baseline", "stomp_tx")
+NAMES = ("relay", "baseline", "rabbitmq", "stomp_tx")
 CHECKOUT = Path(__file__).resolve().parent.parent
-START = 20.0  # seconds within which a server has to accept connections
-CORES = sorted(os.sched_getaffinity(0))  # the first is the generator's, the others are the servers'
-LIFETIME = 900  # seconds after which a server ends by itself, whatever became of the generator
+START = 60.0  # seconds within which a server has to accept connections; RabbitMQ takes seven on two cores
+CORES = sorted(os.sched_getaffinity(0))  # the first is the generator's
 TWISTD = (sys.executable, "-c", "from twisted.scripts.twistd import run; run()", "--nodaemon", "--pidfile=")
 
 
@@ -24,25 +26,65 @@ class ServerUnavailable(Exception):
     """The server did not come up; the message says what it printed last."""
 
 
-class Server:
-    """One server process; accepts connections once `wait` has returned, and until `stop`."""
+@dataclass(frozen=True)
+class Site:
+    """Where servers run and what they share: all of a case run on the same."""
 
-    def __init__(
-        self, name: str, folder: Path, engine: str = "memory:", certificate: Certificate | None = None
-    ) -> None:
-        self.name, self.certificate = name, certificate
+    folder: Path
+    engine: str
+    cores: Collection[int]
+    lifetime: int  # seconds after which a server ends by itself, whatever became of the generator
+    certificate: Certificate | None = None
+
+    def endpoint(self, port: int) -> str:
+        """A server endpoint string."""
+        return self.certificate.endpoint(port) if self.certificate else f"tcp:{port}:interface=127.0.0.1"
+
+    def prepare(self) -> None:
+        """In the child, before the server's program: both settings outlive exec."""
+        signal.alarm(self.lifetime)
+        os.sched_setaffinity(0, self.cores)
+
+
+@dataclass(frozen=True)
+class Program:
+    """What starts a server, and what has to run before it and be ended after it."""
+
+    command: tuple[str, ...]
+    before: tuple[tuple[str, ...], ...] = ()
+    environment: Mapping[str, str] | None = None  # None: the generator's
+
+
+class Server:
+    """One server; accepts connections once `wait` has returned, and until `stop`."""
+
+    def __init__(self, name: str, site: Site) -> None:
+        self.name, self.site = name, site
+        self.login = "guest" if name == "rabbitmq" else ""
         self.port = free_port()
-        endpoint = certificate.endpoint(self.port) if certificate else f"tcp:{self.port}:interface=127.0.0.1"
-        self._log = folder / f"{name}-{self.port}.log"
-        with self._log.open("wb") as log:
-            self._process = subprocess.Popen(
-                command(name, endpoint, engine),
+        self._log = site.folder / f"{name}-{self.port}.log"
+        self._processes: list[subprocess.Popen[bytes]] = []
+        starts = program(name, self.port, site)
+        try:
+            for command in (*starts.before, starts.command):
+                self._start(command, starts.environment)
+        except BaseException:
+            self.stop()
+            raise
+        self._process = self._processes[-1]
+
+    def _start(self, command: tuple[str, ...], environment: Mapping[str, str] | None) -> None:
+        with self._log.open("ab") as log:
+            process = subprocess.Popen(
+                command,
                 cwd=CHECKOUT,
+                env=environment,
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=subprocess.STDOUT,
-                preexec_fn=prepare,
+                preexec_fn=self.site.prepare,
             )
+        self._processes.append(process)
 
     def wait(self) -> None:
         """Return when the server accepts connections; otherwise raise ServerUnavailable."""
@@ -58,13 +100,14 @@ class Server:
         raise ServerUnavailable(f"{self.name} {what}: {self.last_words()}")
 
     def stop(self) -> None:
-        """End the process; return when it is gone."""
-        self._process.terminate()
-        try:
-            self._process.wait(5.0)
-        except subprocess.TimeoutExpired:
-            self._process.kill()
-            self._process.wait()
+        """End every process; return when they are gone."""
+        for process in reversed(self._processes):
+            process.terminate()
+            try:
+                process.wait(5.0)
+            except subprocess.TimeoutExpired:
+                process.kill()
+                process.wait()
 
     def last_words(self) -> str:
         """The last line the server printed."""
@@ -84,18 +127,16 @@ class Server:
         raise ServerUnavailable(f"{self.name}: the kernel tells no Rss")
 
 
-def command(name: str, endpoint: str, engine: str) -> tuple[str, ...]:
-    """What starts the server of that name on a server endpoint string."""
+def program(name: str, port: int, site: Site) -> Program:
+    """What starts the server of that name, listening on that port."""
+    if name == "rabbitmq":
+        epmd_port = free_port()
+        environment = rabbitmq.environment(site.folder, port, epmd_port, free_port())
+        return Program((str(rabbitmq.SCRIPT),), (rabbitmq.epmd(epmd_port),), environment)
+    endpoint = site.endpoint(port)
     if name == "stomp_tx":
-        return (*TWISTD, "stomp", "--port", endpoint, "--engine", engine)
-    return (sys.executable, "-m", f"benchmarks.{name}", endpoint)
-
-
-def prepare() -> None:
-    """In the child, before the server's program: both settings outlive exec."""
-    signal.alarm(LIFETIME)  # the server ends even when the generator is killed
-    if len(CORES) > 1:
-        os.sched_setaffinity(0, CORES[1:])
+        return Program((*TWISTD, "stomp", "--port", endpoint, "--engine", site.engine))
+    return Program((sys.executable, "-m", f"benchmarks.{name}", endpoint))
 
 
 def keep_to_one_core() -> None:
