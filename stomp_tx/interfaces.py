@@ -148,10 +148,11 @@ class IEngine(Interface):
 
     bindings = Attribute("The queues that are bound, and the topic of each.  Nobody else changes it.")
 
-    def expire(now: int, judge: Judge) -> None:
+    def expire(now: int, judge: Judge) -> bool:
         """Take out what waits and has expired by ``now`` (milliseconds since 1970).
 
-        ``judge(message)`` says which message is appended in its stead, all or nothing; None: none.
+        ``judge(message)`` says which message is appended in its stead, all or nothing; None: none.  Not more
+        at a time than others can wait for: True when there is more to be taken out, soon.
         """
 
     def room(queue: str) -> Deferred[None] | None:

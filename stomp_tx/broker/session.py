@@ -37,7 +37,7 @@ from stomp_tx.errors import (
     VersionMismatch,
 )
 from stomp_tx.interfaces import IFrameReceiver, IFrameSender, IStompUser, Safe
-from stomp_tx.message import TOPIC, Batch, Message, Outcome
+from stomp_tx.message import PERSISTENT, TOPIC, Batch, Message, Outcome
 from stomp_tx.wire.commands import CLIENT_COMMANDS, V10, V11, V12
 from stomp_tx.wire.frame import Frame
 
@@ -268,18 +268,16 @@ class BrokerSession:
         """The frame's work is done, or will be when ``safe`` fires: then its RECEIPT is due."""
         receipt = frame.headers.get("receipt")
         if safe is not None:
-            self._watch(safe, frame)
+            if safe is not self._waits_for:
+                self._watch(safe, frame)
+            elif receipt is not None:
+                self._owed.append(frame)  # it shares its fate with the frame before it
         elif receipt is not None:
             self._sender.send_octets(rendering.receipt(receipt, self.version))
 
     def _watch(self, safe: Safe, frame: Frame | None = None) -> None:
         """Somebody must own what may fail: it becomes this session's ERROR."""
-        if safe is None:
-            return
-        if safe is self._waits_for:
-            # It shares its fate with the frame before it.
-            if frame is not None and "receipt" in frame.headers:
-                self._owed.append(frame)
+        if safe is None or safe is self._waits_for:
             return
         self._waits_for = safe
         self._owed = [] if frame is None else [frame]
@@ -356,7 +354,9 @@ class BrokerSession:
         message_id = f"{self._id_prefix}{next(self._numbers)}"
         message = Message(message_id, destination or "", address, headers, frame.body, frame.size)
         if not UNUSUAL.isdisjoint(headers):
-            return self._send_unusual(frame, message, put, policy)
+            keeping = message.keeping = keeping_of(headers, policy, self._factory.now)
+            if keeping is not PERSISTENT or "transaction" in headers:
+                return self._send_unusual(frame, message, put)
         safe = put(message)
         if safe is not None or "receipt" in headers:
             self._done(frame, safe)
@@ -364,11 +364,9 @@ class BrokerSession:
                 return self._wait_for_room(destination, address)
         return None
 
-    def _send_unusual(
-        self, frame: Frame, message: Message, put: Put, policy: Policy
-    ) -> Deferred[None] | None:
-        """One that asks for more than to be passed on."""
-        keeping = message.keeping = keeping_of(message.headers, policy, self._factory.now)
+    def _send_unusual(self, frame: Frame, message: Message, put: Put) -> Deferred[None] | None:
+        """One that asks for more than to be passed on, or to be persistent."""
+        keeping = message.keeping
         if keeping is not None and keeping.expires:
             self._tell_expiry(message)
         if "transaction" in frame.headers:
@@ -491,10 +489,8 @@ class BrokerSession:
         destination = subscription.destination
         safe = destination.settle(message, Outcome.ACCEPTED)
         destination.give_credit(subscription, 1)
-        if safe is not None:
-            self._watch(safe, frame)
-        elif "receipt" in headers:
-            self._done(frame)
+        if safe is not None or "receipt" in headers:
+            self._done(frame, safe)
 
     def _ack_named(self, frame: Frame) -> None:
         self._acknowledge(frame, Outcome.ACCEPTED)

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from twisted.internet.interfaces import IReactorTime
-from twisted.internet.task import LoopingCall
+from twisted.internet.interfaces import IDelayedCall, IReactorTime
 from twisted.logger import Logger
 
 from stomp_tx.broker.deadletter import DeadLetters
@@ -13,6 +12,9 @@ from stomp_tx.interfaces import IEngine
 
 EVERY = 1.0
 """Seconds from one sweep to the next."""
+
+SOON = 0.02
+"""The same where there is more to be taken out."""
 
 
 class Upkeep:
@@ -27,19 +29,22 @@ class Upkeep:
         self._engine = engine
         self._dead_letters = dead_letters
         self._now = now
-        self._loop = LoopingCall(self._sweep)
-        self._loop.clock = clock
+        self._clock = clock
+        self._next: IDelayedCall | None = None
 
     def start(self) -> None:
-        if not self._loop.running:
-            self._loop.start(EVERY, now=False)
+        if self._next is None:
+            self._next = self._clock.callLater(EVERY, self._sweep)
 
     def stop(self) -> None:
-        if self._loop.running:
-            self._loop.stop()
+        if self._next is not None:
+            self._next.cancel()
+            self._next = None
 
     def _sweep(self) -> None:
+        there_is_more = False
         try:
-            self._engine.expire(self._now(), self._dead_letters.expired)
+            there_is_more = self._engine.expire(self._now(), self._dead_letters.expired)
         except Exception:
             self.log.failure("expired messages could not be taken out; trying again")
+        self._next = self._clock.callLater(SOON if there_is_more else EVERY, self._sweep)

@@ -31,10 +31,10 @@ class Expiring:
             self._due = [entry for entry in self._due if entry[1] in self._waiting]
             heapify(self._due)
 
-    def over(self, now: int) -> list[Message]:
-        """Take out those that have expired by now, first the one that did so first."""
-        found = []
-        while self._due and self._due[0][0] <= now:
+    def over(self, now: int, most: int) -> list[Message]:
+        """Take out so many of those that have expired by now, first the one that did so first."""
+        found: list[Message] = []
+        while len(found) < most and self._due and self._due[0][0] <= now:
             message = self._waiting.pop(heappop(self._due)[1], None)
             if message is not None:
                 found.append(message)

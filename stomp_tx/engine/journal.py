@@ -15,7 +15,7 @@ from twisted.logger import Logger
 from twisted.python.failure import Failure
 
 from stomp_tx.engine.limits import ENOUGH
-from stomp_tx.engine.rows import Changes
+from stomp_tx.engine.rows import Changes, Part
 from stomp_tx.message import Message
 
 if TYPE_CHECKING:
@@ -38,51 +38,44 @@ class Worker(Protocol):
 class Group:
     """What becomes safe together, and what is to happen then.
 
-    changes -- what is written
-    queues -- whose rows change, and by how many rows and octets each grows
+    parts -- what changes in which queue
+    changes -- what else is written, and in the end all of it
     effects -- what to call when it is safe, and with which message
     accepted -- messages that are put back if it can't be made safe
     failed -- what else to undo then
-    octets -- of the messages in it
+    octets -- of the messages that are new
     safe -- fires then, if somebody wants to know
     """
 
-    __slots__ = ("accepted", "changes", "effects", "failed", "octets", "queues", "safe")
+    __slots__ = ("accepted", "changes", "effects", "failed", "octets", "parts", "safe")
 
     def __init__(self) -> None:
         self.changes = Changes()
+        self.parts: dict[StoredQueue, Part] = {}
         self.effects: list[tuple[Callable[[Message], None], Message]] = []
         self.accepted: list[Message] = []
         self.failed: list[Callable[[], None]] = []
-        self.queues: dict[StoredQueue, list[int]] = {}
         self.octets = 0
         self.safe: Deferred[None] | None = None
 
+    def part(self, queue: StoredQueue) -> Part:
+        """Something about the queue changes."""
+        part = self.parts.get(queue)
+        if part is None:
+            part = self.parts[queue] = Part()
+        return part
+
     def add(self, queue: StoredQueue, message: Message) -> None:
         """A row for a new message, which arrives in its queue when it is safe."""
-        self.changes.add(queue.number, message)
+        part = self.parts.get(queue) or self.part(queue)
+        part.added.append(message)
         self.effects.append((queue.arrives, message))
-        grows = self.queues.get(queue) or self.touch(queue)
-        grows[0] += 1
-        grows[1] += message.size
+        self.octets += message.size
 
     def remove(self, queue: StoredQueue, message: Message) -> None:
         """The row of a message that is done with."""
-        removed = self.changes.removed
-        positions = removed.get(queue.number)
-        if positions is None:
-            positions = removed[queue.number] = []
-        positions.append(message.position)
-        grows = self.queues.get(queue) or self.touch(queue)
-        grows[0] -= 1
-        grows[1] -= message.size
-
-    def touch(self, queue: StoredQueue) -> list[int]:
-        """Something about the queue changes."""
-        grows = self.queues.get(queue)
-        if grows is None:
-            grows = self.queues[queue] = [0, 0]
-        return grows
+        part = self.parts.get(queue) or self.part(queue)
+        part.removed.append(message)
 
     def when_safe(self) -> Deferred[None]:
         """The one Deferred of all that belongs to it."""
@@ -121,7 +114,7 @@ class Journal:
         self._next = Group()
         self._writing: Group | None = None
         self._scheduled = False
-        self._octets = 0
+        self._octets = 0  # of what is written now
         self._waiting: list[Deferred[None]] = []
         self._when_idle: Deferred[None] | None = None
         self._fails = False
@@ -152,23 +145,14 @@ class Journal:
             return self._next.when_safe()
         return None if self._writing is None else self._writing.when_safe()
 
-    def add(self, queue: StoredQueue, message: Message) -> Group:
-        """A row for a new message, in the group that is written next."""
-        group = self._next if self._scheduled else self.group()
-        group.add(queue, message)
-        size = message.size
-        group.octets += size
-        self._octets += size
-        return group
-
     @property
     def is_behind(self) -> bool:
         """Is too much on its way?"""
-        return self._octets >= self._most
+        return self._next.octets + self._octets >= self._most
 
     def caught_up(self) -> Deferred[None] | None:
         """None, or fires when no longer too much is on its way."""
-        if self._octets < self._most:
+        if not self.is_behind:
             return None
         wanted: Deferred[None] = Deferred(self._waiting.remove)
         self._waiting.append(wanted)
@@ -177,7 +161,7 @@ class Journal:
     def changes(self, queue: StoredQueue) -> bool:
         """Is something of it on its way to the disk?"""
         writing = self._writing
-        return queue in self._next.queues or (writing is not None and queue in writing.queues)
+        return queue in self._next.parts or (writing is not None and queue in writing.parts)
 
     def flush(self) -> Deferred[None]:
         """Fires when nothing is left to be written."""
@@ -190,9 +174,12 @@ class Journal:
         self._scheduled = False
         group, self._next = self._next, Group()
         self._writing = group
+        self._octets = group.octets
         changes = group.changes
-        for queue, grows in group.queues.items():
-            changes.queues.append(queue.row(*grows))
+        for queue, part in group.parts.items():
+            part.grow()
+            part.row = queue.row(part.rows, part.octets)
+            changes.parts.append(part)
         self._worker.run(lambda: self._write(changes), self._done)
 
     def _done(self, success: bool, result: Any) -> None:
@@ -200,14 +187,14 @@ class Journal:
         group = self._writing
         assert group is not None
         self._writing = None
-        self._octets -= group.octets
+        self._octets = 0
         if success:
             self._succeeded(group)
             if result:
                 self.group().changes.doomed = True
         else:
             self._failed(group, result)
-        if self._octets <= ENOUGH * self._most:
+        if self._next.octets <= ENOUGH * self._most:
             waiting, self._waiting = self._waiting, []
             for wanted in waiting:
                 wanted.callback(None)
@@ -220,8 +207,8 @@ class Journal:
         if self._fails:
             self._fails = False
             self.log.info("the file can be written again")
-        for queue, grows in group.queues.items():
-            queue.committed(*grows)
+        for queue, part in group.parts.items():
+            queue.committed(part.rows, part.octets)
         if group.safe is not None:
             group.safe.callback(None)
         for effect, message in group.effects:
@@ -229,7 +216,7 @@ class Journal:
                 effect(message)
             except Exception:
                 self.log.failure("{message} could not be handed on", message=message)
-        for queue in group.queues:
+        for queue in group.parts:
             queue.go_on()
 
     def _failed(self, group: Group, failure: Failure) -> None:

@@ -44,6 +44,9 @@ class EngineLimits:
     dedupe_names: int = 100_000
     """Names that are remembered for one destination; the oldest is forgotten first."""
 
+    dedupe_total: int = 1_000_000
+    """Names that are remembered for all destinations together."""
+
     def __post_init__(self) -> None:
         for one in fields(self):
             value = getattr(self, one.name)

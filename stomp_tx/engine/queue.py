@@ -124,11 +124,11 @@ class MemoryQueue:
         self.expiring.discard(message.position)
         return True
 
-    def expire(self, now: int) -> list[Message]:
-        """Take out what has expired by now: milliseconds since 1970."""
+    def expire(self, now: int, most: int) -> list[Message]:
+        """Take out at most so many of what has expired by now: milliseconds since 1970."""
         if self.expiring is None:
             return []
-        over = self.expiring.over(now)
+        over = self.expiring.over(now, most)
         for message in over:
             self.octets -= message.size
             self.gone.add(message.position)

@@ -9,8 +9,9 @@ from typing import Any, NamedTuple
 
 from stomp_tx.message import OVERHEAD, Keeping, Message
 
-COLUMNS = 8
 SIZES = (1024, 512, 256, 128, 64, 32, 16)  # of the statements that insert rows
+NUMBERS = 9  # of one row in them
+BIG = 64 * 1024  # octets of a body, from which on its row has a statement of its own
 DOOMED = 5000  # rows of queues that are no more, removed with each group
 
 PAGE = 1000  # messages that are read at once
@@ -22,9 +23,17 @@ def _insert(count: int) -> str:
 
     Each call into SQLite gives up Python's lock and must get it back from a busy reactor.  One call for many
     rows does so once; ``executemany`` would for each row, and comes down to some 2,000 rows a second.
+
+    All heads and bodies are one parameter, ?1, cut up by SQLite, which does not hold that lock; to bind each
+    would, and takes half a microsecond.  The numbers of a row end with where its head begins there, and the
+    lengths of its head and of its body.
     """
-    rows = ",".join([f"({','.join('?' * COLUMNS)})"] * count)
-    return f"INSERT INTO message SELECT * FROM (VALUES {rows}) WHERE column1 IS NOT NULL"
+    rows = ",".join([f"({','.join('?' * NUMBERS)})"] * count)
+    return (
+        "INSERT INTO message SELECT column1, column2, column3, column4, column5, column6,"
+        " substr(?1, column7, column8), substr(?1, column7 + column8, column9)"
+        f" FROM (VALUES {rows}) WHERE column1 IS NOT NULL"
+    )
 
 
 def _items(count: int) -> str:
@@ -32,6 +41,7 @@ def _items(count: int) -> str:
 
 
 _INSERT = {count: _insert(count) for count in SIZES}
+_INSERT_BIG = f"INSERT INTO message VALUES ({','.join('?' * 8)})"
 _COLUMNS = "position, attempts, expires, size, persistent, head, body"
 
 
@@ -46,36 +56,43 @@ class QueueRow(NamedTuple):
     mark: int
 
 
+class Part:
+    """What one commit changes in one queue.
+
+    added, removed -- messages
+    rows, octets -- by how many the queue grows with that
+    row -- the queue's own, as it is afterwards
+    """
+
+    __slots__ = ("added", "octets", "removed", "row", "rows")
+
+    row: QueueRow
+
+    def __init__(self) -> None:
+        self.added: list[Message] = []
+        self.removed: list[Message] = []
+        self.rows = 0
+        self.octets = 0
+
+    def grow(self) -> None:
+        """Nothing more will be added: count it."""
+        added, removed = self.added, self.removed
+        self.rows = len(added) - len(removed)
+        self.octets = sum([one.size for one in added]) - sum([one.size for one in removed])
+
+
 class Changes:
     """What one commit changes in the file."""
 
-    __slots__ = ("attempts", "doomed", "dropped", "forgotten", "queues", "removed", "rows", "seen")
+    __slots__ = ("attempts", "doomed", "dropped", "forgotten", "parts", "seen")
 
     def __init__(self) -> None:
-        self.rows: list[Any] = []  # of new messages: their values, one row after the other
-        self.removed: dict[int, list[int]] = {}  # queue number -> positions
+        self.parts: list[Part] = []
         self.attempts: list[tuple[int, int, int]] = []  # of messages that stay: attempts, queue, position
-        self.queues: list[QueueRow] = []  # as they are afterwards
         self.dropped: list[int] = []  # numbers of queues that are no more
         self.seen: list[tuple[str, str, float]] = []  # address, name, time
         self.forgotten: float | None = None  # names of before that time go
         self.doomed = False  # are there messages of queues that are no more?
-
-    def add(self, queue: int, message: Message) -> None:
-        """A new message."""
-        keeping = message.keeping
-        headers = message.headers
-        self.rows += (
-            queue,
-            message.position,
-            message.attempts,
-            0 if keeping is None else keeping.expires,
-            message.size,
-            keeping is not None and keeping.persistent,
-            # (No header holds a NUL: it ends a frame.)
-            "\0".join([message.id, message.destination, *headers, *headers.values()]).encode(),
-            message.body,
-        )
 
 
 def write(connection: sqlite3.Connection, changes: Changes) -> bool:
@@ -100,28 +117,20 @@ def _write(connection: sqlite3.Connection, changes: Changes) -> bool:
         numbers = json.dumps(changes.dropped)
         execute("INSERT INTO doomed SELECT value FROM json_each(?)", (numbers,))
         execute("DELETE FROM queue WHERE number IN (SELECT value FROM json_each(?))", (numbers,))
-    if changes.queues:
+    if changes.parts:
         execute(
             f"INSERT INTO queue SELECT {_items(6)} FROM json_each(?) WHERE true"
             " ON CONFLICT (number) DO UPDATE SET topic = excluded.topic,"
             " length = excluded.length, octets = excluded.octets, mark = excluded.mark",
-            (json.dumps(changes.queues),),
+            (json.dumps([part.row for part in changes.parts]),),
         )
-    rows = changes.rows
-    start, end = 0, len(rows)
-    while start < end:
-        left = (end - start) // COLUMNS
-        # One that is nearly filled is better than several: an unused row costs about as much as a used one.
-        size = next((size for size in SIZES if size <= left * 9 // 8), SIZES[-1])
-        values = rows[start : start + size * COLUMNS]
-        values += [None] * (size * COLUMNS - len(values))
-        execute(_INSERT[size], values)
-        start += size * COLUMNS
-    for queue, positions in changes.removed.items():
-        execute(
-            "DELETE FROM message WHERE queue = ? AND position IN (SELECT value FROM json_each(?))",
-            (queue, json.dumps(positions)),
-        )
+        _write_added(connection, changes.parts)
+    for part in changes.parts:
+        if part.removed:
+            execute(
+                "DELETE FROM message WHERE queue = ? AND position IN (SELECT value FROM json_each(?))",
+                (part.row.number, json.dumps([message.position for message in part.removed])),
+            )
     if changes.attempts:
         execute(
             "UPDATE message SET attempts = json_extract(value, '$[0]') FROM json_each(?)"
@@ -136,6 +145,42 @@ def _write(connection: sqlite3.Connection, changes: Changes) -> bool:
     if changes.forgotten is not None:
         execute("DELETE FROM seen WHERE time < ?", (changes.forgotten,))
     return (changes.doomed or bool(changes.dropped)) and _remove_doomed(connection)
+
+
+def _write_added(connection: sqlite3.Connection, parts: list[Part]) -> None:
+    numbers: list[int | None] = []
+    octets: list[bytes] = []
+    start = 1  # SQLite counts from 1
+    for part in parts:
+        queue = part.row.number
+        for message in part.added:
+            headers = message.headers
+            # (No header holds a NUL: it ends a frame.)
+            head = "\0".join([message.id, message.destination, *headers, *headers.values()]).encode()
+            body = message.body
+            keeping = message.keeping
+            row = (
+                queue,
+                message.position,
+                message.attempts,
+                0 if keeping is None else keeping.expires,
+                message.size,
+                keeping is not None and keeping.persistent,
+            )
+            if len(body) >= BIG:
+                connection.execute(_INSERT_BIG, (*row, head, body))
+                continue
+            numbers += row
+            numbers += (start, len(head), len(body))
+            octets += (head, body)
+            start += len(head) + len(body)
+            if len(numbers) == NUMBERS * SIZES[0]:
+                connection.execute(_INSERT[SIZES[0]], (b"".join(octets), *numbers))
+                numbers, octets, start = [], [], 1
+    if numbers:
+        size = next(size for size in reversed(SIZES) if NUMBERS * size >= len(numbers))
+        numbers += [None] * (NUMBERS * size - len(numbers))
+        connection.execute(_INSERT[size], (b"".join(octets), *numbers))
 
 
 def _remove_doomed(connection: sqlite3.Connection) -> bool:

@@ -9,12 +9,14 @@ from stomp_tx.engine.limits import EngineLimits
 
 
 class Seen:
-    """Names by address: for ``dedupe_window`` seconds, and ``dedupe_names`` of them at the most."""
+    """Names by address: for ``dedupe_window`` seconds, and as many as the limits say."""
 
     def __init__(self, limits: EngineLimits, now: Callable[[], float]) -> None:
         """``now`` gives the seconds since 1970."""
         self._window = limits.dedupe_window
         self._most = limits.dedupe_names
+        self._most_in_all = limits.dedupe_total
+        self._count = 0
         self._now = now
         self._names: dict[str, OrderedDict[str, float]] = {}  # to the time, oldest first
 
@@ -27,23 +29,32 @@ class Seen:
         self._forget_old(names, now)
         if name in names:
             return False
-        names[name] = now
-        if len(names) > self._most:
-            names.popitem(last=False)
+        self._keep(address, names, name, now)
         return True
+
+    def _keep(self, address: str, names: OrderedDict[str, float], name: str, time: float) -> None:
+        names[name] = time
+        self._count += 1
+        if len(names) > self._most or (self._count > self._most_in_all and len(names) > 1):
+            names.popitem(last=False)
+            self._count -= 1
+        elif self._count > self._most_in_all:
+            # A destination with one name, of very many: the place is some other's.
+            other = next(iter(self._names))
+            self.discard(other, next(iter(self._names[other])))
 
     def discard(self, address: str, name: str) -> None:
         """It was not taken after all."""
         names = self._names.get(address)
-        if names is not None:
-            names.pop(name, None)
+        if names is not None and names.pop(name, None) is not None:
+            self._count -= 1
             if not names:
                 del self._names[address]
 
     def restore(self, known: Iterable[tuple[str, str, float]]) -> None:
         """(address, name, time), oldest first: from an earlier life."""
         for address, name, time in known:
-            self._names.setdefault(address, OrderedDict())[name] = time
+            self._keep(address, self._names.setdefault(address, OrderedDict()), name, time)
 
     def tidy(self) -> float:
         """Forget what is too old; gives the time before which everything is forgotten."""
@@ -61,3 +72,4 @@ class Seen:
             if oldest <= time <= now:  # (a clock that was set back would keep them too long)
                 break
             del names[name]
+            self._count -= 1

@@ -6,7 +6,7 @@ import os
 import sqlite3
 import time
 from collections.abc import Callable
-from typing import IO, Any
+from typing import IO, Any, TypeVar
 
 from twisted.internet.defer import Deferred, succeed
 from twisted.logger import Logger
@@ -14,7 +14,7 @@ from twisted.logger import Logger
 from stomp_tx.engine import file, rows
 from stomp_tx.engine.journal import Group, Journal, Worker
 from stomp_tx.engine.limits import ENOUGH, EngineLimits
-from stomp_tx.engine.memory import MemoryEngine
+from stomp_tx.engine.memory import AT_ONCE, MemoryEngine
 from stomp_tx.engine.queue import MemoryQueue
 from stomp_tx.engine.stored import StoredQueue
 from stomp_tx.errors import ConfigurationError
@@ -24,7 +24,10 @@ from stomp_tx.message import BOUND, PERSISTENT, TOPIC, Batch, Message, Outcome
 OLDEST = (3, 35)
 """The SQLite that is needed at least."""
 
-Read = Callable[..., list[Message]]
+T = TypeVar("T")
+
+LATER = 60_000
+"""Milliseconds until a queue is looked at again of whose messages in the file none seems to expire."""
 
 RETRY = 1.0
 """Seconds until the file is read again, after it could not be."""
@@ -59,6 +62,7 @@ class SQLiteEngine(MemoryEngine):
         super().__init__(limits, now)
         self.path = path
         self.stored_octets = 0  # of all rows
+        self.next_expiries: dict[StoredQueue, int] = {}  # of those that expire in the file; or earlier
         self._now = now
         self._clock = clock
         self._worker = worker
@@ -151,7 +155,7 @@ class SQLiteEngine(MemoryEngine):
 
     def touch(self, queue: StoredQueue) -> None:
         """Write the queue's own row."""
-        self._journal.group().touch(queue)
+        self._journal.group().part(queue)
 
     def forget(self, message: Message) -> None:
         """Its row is not needed any more, and nobody waits for its end."""
@@ -161,11 +165,14 @@ class SQLiteEngine(MemoryEngine):
 
     def read_page(self, queue: StoredQueue) -> list[Message] | None:
         """The next messages of a queue that are in the file alone; None: it can't be read now."""
-        return self._read(rows.page, queue, queue.horizon, queue.arrived)
+        return self._read(
+            queue, lambda reader: rows.page(reader, queue.number, queue.name, queue.horizon, queue.arrived)
+        )
 
-    def _read(self, read: Read, queue: StoredQueue, *which: int) -> list[Message] | None:
+    def _read(self, queue: StoredQueue, read: Callable[[sqlite3.Connection], T]) -> T | None:
+        assert self._reader is not None
         try:
-            return read(self._reader, queue.number, queue.name, *which)
+            return read(self._reader)
         except sqlite3.Error as error:
             fault = self._describe(error)
             self.log.critical("{queue} can't be read: {fault}", queue=queue.name, fault=fault)
@@ -220,7 +227,8 @@ class SQLiteEngine(MemoryEngine):
         if queue is None or not queue.number:
             queue = self._numbered(message.address)
         self.last_position = message.position = self.last_position + 1
-        group = self._journal.add(queue, message)
+        group = self._journal.group()
+        group.add(queue, message)
         if message.keeping is not PERSISTENT:
             self._note_name(message, group)
         return group
@@ -258,7 +266,8 @@ class SQLiteEngine(MemoryEngine):
         if queue is None or message.position <= queue.since or not queue.number:
             return  # it was dropped meanwhile
         if outcome is Outcome.ACCEPTED:
-            group.remove(queue, message)
+            part = group.parts.get(queue) or group.part(queue)
+            part.removed.append(message)
             group.accepted.append(message)
         elif outcome is Outcome.REJECTED:
             group.changes.attempts.append((message.attempts + 1, queue.number, message.position))
@@ -295,26 +304,35 @@ class SQLiteEngine(MemoryEngine):
     def _append_now(self, message: Message) -> None:
         super()._append_first(message)
 
-    def expire(self, now: int, judge: Judge) -> None:
-        super().expire(now, judge)
-        for queue in list(self._queues.values()):
-            if queue.next_expiry and queue.next_expiry <= now:
-                self._expire_in_file(queue, now, judge)
+    def expire(self, now: int, judge: Judge) -> bool:
+        there_is_more = super().expire(now, judge)
+        left = AT_ONCE
+        for queue, expires in list(self.next_expiries.items()):
+            if expires <= now and left > 0:
+                found = self._expire_in_file(queue, now, judge)
+                there_is_more |= found == rows.PAGE
+                left -= max(found, 1)
         self._journal.retry()
         if self._names_until and now > self._names_until:
             self._names_until = 0.0
             self._journal.group().changes.forgotten = self._now() - self.limits.dedupe_window
+        return there_is_more or left <= 0
 
-    def _expire_in_file(self, queue: StoredQueue, now: int, judge: Judge) -> None:
-        found = self._read(rows.expired, queue, now, queue.horizon, queue.arrived)
-        if found is None:
-            return
+    def _expire_in_file(self, queue: StoredQueue, now: int, judge: Judge) -> int:
+        """Take out a page of what has expired of one queue's; gives how many were found."""
+        number = queue.number
+        found = self._read(
+            queue,
+            lambda reader: rows.expired(reader, number, queue.name, now, queue.horizon, queue.arrived),
+        )
+        if not found:
+            if found is not None:
+                later = self._read(queue, lambda reader: rows.next_expiry(reader, number, now))
+                self.next_expiries[queue] = later or now + LATER
+            return 0
         over = [message for message in found if message.position not in queue.removing]
         if not over:
-            if not found:
-                assert self._reader is not None
-                queue.next_expiry = rows.next_expiry(self._reader, queue.number, now)
-            return
+            return 0  # they go with the next commit
         positions = {message.position for message in over}
         queue.removing |= positions
         queue.unloaded -= len(over)
@@ -326,6 +344,7 @@ class SQLiteEngine(MemoryEngine):
             return result
 
         self._journal.group().when_safe().addBoth(removed)
+        return len(found)
 
     # -- names --------------------------------------------------------------------------------------------
 
@@ -393,7 +412,7 @@ class SQLiteEngine(MemoryEngine):
             bound = self._numbered(queue)
             bound.topic = topic
             group = self._journal.group()
-            group.touch(bound)
+            group.part(bound)
             group.failed.append(lambda: self._unbind(queue))
             return group.when_safe()
         return None
@@ -423,7 +442,7 @@ class SQLiteEngine(MemoryEngine):
     def _drop(self, queue: StoredQueue) -> None:
         """Its row, and all that it has in the file."""
         self._queues.pop(queue.name, None)
-        self._journal.group().queues.pop(queue, None)
+        self._journal.group().parts.pop(queue, None)
         self._journal.leave(queue.number)
         self.stored_octets -= queue.octets_stored
         queue.number = 0

@@ -32,7 +32,6 @@ class StoredQueue(MemoryQueue):
     removing -- positions above the horizon whose rows are being removed
     arrived -- the position of the last persistent message that is safe
     horizon, unloaded -- see above; how many rows
-    next_expiry -- when the first of these expires, or earlier; 0: none does
     mark -- persistent messages may be handed out up to this position: the file says so
     """
 
@@ -44,7 +43,6 @@ class StoredQueue(MemoryQueue):
         "horizon",
         "length_stored",
         "mark",
-        "next_expiry",
         "number",
         "octets_stored",
         "removing",
@@ -66,7 +64,6 @@ class StoredQueue(MemoryQueue):
         self.arrived = 0
         self.horizon = 0
         self.unloaded = 0
-        self.next_expiry = 0
         self.removing: set[int] = set()
         self.mark = 0
         self._mark_wanted = 0
@@ -78,9 +75,10 @@ class StoredQueue(MemoryQueue):
         self._engine.stored_octets += self.octets_stored
         self.unloaded = self.length_stored
         self.arrived = last
-        self.next_expiry = next_expiry
         if self.unloaded:
             self.tail = deque()
+        if next_expiry:
+            self._engine.next_expiries[self] = next_expiry
 
     @property
     def in_memory(self) -> int:
@@ -183,8 +181,9 @@ class StoredQueue(MemoryQueue):
             self.tail = deque()
         self.unloaded += 1
         expires = 0 if message.keeping is None else message.keeping.expires
-        if expires and (not self.next_expiry or expires < self.next_expiry):
-            self.next_expiry = expires
+        if expires:
+            next_expiries = self._engine.next_expiries
+            next_expiries[self] = min(expires, next_expiries.get(self, expires))
 
     def put_back(self, message: Message) -> None:
         if self.unloaded and message.position > self.horizon:
@@ -273,7 +272,7 @@ class StoredQueue(MemoryQueue):
         messages.extend(loaded)
         if not self.unloaded:
             self.tail = messages
-            self.next_expiry = 0
+            self._engine.next_expiries.pop(self, None)
         if self.demand > 0 and messages:
             self._raise_mark()  # by the time they are wanted, it has been
         return bool(messages)
@@ -282,4 +281,4 @@ class StoredQueue(MemoryQueue):
         super().clear()
         self.tail = self.messages
         self.unloaded = 0
-        self.next_expiry = 0
+        self._engine.next_expiries.pop(self, None)

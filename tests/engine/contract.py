@@ -8,6 +8,7 @@ from twisted.internet.defer import Deferred
 from zope.interface.verify import verifyObject
 
 from stomp_tx.engine.limits import EngineLimits
+from stomp_tx.engine.memory import AT_ONCE
 from stomp_tx.errors import EngineError
 from stomp_tx.interfaces import IClaim, IEngine
 from stomp_tx.message import Batch, Keeping, Message, Outcome
@@ -281,6 +282,25 @@ class EngineContract:
         self.assertEqual(self.expire(100), [b"5"])
         self.ask(taker, 10)
         self.assertEqual(taker.bodies(), [b"0", b"1", b"3"])
+        self.assertEqual(self.engine.octets, 0)
+
+    def test_very_many_expire_bit_by_bit(self) -> None:
+        self.settled(None)
+        for number in range(AT_ONCE + 10):
+            self.engine.append(self.message(str(number), expires=10))
+        self.settled(None)
+        judged: list[bytes] = []
+
+        def judge(message: Message) -> None:
+            judged.append(message.body)
+
+        for _ in range(20):
+            there_is_more = self.engine.expire(10, judge)
+            self.settled(None)
+            if not there_is_more:
+                break
+            self.assertLess(len(judged), AT_ONCE + 10)
+        self.assertEqual(sorted(map(int, judged)), list(range(AT_ONCE + 10)))
         self.assertEqual(self.engine.octets, 0)
 
     def test_another_message_may_be_put_in_its_place(self) -> None:
