@@ -77,5 +77,6 @@ setup(
     # which `import` obeys but Twisted's search for plugins along sys.path does not see: no `twistd stomp`.
     package_dir={"": "."},
     package_data={"stomp_tx": ["py.typed", "engine/schema/*.sql", "web/console/*"]},
+    entry_points={"console_scripts": ["stomp-tx = stomp_tx.cli:main"]},
     zip_safe=False,
 )

@@ -97,8 +97,9 @@ class StoredQueue(MemoryQueue):
 
     def row(self, more: int = 0, more_octets: int = 0) -> QueueRow:
         """As it is after the group that is written now, by which it grows so much."""
-        if self.demand > 0 and not self.unloaded:
-            # What is written now is handed out as soon as it is safe.
+        if self.taker is not None and not self.unloaded and len(self.messages) < PAGE:
+            # What is written now is handed out as soon as it is safe, or soon after: a commit earlier than if
+            # it had to be written then.
             self._mark_wanted = max(self._mark_wanted, self._engine.last_position)
         self._mark_written = self._mark_wanted
         return QueueRow(
