@@ -152,7 +152,8 @@ class IEngine(Interface):
         """Take out what waits and has expired by ``now`` (milliseconds since 1970).
 
         ``judge(message)`` says which message is appended in its stead, all or nothing; None: none.  Not more
-        at a time than others can wait for: True when there is more to be taken out, soon.
+        at a time than others can wait for: True when there is more to be taken out, soon.  Called every
+        second or so; what could not be read or written before is tried again too.
         """
 
     def room(queue: str) -> Deferred[None] | None:

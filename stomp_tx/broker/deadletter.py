@@ -17,12 +17,26 @@ _TIMES = ("expires", "ttl", "expiration")
 class DeadLetters:
     """Makes a dead letter of a message that has failed, where its destination's policy wants one.
 
-    It is the same message, with the same id, in another queue; headers tell the reason, from where, how
-    often it was delivered, and when it failed: ours, and those by which ActiveMQ's and Artemis' clients know.
+    It has the same body and headers, and more of these that tell the reason, from where, how often it was
+    delivered, and when it failed: ours, and those by which ActiveMQ's and Artemis' clients know.  Its id is
+    its own: of one message of a topic there may be several.
     """
 
-    def __init__(self, policies: Policies, now: Callable[[], int], events: Events) -> None:
-        """``now`` gives the milliseconds since 1970."""
+    def __init__(
+        self,
+        policies: Policies,
+        now: Callable[[], int],
+        events: Events,
+        new_id: Callable[[], str],
+        name_length: int,
+    ) -> None:
+        """
+        now -- gives the milliseconds since 1970
+        new_id -- gives the id of a message
+        name_length -- characters that an address may have
+        """
+        self._new_id = new_id
+        self._name_length = name_length
         self._policies = policies
         self._now = now
         self._events = events
@@ -44,7 +58,7 @@ class DeadLetters:
             return None
         came_from = _destination(message)
         name = came_from.split("/", 2)[2]
-        address = policy.dead_letter.replace("*", name)
+        address = policy.dead_letter.replace("*", name)[: self._name_length]
         attempts = message.attempts if reason == "expired" else message.attempts + 1
         headers = {header: value for header, value in message.headers.items() if header not in _TIMES}
         headers |= {
@@ -60,10 +74,17 @@ class DeadLetters:
         if message.keeping is not None and message.keeping.expires:
             headers["original-expires"] = str(message.keeping.expires)
         more = sum(len(header) + len(headers[header]) + 2 for header in headers)
-        letter = Message(message.id, address, address, headers, message.body, message.size - OVERHEAD + more)
+        letter = Message(
+            self._new_id(), address, address, headers, message.body, message.size - OVERHEAD + more
+        )
         if message.is_persistent:
             letter.keeping = Keeping(persistent=True)
         return letter
+
+
+def without_reason(headers: dict[str, str]) -> dict[str, str]:
+    """The headers of a dead letter that somebody sends again: it is a message like any other."""
+    return {name: value for name, value in headers.items() if name != REASON}
 
 
 def _destination(message: Message) -> str:

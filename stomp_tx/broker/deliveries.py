@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import deque
 
 from stomp_tx.broker.subscription import AckSubscription, Subscription, delivery_name
@@ -18,17 +19,19 @@ Named = tuple[str, Message, AckSubscription, int]
 client, its number among its subscription's deliveries.
 """
 
+_OURS = re.compile(r"[0-9a-f]{1,40}-[0-9]{1,20}(-[0-9]{1,20})?")
+"""What message ids of ours look like, those of earlier lives of the broker among them."""
+
 
 class Deliveries:
     """The deliveries in flight of one session, by the name that an ACK gives."""
 
-    __slots__ = ("_ended", "_id_prefix", "_subscriptions", "by_ack")
+    __slots__ = ("_ended", "_subscriptions", "by_ack")
 
-    def __init__(self, subscriptions: dict[str, Subscription], id_prefix: str) -> None:
-        """``subscriptions``: the session's own, by id; ``id_prefix``: what message ids of ours begin with."""
+    def __init__(self, subscriptions: dict[str, Subscription]) -> None:
+        """``subscriptions``: the session's own, by id."""
         self.by_ack: dict[str, Delivery] = {}
         self._subscriptions = subscriptions
-        self._id_prefix = id_prefix
         self._ended: deque[str | None] = deque(maxlen=100)  # ids of the subscriptions that ended last
 
     def take(self, ack: str) -> list[Named]:
@@ -94,7 +97,7 @@ class Deliveries:
             ack = delivery_name(message_id, subscription_id, version)
             if ack in self.by_ack:
                 return ack
-            gone = message_id.startswith(self._id_prefix) and self._is_late_named(subscription_id)
+            gone = _OURS.fullmatch(message_id) is not None and self._is_late_named(subscription_id)
         if gone:
             return None
         raise ProtocolViolation(

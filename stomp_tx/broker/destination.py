@@ -115,6 +115,10 @@ class Destination:
         if instead is not None:
             batch.appended.append(instead)
 
+    def lingers(self) -> float:
+        """For how many seconds it stays when nobody has subscribed any more."""
+        return 0.0
+
     def close(self) -> None:
         """Nobody has subscribed any more."""
         raise NotImplementedError
@@ -160,14 +164,19 @@ class Queue(Destination):
         self._timer: IDelayedCall | None = None
         self._claim = engine.consume(address, self.take)
 
+    def lingers(self) -> float:
+        latest = max((refusal.until for refusal in self._refusals.values()), default=0.0)
+        return latest - self._clock.seconds()  # what was refused waits its time
+
     def take(self, message: Message) -> bool:
         """The engine's taker: give it to the next in turn."""
-        if message.attempts and message.id in self._refusals:
-            return self._take_refused(message)
         if message.keeping is not None and self._dead_letters.is_over(message):
+            self._refusals.pop(message.id, None)
             self._bury(message)
             self._claim.request(1)  # nobody's credit was used
             return False
+        if message.attempts and message.id in self._refusals:
+            return self._take_refused(message)
         ready = self._ready
         if not ready:
             self._engine.settle(message, Outcome.RELEASED)  # asked for by one who left meanwhile

@@ -10,6 +10,7 @@ from collections.abc import Callable, Mapping
 from typing import NamedTuple
 from urllib.parse import quote
 
+from stomp_tx.broker.deadletter import REASON
 from stomp_tx.broker.policy import Policy, Redelivery
 from stomp_tx.broker.settings import BrokerSettings
 from stomp_tx.errors import ProtocolViolation
@@ -26,7 +27,7 @@ _DURABLE = (
 
 _RARE = frozenset({"expires", "ttl", "expiration", *_DEDUPE})
 
-UNUSUAL = frozenset({"transaction", "persistent", *_RARE})
+UNUSUAL = frozenset({"transaction", "persistent", REASON, *_RARE})
 """Headers of a SEND that ask for more than to be passed on."""
 
 
@@ -156,8 +157,12 @@ def durable_of(
     elif _is_true(headers, "durable") or _is_true(headers, "persistent"):
         if _is_true(headers, "auto-delete") or address is None or not address.startswith(TOPIC):
             return None  # (RabbitMQ: of a queue it says that the queue is durable, as all of ours are)
+        if subscription_id is None:
+            raise ProtocolViolation(
+                "id header missing", "a durable subscription by durable:true is named by its id and its topic"
+            )
         name = f"{subscription_id} of {address}"
-        queue = f"{BOUND}{quote(address, safe='')}/{quote(subscription_id or '', safe='')}"
+        queue = f"{BOUND}{quote(address, safe='')}/{quote(subscription_id, safe='')}"
     else:
         return None
     if address is not None and not address.startswith(TOPIC):

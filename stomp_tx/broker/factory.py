@@ -78,7 +78,9 @@ class StompBrokerFactory(ServerFactory):
         self._now = now
         self.sessions: dict[BrokerSession, None] = {}
         self.policies = policies or Policies()
-        self.dead_letters = DeadLetters(self.policies, self.now, self.events)
+        self.dead_letters = DeadLetters(
+            self.policies, self.now, self.events, self._new_message_id, self.settings.name_length
+        )
         self.registry = SubscriptionRegistry(
             engine, clock, self.settings, self.policies, self.dead_letters, self._dropped, self._too_slow
         )
@@ -113,6 +115,10 @@ class StompBrokerFactory(ServerFactory):
     def stopFactory(self) -> None:
         """The last port is closed."""
         self._upkeep.stop()
+        self.registry.stop()
+
+    def _new_message_id(self) -> str:
+        return f"{self.message_id_prefix}{next(self.message_numbers)}"
 
     def now(self) -> int:
         """Milliseconds since 1970."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 
-from twisted.internet.interfaces import IReactorTime
+from twisted.internet.interfaces import IDelayedCall, IReactorTime
 
 from stomp_tx.broker.deadletter import DeadLetters
 from stomp_tx.broker.destination import Destination, Queue, Topic
@@ -40,6 +40,7 @@ class SubscriptionRegistry:
         self._dropped = dropped
         self._too_slow = too_slow
         self._destinations: dict[str, Destination] = {}
+        self._lingering: dict[Destination, IDelayedCall] = {}  # those without subscriptions
 
     def __iter__(self) -> Iterator[Destination]:
         return iter(list(self._destinations.values()))
@@ -60,8 +61,41 @@ class SubscriptionRegistry:
         destination = subscription.destination
         destination.remove(subscription)
         if not destination.subscriptions and self._destinations.get(destination.address) is destination:
-            del self._destinations[destination.address]
-            destination.close()
+            self._drop(destination)
+
+    def discard(self, address: str) -> None:
+        """A destination without subscriptions, if it is there, goes now, whatever it waits for."""
+        destination = self._destinations.get(address)
+        timer = None if destination is None else self._lingering.pop(destination, None)
+        if destination is not None and timer is not None:
+            timer.cancel()
+            self._close(destination)
+
+    def stop(self) -> None:
+        """Nothing happens by itself any more."""
+        for timer in self._lingering.values():
+            timer.cancel()
+        self._lingering.clear()
+
+    def _drop(self, destination: Destination) -> None:
+        timer = self._lingering.pop(destination, None)
+        if timer is not None and timer.active():
+            timer.cancel()
+        seconds = destination.lingers()
+        if seconds > 0:
+            self._lingering[destination] = self._clock.callLater(seconds, self._lingered, destination)
+        else:
+            self._close(destination)
+
+    def _close(self, destination: Destination) -> None:
+        del self._destinations[destination.address]
+        destination.close()
+
+    def _lingered(self, destination: Destination) -> None:
+        if destination.subscriptions:
+            del self._lingering[destination]
+        else:
+            self._drop(destination)
 
     def _make(self, address: str) -> Destination:
         policy = self._policies.of(self._engine.bindings.get(address, address))

@@ -13,6 +13,7 @@ from twisted.python.failure import Failure
 from zope.interface import implementer
 
 from stomp_tx.broker import rendering
+from stomp_tx.broker.deadletter import REASON, without_reason
 from stomp_tx.broker.deliveries import Delivery, Named
 from stomp_tx.broker.dialect import UNUSUAL, keeping_of
 from stomp_tx.broker.events import (
@@ -340,7 +341,7 @@ class BrokerSession:
             self._timeout = None
         sender = self._sender
         sender.version = agreement.version
-        self._subscriptions.open(sender, agreement.version, user, agreement.headers.get("client-id"))
+        self._subscriptions.open(sender, agreement.version, user, agreement.headers.get("client-id") or None)
         sender.send_frame(connected(agreement, self.id, self._factory.settings))
         sender.start_heart_beat(agreement.sending, agreement.receiving)
         self._factory.events.emit(Connected, self.id, user.name, agreement.version, self._peer)
@@ -355,6 +356,8 @@ class BrokerSession:
         message = Message(message_id, destination or "", address, headers, frame.body, frame.size)
         if not UNUSUAL.isdisjoint(headers):
             keeping = message.keeping = keeping_of(headers, policy, self._factory.now)
+            if REASON in headers:
+                message.headers = without_reason(headers)
             if keeping is not PERSISTENT or "transaction" in headers:
                 return self._send_unusual(frame, message, put)
         safe = put(message)
@@ -376,13 +379,16 @@ class BrokerSession:
             return None
         if keeping is not None and keeping.expires and self._factory.dead_letters.is_over(message):
             instead = self._factory.dead_letters.expired(message)
-            self._done(frame, None if instead is None else self._engine.append(instead))
-            return None
+            safe = None if instead is None else self._engine.append(instead)
+            self._done(frame, safe)
+            if instead is None or safe is None or self._subscriptions.consume_from(instead.address):
+                return None
+            return self._engine.caught_up() or self._engine.room(instead.address)
         safe = put(message)
         self._done(frame, safe)
-        return (
-            None if safe is None else self._wait_for_room(frame.headers.get("destination"), message.address)
-        )
+        if safe is None:
+            return None
+        return self._wait_for_room(frame.headers.get("destination"), message.address)
 
     def _tell_expiry(self, message: Message) -> None:
         """Its receivers may want to know, however it was said or decided."""
@@ -544,6 +550,9 @@ class BrokerSession:
             self._factory.events.emit(Sent, self.id, message)
         self._done(frame, safe)
         if safe is not None:
+            late = self._engine.caught_up()
+            if late is not None:
+                return late
             for address in addresses:
                 room = self._engine.room(address)
                 if room is not None:

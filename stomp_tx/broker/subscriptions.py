@@ -44,7 +44,7 @@ class Subscriptions:
         self._session_id = session_id
         self._factory = factory
         self._by_key: dict[str, Subscription] = {}
-        self.deliveries = Deliveries(self._by_key, factory.message_id_prefix)
+        self.deliveries = Deliveries(self._by_key)
         self.exhausted: list[Subscription] = []
         self.count = 0
 
@@ -62,8 +62,12 @@ class Subscriptions:
         return subscription in self._by_key.values()
 
     def consume_from(self, address: str) -> bool:
-        """Is one of them to this destination?"""
-        return any(one.destination.address == address for one in self._by_key.values())
+        """Is one of them to this destination, or to a queue that is bound to it?"""
+        bindings = self._factory.engine.bindings
+        return any(
+            one.destination.address == address or bindings.get(one.destination.address) == address
+            for one in self._by_key.values()
+        )
 
     def end_all(self) -> None:
         """No message reaches any of them any more; what they hold is still in ``deliveries``."""
@@ -134,6 +138,12 @@ class Subscriptions:
 
     def _bind(self, durable: Durable, topic: str) -> Safe:
         engine, most = self._factory.engine, self._factory.settings.durable_subscriptions
+        length = self._factory.settings.name_length
+        if len(durable.name) > length or len(self._client_id or "") > length:
+            raise ProtocolViolation(
+                "name of a durable subscription too long",
+                f"it and client-id may have {length} characters each",
+            )
         if self.consume_from(durable.queue):
             raise ProtocolViolation(
                 "durable subscription in use", f"this connection has {durable.name[:60]!a} already"
@@ -167,6 +177,7 @@ class Subscriptions:
             if one.destination.address == durable.queue
             for delivery in self._end(key)
         ]
+        self._factory.registry.discard(durable.queue)
         engine.commit(Batch(settled=[(message, Outcome.ACCEPTED) for message, _ in held]))
         safe: Safe = engine.unbind(durable.queue)
         return safe
@@ -179,12 +190,14 @@ class Subscriptions:
         destination = headers.get("destination")
         subscription_id = headers.get("id")
         key = subscription_id
-        if key is None and self._version == V10:
+        if key is None and destination is not None and self._version == V10:
             key = self._find_by_destination(destination)
         live = None if key is None else self._by_key.get(key)
         durable = durable_of(headers, self._topic(live, destination), subscription_id, self._client_id)
         if durable is not None:
             return [], self._unbind(durable)
+        if key is None and self._version == V10:
+            key = self._find_by_destination(destination)  # raises: there is no destination
         if key is None:
             raise ProtocolViolation("id header missing", "UNSUBSCRIBE names the subscription, as in id:0")
         if live is None:

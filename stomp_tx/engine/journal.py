@@ -16,6 +16,7 @@ from twisted.python.failure import Failure
 
 from stomp_tx.engine.limits import ENOUGH
 from stomp_tx.engine.rows import Changes, Part
+from stomp_tx.errors import StompError
 from stomp_tx.message import Message
 
 if TYPE_CHECKING:
@@ -43,11 +44,12 @@ class Group:
     effects -- what to call when it is safe, and with which message
     accepted -- messages that are put back if it can't be made safe
     failed -- what else to undo then
+    names -- for de-duplication, that were taken note of: (address, name)
     octets -- of the messages that are new
     safe -- fires then, if somebody wants to know
     """
 
-    __slots__ = ("accepted", "changes", "effects", "failed", "octets", "parts", "safe")
+    __slots__ = ("accepted", "changes", "effects", "failed", "names", "octets", "parts", "safe")
 
     def __init__(self) -> None:
         self.changes = Changes()
@@ -55,6 +57,7 @@ class Group:
         self.effects: list[tuple[Callable[[Message], None], Message]] = []
         self.accepted: list[Message] = []
         self.failed: list[Callable[[], None]] = []
+        self.names: set[tuple[str, str]] = set()
         self.octets = 0
         self.safe: Deferred[None] | None = None
 
@@ -95,13 +98,13 @@ class Journal:
         clock: IReactorTime,
         worker: Worker,
         write: Callable[[Changes], bool],
-        describe: Callable[[sqlite3.Error], Exception],
+        describe: Callable[[sqlite3.Error], tuple[StompError, StompError]],
         undo: Callable[[Message], None],
         most: int,
     ) -> None:
         """
         write -- runs in the worker; True: call it again, there is more to tidy up
-        describe -- what an error of SQLite's means
+        describe -- what an error of SQLite's means: to clients, and to the operator
         undo -- called with each accepted message of a group that failed
         most -- octets on their way to the disk, from which on ``caught_up`` waits
         """
@@ -113,30 +116,32 @@ class Journal:
         self._most = most
         self._next = Group()
         self._writing: Group | None = None
-        self._scheduled = False
+        self._scheduled = False  # there is something in the next group
+        self._busy = False  # a group is written, or what is to happen then happens
         self._octets = 0  # of what is written now
         self._waiting: list[Deferred[None]] = []
         self._when_idle: Deferred[None] | None = None
-        self._fails = False
+        self._left = False  # there is something in it that need not be written at once
+        self.fails = False  # the last group could not be written
 
     def group(self) -> Group:
         """The group that is written next: something is added to it."""
         if not self._scheduled:
             self._scheduled = True
-            if self._writing is None:
+            if not self._busy:
                 # At the end of this turn: all that one read brings goes together.
                 self._clock.callLater(0, self._begin)
         return self._next
 
     def leave(self, number: int) -> None:
         """The queue of this number is no more: so says the next group, whenever that is written."""
-        dropped = self._next.changes.dropped
-        dropped.append(number)
+        self._next.changes.dropped.append(number)
         self._next.failed.append(lambda: self.leave(number))
+        self._left = True
 
     def retry(self) -> None:
         """Write what was left, if there is anything."""
-        if self._next.changes.dropped:
+        if self._left:
             self.group()
 
     def pending(self) -> Deferred[None] | None:
@@ -144,6 +149,13 @@ class Journal:
         if self._scheduled:
             return self._next.when_safe()
         return None if self._writing is None else self._writing.when_safe()
+
+    def pending_of(self, address: str, name: str) -> Deferred[None] | None:
+        """Fires when the message of that name is safe; None: it is."""
+        for group in (self._writing, self._next):
+            if group is not None and (address, name) in group.names:
+                return group.when_safe()
+        return None
 
     @property
     def is_behind(self) -> bool:
@@ -165,13 +177,34 @@ class Journal:
 
     def flush(self) -> Deferred[None]:
         """Fires when nothing is left to be written."""
+        self.retry()
         self._when_idle = Deferred()
-        if not self._scheduled and self._writing is None:
+        if not self._scheduled and not self._busy:
             self._when_idle.callback(None)
         return self._when_idle
 
+    def _leave_over(self, group: Group) -> None:
+        """What has happened, whether it could be written or not: that is written some time."""
+        attempts = self._next.changes.attempts
+        for row, count in group.changes.attempts.items():
+            attempts.setdefault(row, count)
+        accepted = {id(message) for message in group.accepted}
+        for queue, part in group.parts.items():
+            # Handed out, and nobody waits for its end.
+            gone = [message for message in part.removed if id(message) not in accepted]
+            if not queue.number:
+                continue  # dropped meanwhile
+            if gone:
+                self._next.part(queue).removed += gone
+            for message in part.removed:
+                if id(message) in accepted:
+                    # It reached somebody, and will be put back.
+                    attempts.setdefault((queue.number, message.position), message.attempts + 1)
+        self._left = True
+
     def _begin(self) -> None:
-        self._scheduled = False
+        self._scheduled = self._left = False
+        self._busy = True
         group, self._next = self._next, Group()
         self._writing = group
         self._octets = group.octets
@@ -198,14 +231,15 @@ class Journal:
             waiting, self._waiting = self._waiting, []
             for wanted in waiting:
                 wanted.callback(None)
+        self._busy = False
         if self._scheduled:
             self._begin()
         elif self._when_idle is not None and not self._when_idle.called:
             self._when_idle.callback(None)
 
     def _succeeded(self, group: Group) -> None:
-        if self._fails:
-            self._fails = False
+        if self.fails:
+            self.fails = False
             self.log.info("the file can be written again")
         for queue, part in group.parts.items():
             queue.committed(part.rows, part.octets)
@@ -220,16 +254,21 @@ class Journal:
             queue.go_on()
 
     def _failed(self, group: Group, failure: Failure) -> None:
-        error = failure.value
+        error: BaseException | None = failure.value
         if isinstance(error, sqlite3.Error):
-            error = self._describe(error)
-        if not self._fails:
-            self._fails = True
-            self.log.critical("{error}: {detail}", error=error, detail=getattr(error, "detail", ""))
+            error, told = self._describe(error)
+            if not self.fails:
+                self.log.critical("{error}: {detail}", error=told, detail=told.detail)
+        elif not self.fails:
+            self.log.failure("the file could not be written", failure)
+        self.fails = True
         for undo in group.failed:
             undo()
+        self._leave_over(group)
         for message in group.accepted:
             self._undo(message)
+        for queue in group.parts:
+            queue.not_committed()
         if group.safe is not None:
             group.safe.errback(Failure(error))
             group.safe.addErrback(lambda _: None)  # those who wait for it were told

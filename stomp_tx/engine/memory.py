@@ -40,6 +40,7 @@ class MemoryEngine:
         self._topics: dict[str, list[Callable[[Message], None]]] = {}
         self.bindings: dict[str, str] = {}  # bound queue -> topic
         self._bound: dict[str, tuple[str, ...]] = {}  # topic -> bound queues
+        self._bound_since: dict[str, int] = {}  # bound queue -> the last position before it was
         self._seen = Seen(limits, now)
         self.expiring: dict[MemoryQueue, None] = {}  # those in which something will expire
         self.waiting: dict[str, list[Deferred[None]]] = {}  # for room in that queue
@@ -82,10 +83,10 @@ class MemoryEngine:
 
     def _append_kept(self, message: Message) -> Safe:
         """The same for a message that asks for some keeping."""
-        return self._append_first(message) if self._is_first(message) else self._pending()
+        return self._append_first(message) if self._is_first(message) else self._safe_again(message)
 
-    def _pending(self) -> Safe:
-        """When all is safe that has been appended so far."""
+    def _safe_again(self, message: Message) -> Safe:
+        """When the first of its name is."""
         return None
 
     def _append_first(self, message: Message) -> Safe:
@@ -130,7 +131,8 @@ class MemoryEngine:
 
     def _put_back(self, message: Message, outcome: Outcome) -> MemoryQueue:
         queue = self._queue(message.address)
-        if message.address.startswith(BOUND) and message.address not in self.bindings:
+        since = self._bound_since.get(message.address)
+        if message.address.startswith(BOUND) and (since is None or message.position <= since):
             self.octets -= message.size  # its durable subscription is no more
             self.forget_if_idle(queue)
         else:
@@ -245,7 +247,7 @@ class MemoryEngine:
     def _publish_kept(self, message: Message) -> Safe:
         """The same where it asks for some keeping, or some queue may be bound to its topic."""
         if not self._is_first(message):
-            return self._pending()
+            return self._safe_again(message)
         full = None
         for copy in self._copies(message):
             full = self._append_first(copy) or full
@@ -274,16 +276,17 @@ class MemoryEngine:
         return stop
 
     def bind(self, queue: str, topic: str) -> Safe:
-        self._bind(queue, topic)
+        self._bind(queue, topic, self.last_position)
         return None
 
-    def _bind(self, queue: str, topic: str) -> bool:
+    def _bind(self, queue: str, topic: str, since: int) -> bool:
         """False: it is bound to that topic already."""
         bound_to = self.bindings.get(queue)
         if bound_to is not None and bound_to != topic:
             raise EngineError(f"bound to another topic: {queue} to {bound_to}")
         if bound_to is None:
             self.bindings[queue] = topic
+            self._bound_since[queue] = since
             self._bound[topic] = (*self._bound.get(topic, ()), queue)
         return bound_to is None
 
@@ -294,6 +297,7 @@ class MemoryEngine:
     def _unbind(self, queue: str) -> None:
         topic = self.bindings.pop(queue, None)
         if topic is not None:
+            del self._bound_since[queue]
             rest = tuple(other for other in self._bound[topic] if other != queue)
             if rest:
                 self._bound[topic] = rest

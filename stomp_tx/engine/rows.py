@@ -88,7 +88,7 @@ class Changes:
 
     def __init__(self) -> None:
         self.parts: list[Part] = []
-        self.attempts: list[tuple[int, int, int]] = []  # of messages that stay: attempts, queue, position
+        self.attempts: dict[tuple[int, int], int] = {}  # of messages that stay, by queue and position
         self.dropped: list[int] = []  # numbers of queues that are no more
         self.seen: list[tuple[str, str, float]] = []  # address, name, time
         self.forgotten: float | None = None  # names of before that time go
@@ -135,7 +135,7 @@ def _write(connection: sqlite3.Connection, changes: Changes) -> bool:
         execute(
             "UPDATE message SET attempts = json_extract(value, '$[0]') FROM json_each(?)"
             " WHERE queue = json_extract(value, '$[1]') AND position = json_extract(value, '$[2]')",
-            (json.dumps(changes.attempts),),
+            (json.dumps([(count, *row) for row, count in changes.attempts.items()]),),
         )
     if changes.seen:
         execute(

@@ -17,7 +17,7 @@ from stomp_tx.engine.limits import ENOUGH, EngineLimits
 from stomp_tx.engine.memory import AT_ONCE, MemoryEngine
 from stomp_tx.engine.queue import MemoryQueue
 from stomp_tx.engine.stored import StoredQueue
-from stomp_tx.errors import ConfigurationError
+from stomp_tx.errors import ConfigurationError, StompError
 from stomp_tx.interfaces import Judge, Safe
 from stomp_tx.message import BOUND, PERSISTENT, TOPIC, Batch, Message, Outcome
 
@@ -28,9 +28,6 @@ T = TypeVar("T")
 
 LATER = 60_000
 """Milliseconds until a queue is looked at again of whose messages in the file none seems to expire."""
-
-RETRY = 1.0
-"""Seconds until the file is read again, after it could not be."""
 
 
 class SQLiteEngine(MemoryEngine):
@@ -69,6 +66,7 @@ class SQLiteEngine(MemoryEngine):
         self._journal = Journal(
             clock, worker, self._write, self._describe, self._undo, self.limits.unsafe_octets
         )
+        self.stuck: dict[StoredQueue, None] = {}  # those of which something could not be read or written
         self._spills = self.limits.overflow == "spill"
         self._number = 0  # the last queue's
         self._names_until = 0.0  # when the first name in the file can be forgotten (milliseconds); 0: none
@@ -92,7 +90,7 @@ class SQLiteEngine(MemoryEngine):
             self._restore(self._writer)
         except sqlite3.Error as error:
             self._close()
-            raise self._describe(error) from None
+            raise file.file_error(self.path, error) from None
         except BaseException:
             self._close()
             raise
@@ -106,7 +104,7 @@ class SQLiteEngine(MemoryEngine):
             self._queues[row.name] = queue
             self.last_position = max(self.last_position, last)
             if row.topic is not None:
-                self._bind(row.name, row.topic)
+                self._bind(row.name, row.topic, since=0)
         self._seen.restore(rows.seen(connection))
         if rows.some_are_doomed(connection):
             self._journal.group().changes.doomed = True
@@ -124,7 +122,8 @@ class SQLiteEngine(MemoryEngine):
 
     async def _stop(self) -> None:
         await self._journal.flush()
-        if self.octets == sum(queue.octets for queue in self._queues.values()):
+        in_flight = self.octets - sum(queue.octets for queue in self._queues.values())
+        if not in_flight and not self._journal.fails:
             # Nothing is in flight: none of what is left has been handed out and not settled.
             for queue in self._queues.values():
                 if queue.mark:
@@ -150,8 +149,9 @@ class SQLiteEngine(MemoryEngine):
         assert self._writer is not None
         return rows.write(self._writer, changes)
 
-    def _describe(self, error: sqlite3.Error) -> Exception:
-        return file.file_error(self.path, error)
+    def _describe(self, error: sqlite3.Error) -> tuple[StompError, StompError]:
+        """To clients, whom the path is no business of, and to the operator."""
+        return file.file_error("the broker's file", error), file.file_error(self.path, error)
 
     def touch(self, queue: StoredQueue) -> None:
         """Write the queue's own row."""
@@ -174,9 +174,9 @@ class SQLiteEngine(MemoryEngine):
         try:
             return read(self._reader)
         except sqlite3.Error as error:
-            fault = self._describe(error)
+            _, fault = self._describe(error)
             self.log.critical("{queue} can't be read: {fault}", queue=queue.name, fault=fault)
-            self._clock.callLater(RETRY, queue.go_on)
+            self.stuck[queue] = None
             return None
 
     def _undo(self, message: Message) -> None:
@@ -270,7 +270,7 @@ class SQLiteEngine(MemoryEngine):
             part.removed.append(message)
             group.accepted.append(message)
         elif outcome is Outcome.REJECTED:
-            group.changes.attempts.append((message.attempts + 1, queue.number, message.position))
+            group.changes.attempts[queue.number, message.position] = message.attempts + 1
 
     def commit(self, batch: Batch) -> Safe:
         settled = [message for message, outcome in batch.settled if outcome is not Outcome.RELEASED]
@@ -313,6 +313,9 @@ class SQLiteEngine(MemoryEngine):
                 there_is_more |= found == rows.PAGE
                 left -= max(found, 1)
         self._journal.retry()
+        stuck, self.stuck = self.stuck, {}
+        for queue in stuck:
+            queue.go_on()
         if self._names_until and now > self._names_until:
             self._names_until = 0.0
             self._journal.group().changes.forgotten = self._now() - self.limits.dedupe_window
@@ -354,14 +357,16 @@ class SQLiteEngine(MemoryEngine):
         if keeping is None or keeping.dedupe is None or message.address.startswith(BOUND):
             return
         address, name = message.address, keeping.dedupe
+        group.names.add((address, name))
         group.failed.append(lambda: self._seen.discard(address, name))
         if keeping.persistent:
             now = self._now()
             group.changes.seen.append((address, name, now))
             self._names_until = self._names_until or 1000 * (now + self.limits.dedupe_window)
 
-    def _pending(self) -> Safe:
-        return self._journal.pending()
+    def _safe_again(self, message: Message) -> Safe:
+        assert message.keeping is not None and message.keeping.dedupe is not None
+        return self._journal.pending_of(message.address, message.keeping.dedupe)
 
     # -- room ---------------------------------------------------------------------------------------------
 
@@ -396,7 +401,7 @@ class SQLiteEngine(MemoryEngine):
             self._hear(message)  # nobody will ever ask the file for it
             return None
         if not self._is_first(message):
-            return self._pending()
+            return self._safe_again(message)
         group = self._journal.group()
         self._publish_when_safe(message, group)
         return group.when_safe()
@@ -408,7 +413,7 @@ class SQLiteEngine(MemoryEngine):
         group.effects.append((self._hear, message))
 
     def bind(self, queue: str, topic: str) -> Safe:
-        if self._bind(queue, topic):
+        if self._bind(queue, topic, self.last_position):
             bound = self._numbered(queue)
             bound.topic = topic
             group = self._journal.group()
@@ -427,7 +432,7 @@ class SQLiteEngine(MemoryEngine):
 
     def unbind(self, queue: str) -> Safe:
         super().unbind(queue)
-        return self._pending()
+        return self._journal.pending()
 
     # -- queues that are no more --------------------------------------------------------------------------
 
@@ -446,3 +451,5 @@ class SQLiteEngine(MemoryEngine):
         self._journal.leave(queue.number)
         self.stored_octets -= queue.octets_stored
         queue.number = 0
+        if self.waiting:
+            self.wake()

@@ -122,6 +122,12 @@ class StoredQueue(MemoryQueue):
         if more_octets < 0 and self._engine.waiting:
             self._engine.wake()
 
+    def not_committed(self) -> None:
+        """It is not."""
+        self._mark_wanted = self._mark_written = self.mark
+        if self.taker is not None:
+            self._engine.stuck[self] = None
+
     def go_on(self) -> None:
         """What was not to be handed out before the row was safe may be now."""
         if self.demand > 0 and (self.messages or self.unloaded):

@@ -562,6 +562,6 @@ class FailureTests(Files):
         taker = self.taker(done=True)
         self.assertEqual(taker.bodies(), [b"0", b"1"])
         patched.restore()
-        self.clock.advance(2)
+        self.engine.expire(0, lambda message: None)
         self.turn()
         self.assertEqual(taker.bodies(), [b"%d" % number for number in range(10)])
