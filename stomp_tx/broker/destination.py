@@ -451,13 +451,15 @@ class Topic(Destination):
         backlog = subscription.backlog
         if backlog is None:
             return
-        for _ in range(subscription.prefetch):
-            if not backlog or subscription.paused or subscription.credit <= 0:
+        given = 0
+        while backlog and given < subscription.prefetch and subscription.credit > 0:
+            if subscription.paused:
                 break
             message = backlog.popleft()
             subscription.backlog_octets -= message.size
             if message.keeping is not None and self._dead_letters.is_over(message):
                 continue
+            given += 1
             if not subscription.offer(message):
                 subscription.credit -= 1
         if not backlog and not subscription.paused and subscription.credit > 0:

@@ -169,8 +169,9 @@ class MemoryEngine:
 
     def forget_if_idle(self, queue: MemoryQueue) -> None:
         """Names are made by whoever sends: an empty queue that nobody takes from costs nothing."""
-        if queue.is_idle:
-            self._queues.pop(queue.name, None)
+        if queue.is_idle and self._queues.get(queue.name) is queue:
+            del self._queues[queue.name]
+            self.expiring.pop(queue, None)
 
     def expire(self, now: int, judge: Judge) -> bool:
         self._seen.tidy()

@@ -438,15 +438,17 @@ class SQLiteEngine(MemoryEngine):
 
     def forget_if_idle(self, queue: MemoryQueue) -> None:
         assert isinstance(queue, StoredQueue)
-        if queue.is_idle and not self._journal.changes(queue):
-            if queue.number:
-                self._drop(queue)
-            else:
-                self._queues.pop(queue.name, None)
+        if queue.number == 0:
+            super().forget_if_idle(queue)
+        elif queue.is_idle and not self._journal.changes(queue):
+            self._drop(queue)
 
     def _drop(self, queue: StoredQueue) -> None:
         """Its row, and all that it has in the file."""
-        self._queues.pop(queue.name, None)
+        if self._queues.get(queue.name) is queue:
+            del self._queues[queue.name]
+        self.expiring.pop(queue, None)
+        self.stuck.pop(queue, None)
         self._journal.group().parts.pop(queue, None)
         self._journal.leave(queue.number)
         self.stored_octets -= queue.octets_stored
