@@ -124,7 +124,7 @@ class Policies:
 
     def __init__(self, default: Policy | None = None, patterns: Iterable[tuple[str, Policy]] = ()) -> None:
         self._default = default or Policy()
-        by_detail = sorted(patterns, key=lambda pair: (-len(pair[0].strip("*>")), pair[0]))
+        by_detail = sorted(patterns, key=lambda pair: _detail(pair[0]), reverse=True)
         self._patterns = [(compiled(pattern), policy) for pattern, policy in by_detail]
 
     def of(self, address: str) -> Policy:
@@ -133,6 +133,12 @@ class Policies:
             if pattern.fullmatch(address) is not None:
                 return policy
         return self._default
+
+
+def _detail(pattern: str) -> tuple[bool, int, bool, str]:
+    """What is more specific is greater: a name, then more of a name, then ``*`` before ``>``."""
+    said = len(pattern) - pattern.count("*") - pattern.count(">")
+    return said == len(pattern), said, not pattern.endswith(">"), pattern
 
 
 def compiled(pattern: str) -> re.Pattern[str]:
