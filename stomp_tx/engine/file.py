@@ -7,6 +7,7 @@ import os
 import re
 import sqlite3
 from importlib.resources import files
+from pathlib import Path
 from typing import IO
 
 from stomp_tx.errors import ConfigurationError, EngineError, StompError
@@ -30,7 +31,7 @@ def versions() -> dict[int, str]:
 def connect(path: str, read_only: bool = False) -> sqlite3.Connection:
     """A connection in which transactions begin and end where we say so.  Raises sqlite3.Error."""
     if read_only:
-        name = f"file:{_quoted(path)}?mode=ro"
+        name = f"{Path(path).absolute().as_uri()}?mode=ro"
         connection = sqlite3.connect(name, uri=True, isolation_level=None)
     else:
         connection = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
@@ -121,10 +122,6 @@ def _split(statements: str) -> list[str]:
     return found
 
 
-def _quoted(path: str) -> str:
-    return path.replace("%", "%25").replace("?", "%3f").replace("#", "%23")
-
-
 # -- one broker at a time ---------------------------------------------------------------------------------
 
 
@@ -134,7 +131,7 @@ def lock(path: str) -> IO[str]:
     Raises ConfigurationError when one uses it already.  The lock is on a file beside it: closing any
     descriptor of the file itself would undo SQLite's own locks.
     """
-    beside = f"{path}.lock"
+    beside = f"{os.path.realpath(path)}.lock"
     try:
         held = open(beside, "a+")  # noqa: SIM115  (it stays open)
     except OSError as error:
@@ -157,6 +154,7 @@ def lock(path: str) -> IO[str]:
 # -- what goes wrong --------------------------------------------------------------------------------------
 
 _FULL = "the disk is full, or the file may not grow: make room; what was receipted is safe"
+_FAULTY = "the disk, or what mounts it, fails, or the file may not grow; what was receipted is safe"
 _READ_ONLY = "the file or its folder can't be written by this user: see to its owner and mode"
 _CORRUPT = "keep a copy of it, see `stomp-tx check`, and put a backup in its place"
 
@@ -175,8 +173,10 @@ def file_error(path: str, error: sqlite3.Error) -> StompError:
         return ConfigurationError(f"can't open {path}", _READ_ONLY)
     if "readonly" in text or "read-only" in text:
         return EngineError(f"can't write {path}", _READ_ONLY)
-    if "full" in text or "disk I/O" in text:
+    if "full" in text:
         return EngineError(f"can't write {path}: {text}", _FULL)
+    if "disk I/O" in text:
+        return EngineError(f"can't read or write {path}: {text}", _FAULTY)
     if "malformed" in text or "not a database" in text or "corrupt" in text:
         return EngineError(f"{path} is damaged: {text}", _CORRUPT)
     if "locked" in text:

@@ -82,7 +82,7 @@ class SQLiteEngine(MemoryEngine):
                 f"SQLite {sqlite3.sqlite_version} is too old",
                 f"the file needs {OLDEST[0]}.{OLDEST[1]} or newer; --engine memory: needs none",
             )
-        self.path = os.path.abspath(self.path)
+        self.path = os.path.realpath(self.path)  # whoever comes by another name finds the same lock
         self._lock = file.lock(self.path)
         try:
             self._writer = file.open_for_writing(self.path)
@@ -336,10 +336,10 @@ class SQLiteEngine(MemoryEngine):
         over = [message for message in found if message.position not in queue.removing]
         if not over:
             return 0  # they go with the next commit
-        positions = {message.position for message in over}
-        queue.removing |= positions
-        queue.unloaded -= len(over)
-        self.octets += sum(message.size for message in over)
+        positions = queue.take_out(over)
+        for message in over:
+            if not message.is_persistent:
+                self.forget(message)  # a settled one has no row
         self._bury(over, judge)
 
         def removed(result: object) -> object:

@@ -193,7 +193,7 @@ class StoredQueue(MemoryQueue):
             next_expiries[self] = min(expires, next_expiries.get(self, expires))
 
     def put_back(self, message: Message) -> None:
-        if self.unloaded and message.position > self.horizon:
+        if self.unloaded and message.position > self.horizon and message.position in self.removing:
             # It was taken out of the file to be removed, and could not be.
             self.unloaded += 1
             self._engine.octets -= message.size
@@ -269,10 +269,18 @@ class StoredQueue(MemoryQueue):
                 self.waits(message)
             if not message.is_persistent:
                 self._engine.forget(message)  # it is in memory again
+        self._extend_window(loaded)
+        if self.demand > 0 and self.messages:
+            self._raise_mark()  # by the time they are wanted, it has been
+        return bool(self.messages)
+
+    def _extend_window(self, loaded: list[Message]) -> None:
+        """By what was read, and by what waits in the tail and is in its turn now."""
         messages, tail = self.messages, self.tail
         joining = []
-        while tail and (not self.unloaded or tail[0].position <= self.horizon):
-            joining.append(tail.popleft())
+        if tail is not messages:
+            while tail and (not self.unloaded or tail[0].position <= self.horizon):
+                joining.append(tail.popleft())
         if joining or (messages and loaded and messages[-1].position > loaded[0].position):
             loaded = sorted([*messages, *loaded, *joining], key=lambda message: message.position)
             messages.clear()
@@ -280,9 +288,16 @@ class StoredQueue(MemoryQueue):
         if not self.unloaded:
             self.tail = messages
             self._engine.next_expiries.pop(self, None)
-        if self.demand > 0 and messages:
-            self._raise_mark()  # by the time they are wanted, it has been
-        return bool(messages)
+
+    def take_out(self, over: list[Message]) -> set[int]:
+        """These were found in the file and are to be removed: gives their positions."""
+        positions = {message.position for message in over}
+        self.removing |= positions
+        self.unloaded -= len(over)
+        self._engine.octets += sum(message.size for message in over)
+        if not self.unloaded:
+            self._extend_window([])
+        return positions
 
     def clear(self) -> None:
         super().clear()

@@ -1,4 +1,4 @@
-"""Installed in any of the usual ways, the broker is a command of twistd and twist."""
+"""Installed in any of the usual ways, the broker is a command of twistd and twist; and there is stomp-tx."""
 
 import shutil
 import subprocess
@@ -57,6 +57,8 @@ def assert_usable(venv, elsewhere):
     where = "import stomp_tx, pathlib; print(pathlib.Path(stomp_tx.__file__).parent)"
     package = Path(run(venv / "bin" / "python", "-c", where, cwd=elsewhere).strip())
     assert (package / "py.typed").exists()
+    assert list((package / "engine" / "schema").glob("*.sql")), "the durable engine has no schema"
+    assert run(venv / "bin" / "stomp-tx", "--version", cwd=elsewhere).startswith("stomp-tx ")
     return package
 
 
@@ -68,6 +70,7 @@ def test_plain_install(checkout, venv, elsewhere):
     pip_install(venv, ".", cwd=checkout)
     package = assert_usable(venv, elsewhere)
     assert package.is_relative_to(venv)
+    assert files_below(checkout / "stomp_tx") == files_below(package)
 
 
 def test_editable_install(checkout, venv, elsewhere):

@@ -1,0 +1,258 @@
+"""cli.py: what is printed, and with which exit status."""
+
+import contextlib
+import io
+import json
+import os
+import re
+import signal
+import sqlite3
+import subprocess
+import sys
+from pathlib import Path
+
+from twisted.trial.unittest import SynchronousTestCase
+
+from stomp_tx import __version__, cli
+from stomp_tx.cli import COMMANDS, Meter, main
+from stomp_tx.engine import backup, check, file
+from stomp_tx.engine.check import QueueReport, Report
+from stomp_tx.errors import EngineError
+from tests.scratch import scratch
+
+CHECKOUT = Path(__file__).parents[1]
+
+
+def run(*arguments):
+    """(exit status, stdout, stderr)"""
+    out, err = io.StringIO(), io.StringIO()
+    with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
+        try:
+            status = main([str(argument) for argument in arguments])
+        except SystemExit as end:
+            status = end.code
+    return status, out.getvalue(), err.getvalue()
+
+
+def process(*arguments, command=(sys.executable, "-m", "stomp_tx"), **more):
+    env = {**os.environ, "PYTHONPATH": str(CHECKOUT)}
+    return subprocess.run([*command, *map(str, arguments)], env=env, text=True, timeout=60, **more)
+
+
+class Terminal(io.StringIO):
+    def isatty(self):
+        return True
+
+
+class CommandLineTests(SynchronousTestCase):
+    def test_help_lists_the_commands(self):
+        status, out, _ = run("--help")
+        self.assertEqual(status, 0)
+        for command in COMMANDS:
+            self.assertRegex(out, rf"\n +{command.name} +{re.escape(command.help)}\n")
+
+    def test_help_of_each_command_has_an_example_that_it_understands(self):
+        for command in COMMANDS:
+            status, out, _ = run(command.name, "--help")
+            self.assertEqual(status, 0)
+            examples = re.findall(r"^  stomp-tx (.*)$", out, re.MULTILINE)
+            self.assertTrue(examples, command.name)
+            for example in examples:
+                example = re.sub(r"\$\(.*?\)", "today", example)
+                self.assertIs(cli.parser().parse_args(example.split()).command, command)
+            self.assertLess(max(map(len, out.splitlines())), 100)
+
+    def test_version(self):
+        self.assertEqual(
+            run("--version")[:2], (0, f"stomp-tx {__version__}, SQLite {sqlite3.sqlite_version}\n")
+        )
+
+    def test_what_it_does_not_know_is_told_with_the_usage(self):
+        for arguments in ([], ["bakcup"], ["check"], ["check", "a", "b"]):
+            status, out, err = run(*arguments)
+            self.assertEqual((status, out), (2, ""))
+            self.assertIn("usage: stomp-tx", err)
+
+    def test_it_is_a_module_too_and_starts_without_the_reactor(self):
+        code = (
+            "import sys, runpy; sys.argv = ['stomp-tx', 'check', 'none.db']\n"
+            "try: runpy.run_module('stomp_tx', run_name='__main__')\n"
+            "except SystemExit as end: print(end.code, 'twisted.internet.reactor' in sys.modules)"
+        )
+        ran = process(command=(sys.executable, "-c", code), capture_output=True)
+        self.assertEqual(ran.stdout, "2 False\n")
+        self.assertEqual(
+            ran.stderr,
+            "stomp-tx: there is no none.db: name the file that the broker has: --engine sqlite:PATH\n",
+        )
+
+
+class FileTests(SynchronousTestCase):
+    def setUp(self):
+        self.folder = scratch(self)
+        self.path = self.folder / "stomp.db"
+        file.open_for_writing(str(self.path)).close()
+        self.add("/queue/a", 1, 2)
+
+    def add(self, name, number, count, expires=0, topic=None):
+        self.execute("INSERT INTO queue VALUES (?, ?, ?, ?, ?, 0)", number, name, topic, count, count * 1950)
+        for position in range(1, count + 1):
+            self.execute(
+                "INSERT INTO message VALUES (?, ?, 0, ?, 1950, 1, ?, ?)",
+                *(number, position, expires, b"id\0/queue/a", b"x" * 900),
+            )
+
+    def execute(self, statement, *values):
+        with contextlib.closing(sqlite3.connect(self.path)) as connection, connection:
+            connection.execute(statement, values)
+
+    # -- backup -------------------------------------------------------------------------------------------
+
+    def test_backup_says_what_it_saved(self):
+        self.add("/queue/b", 2, 1)
+        target = self.folder / "copy.db"
+        status, out, err = run("backup", self.path, target)
+        self.assertEqual((status, err), (0, ""))
+        size = f"{target.stat().st_size / 1024:.1f} KiB"
+        self.assertEqual(out, f"saved 3 messages (2.9 KiB) of 2 queues in {target}, a file of {size}\n")
+        self.assertEqual(run("check", target)[0], 0)
+
+    def test_backup_that_fails_is_one_line(self):
+        (self.folder / "copy.db").touch()
+        status, out, err = run("backup", self.path, self.folder / "copy.db")
+        self.assertEqual((status, out), (1, ""))
+        self.assertRegex(err, r"^stomp-tx: .*copy.db exists already: name another target, or .* --force\n$")
+        self.assertEqual(run("backup", "--force", self.path, self.folder / "copy.db")[0], 0)
+
+    def test_backup_that_takes_long_shows_how_far_it_is_on_a_terminal(self):
+        terminal = Terminal()
+        self.patch(sys, "stderr", terminal)
+        seconds = iter([0, 0.5, 1.1, 1.1, 1.2, 1.5, 1.5])
+        with Meter(lambda: next(seconds)) as meter:
+            for done in (1, 2, 3, 4):
+                meter.show(done * 1024, 5 * 1024)
+        shown = terminal.getvalue().split("\r\x1b[K")
+        self.assertEqual(shown, ["", "40% of 5.0 KiB", "80% of 5.0 KiB", ""])
+
+    def test_backup_shows_nothing_where_there_is_no_terminal(self):
+        self.patch(sys, "stderr", io.StringIO())
+        with Meter(iter(range(0, 100, 10)).__next__) as meter:
+            meter.show(1, 5)
+        self.assertEqual(sys.stderr.getvalue(), "")
+
+    def test_a_signal_ends_it_and_leaves_nothing(self):
+        before = signal.signal(signal.SIGTERM, signal.SIG_DFL)
+        self.addCleanup(signal.signal, signal.SIGTERM, before)
+
+        def ended(path, target, force, progress):
+            os.kill(os.getpid(), signal.SIGTERM)
+
+        self.patch(backup, "back_up", ended)
+        self.assertEqual(run("backup", self.path, "copy"), (130, "", "stomp-tx: interrupted\n"))
+        self.assertEqual(signal.getsignal(signal.SIGTERM), signal.SIG_DFL)
+
+    # -- check --------------------------------------------------------------------------------------------
+
+    def test_check_tells_what_is_in_each_queue(self):
+        self.add("/queue/b", 2, 1, expires=1_700_000_000_000)
+        self.add("/dsub/ann", 3, 0, topic="/topic/news")
+        status, out, err = run("check", self.path)
+        self.assertEqual((status, err), (0, ""))
+        self.assertEqual(
+            out.splitlines(),
+            [
+                f"{self.path}: 3 messages (2.9 KiB) in 3 queues",
+                "  /dsub/ann            0        0 B  bound to /topic/news",
+                "  /queue/a             2    2.0 KiB",
+                "  /queue/b             1     1000 B  first expires 2023-11-14 22:13:20 UTC",
+                "good",
+            ],
+        )
+
+    def test_check_of_a_damaged_file(self):
+        self.execute("UPDATE queue SET length = 7")
+        status, out, err = run("check", self.path)
+        self.assertEqual((status, err), (1, ""))
+        self.assertEqual(
+            out.splitlines()[-2:],
+            [
+                "problem: queue '/queue/a' says that it has 7 messages, and has 2",
+                "DAMAGED: stop the broker, keep a copy of its file, and put a backup in its place",
+            ],
+        )
+
+    def test_check_that_can_not_be_made(self):
+        status, out, err = run("check", self.folder / "none.db")
+        self.assertEqual((status, out), (2, ""))
+        self.assertIn("there is no", err)
+
+    def test_check_for_programs(self):
+        self.add("/queue/b", 2, 1, expires=1_700_000_000_000)
+        status, out, _ = run("check", "--json", self.path)
+        self.assertEqual(status, 0)
+        queue = {"topic": None, "spilled": 0}
+        self.assertEqual(
+            json.loads(out),
+            {
+                "file": str(self.path),
+                "verdict": "good",
+                "problems": [],
+                "version": 1,
+                "is_whole": True,
+                "messages": 3,
+                "octets": 3000,
+                "queues": [
+                    {"name": "/queue/a", "messages": 2, "octets": 2000, "expires": 0, **queue},
+                    {
+                        "name": "/queue/b",
+                        "messages": 1,
+                        "octets": 1000,
+                        "expires": 1_700_000_000_000,
+                        **queue,
+                    },
+                ],
+            },
+        )
+        self.execute("DELETE FROM message")
+        status, out, _ = run("check", "--json", self.path)
+        self.assertEqual((status, json.loads(out)["verdict"]), (1, "damaged"))
+        status, out, err = run("check", "--json", "none")
+        told = {"file": "none", "verdict": "unchecked", "problems": ["there is no none"]}
+        self.assertEqual((status, json.loads(out)), (2, told))
+        self.assertIn("there is no none", err)
+
+    def test_names_can_not_write_on_the_terminal(self):
+        self.add("/queue/\x1b[2J\né", 2, 0)
+        self.assertIn(r"  /queue/\x1b[2J\né  ", run("check", self.path)[1])
+        self.assertEqual(json.loads(run("check", "--json", self.path)[1])["queues"][0]["messages"], 0)
+
+    def test_a_terminal_that_knows_few_characters(self):
+        self.add("/queue/\u20ac", 2, 0)
+        limited = {"env": {**os.environ, "PYTHONPATH": str(CHECKOUT), "PYTHONIOENCODING": "ascii"}}
+        command = [sys.executable, "-m", "stomp_tx", "check", str(self.path)]
+        ran = subprocess.run(command, capture_output=True, text=True, timeout=60, **limited)
+        self.assertEqual((ran.returncode, ran.stderr), (0, ""))
+        self.assertIn(r"/queue/\u20ac", ran.stdout)
+
+    def test_a_reader_who_has_seen_enough(self):
+        reading, writing = os.pipe()
+        os.close(reading)
+        ran = process("check", self.path, stdout=writing, stderr=subprocess.PIPE)
+        os.close(writing)
+        self.assertEqual(ran.stderr, "")
+
+    def test_values_that_are_hard_to_show(self):
+        queue = QueueReport("/queue/a", None, 1, 5 * 1024**4, spilled=2, expires=10**15)
+        report = Report(1, False, [queue], ["it can't be read to its end"])
+        self.patch(check, "check", lambda path: report)
+        status, out, _ = run("check", self.path)
+        self.assertEqual(status, 1)
+        self.assertIn("at least 1 message (5.0 TiB) in 1 queue\n", out)
+        self.assertIn("5.0 TiB  and 2 that don't persist  first expires after the year 9999\n", out)
+
+    def test_an_error_without_detail(self):
+        def fails(path):
+            raise EngineError("just so")
+
+        self.patch(check, "check", fails)
+        self.assertEqual(run("check", self.path), (2, "", "stomp-tx: just so\n"))
