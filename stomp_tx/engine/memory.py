@@ -131,13 +131,18 @@ class MemoryEngine:
 
     def _put_back(self, message: Message, outcome: Outcome) -> MemoryQueue:
         queue = self._queue(message.address)
-        since = self._bound_since.get(message.address)
-        if message.address.startswith(BOUND) and (since is None or message.position <= since):
+        if self._is_of_the_past(message):
             self.octets -= message.size  # its durable subscription is no more
             self.forget_if_idle(queue)
         else:
             queue.put_back(message.again() if outcome is Outcome.REJECTED else message)
         return queue
+
+    def _is_of_the_past(self, message: Message) -> bool:
+        """Is it of a bound queue that is no more, though there may be one of its name?"""
+        if not message.address.startswith(BOUND):
+            return False
+        return message.position <= self._bound_since.get(message.address, message.position)
 
     def commit(self, batch: Batch) -> Safe:
         self._settle_all(batch.settled)
@@ -277,17 +282,18 @@ class MemoryEngine:
         return stop
 
     def bind(self, queue: str, topic: str) -> Safe:
-        self._bind(queue, topic, self.last_position)
+        self._bind(queue, topic)
         return None
 
-    def _bind(self, queue: str, topic: str, since: int) -> bool:
+    def _bind(self, queue: str, topic: str) -> bool:
         """False: it is bound to that topic already."""
         bound_to = self.bindings.get(queue)
         if bound_to is not None and bound_to != topic:
             raise EngineError(f"bound to another topic: {queue} to {bound_to}")
         if bound_to is None:
             self.bindings[queue] = topic
-            self._bound_since[queue] = since
+            self._bound_since[queue] = self.last_position
+            self.last_position += 1  # nothing of an earlier one of this name is above that
             self._bound[topic] = (*self._bound.get(topic, ()), queue)
         return bound_to is None
 

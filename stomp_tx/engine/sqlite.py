@@ -104,7 +104,8 @@ class SQLiteEngine(MemoryEngine):
             self._queues[row.name] = queue
             self.last_position = max(self.last_position, last)
             if row.topic is not None:
-                self._bind(row.name, row.topic, since=0)
+                self._bind(row.name, row.topic)
+                self._bound_since[row.name] = 0
         self._seen.restore(rows.seen(connection))
         if rows.some_are_doomed(connection):
             self._journal.group().changes.doomed = True
@@ -298,11 +299,13 @@ class SQLiteEngine(MemoryEngine):
         if message.is_persistent:
             self._add_row(message)
         else:
+            message.position = self.last_position
             group.effects.append((self._append_now, message))
             self._note_name(message, group)
 
     def _append_now(self, message: Message) -> None:
-        super()._append_first(message)
+        if not self._is_of_the_past(message):
+            super()._append_first(message)
 
     def expire(self, now: int, judge: Judge) -> bool:
         there_is_more = super().expire(now, judge)
@@ -413,7 +416,7 @@ class SQLiteEngine(MemoryEngine):
         group.effects.append((self._hear, message))
 
     def bind(self, queue: str, topic: str) -> Safe:
-        if self._bind(queue, topic, self.last_position):
+        if self._bind(queue, topic):
             bound = self._numbered(queue)
             bound.topic = topic
             group = self._journal.group()
