@@ -3,6 +3,7 @@
 PYTHON ?= python3
 VENV ?= .venv
 ARGS ?=
+ROUNDS ?= 300
 
 BIN := $(VENV)/bin
 INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check
@@ -10,7 +11,7 @@ NODE := tests/interop/node
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help run test trial lint format bench news clean check-python node-clients
+.PHONY: help run test torture trial lint format bench news clean check-python node-clients
 
 help:  ## this list
 	@echo "make TARGET [ARGS='...'] [PYTHON=python3.12] [VENV=.venv]"
@@ -21,6 +22,9 @@ run: $(VENV)/installed-run  ## the broker in the foreground: make run ARGS='--po
 
 test: $(VENV)/installed-test node-clients  ## every test: make test ARGS='-m "not slow"' leaves the slow ones out
 	$(BIN)/python -m pytest $(ARGS)
+
+torture: $(VENV)/installed-test  ## brokers killed under load, nothing lost: make torture ROUNDS=1000 ARGS='--seed 1'
+	$(BIN)/python -m tests.torture --rounds $(ROUNDS) $(ARGS)
 
 trial: $(VENV)/installed-test  ## the tests that are trial's, by trial: make trial ARGS=tests.wire
 	$(BIN)/python -m twisted.trial $(or $(ARGS),tests)

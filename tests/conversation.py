@@ -10,6 +10,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import fields
 from typing import Any
 
@@ -46,7 +47,10 @@ class Transport(StringTransport):
 
 
 class Broker:
-    """A broker with a clock of its own; keyword arguments are those of BrokerSettings and Policy."""
+    """A broker with a clock of its own; keyword arguments are those of BrokerSettings and Policy.
+
+    ``patterns``: the policies of some destinations.
+    """
 
     def __init__(
         self,
@@ -54,6 +58,7 @@ class Broker:
         factory: dict[str, Any] | None = None,
         engine: IEngine | None = None,
         clock: Clock | None = None,
+        patterns: Mapping[str, Policy] | None = None,
         **settings: Any,
     ) -> None:
         self.clock = clock or Clock()
@@ -64,7 +69,7 @@ class Broker:
             self.clock,
             StompUser("anonymous"),
             settings=BrokerSettings(**settings),
-            policies=Policies(Policy(**policy)),
+            policies=Policies(Policy(**policy), (patterns or {}).items()),
             now=self.now,
             **(factory or {}),
         )

@@ -48,6 +48,7 @@ def open_for_writing(path: str) -> sqlite3.Connection:
     try:
         connection = connect(path)
         try:
+            check_version(connection, path)  # before anything is changed
             connection.execute("PRAGMA journal_mode = WAL")
             connection.execute("PRAGMA synchronous = FULL")
             connection.execute("PRAGMA fullfsync = ON")  # on macOS fsync alone does not reach the disk

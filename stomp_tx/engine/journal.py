@@ -44,7 +44,7 @@ class Group:
     effects -- what to call when it is safe, and with which message
     accepted -- messages that are put back if it can't be made safe
     failed -- what else to undo then
-    names -- for de-duplication, that were taken note of: (address, name)
+    names -- what is known already and not safe yet: (address, name for de-duplication), (bound queue, topic)
     octets -- of the messages that are new
     safe -- fires then, if somebody wants to know
     """
@@ -68,11 +68,11 @@ class Group:
             part = self.parts[queue] = Part()
         return part
 
-    def add(self, queue: StoredQueue, message: Message) -> None:
-        """A row for a new message, which arrives in its queue when it is safe."""
+    def add(self, queue: StoredQueue, message: Message, effect: Callable[[Message], None]) -> None:
+        """A row for a new message, and what happens when it is safe."""
         part = self.parts.get(queue) or self.part(queue)
         part.added.append(message)
-        self.effects.append((queue.arrives, message))
+        self.effects.append((effect, message))
         self.octets += message.size
 
     def remove(self, queue: StoredQueue, message: Message) -> None:
@@ -151,7 +151,7 @@ class Journal:
         return None if self._writing is None else self._writing.when_safe()
 
     def pending_of(self, address: str, name: str) -> Deferred[None] | None:
-        """Fires when the message of that name is safe; None: it is."""
+        """Fires when what that stands for is safe (see ``Group.names``); None: it is."""
         for group in (self._writing, self._next):
             if group is not None and (address, name) in group.names:
                 return group.when_safe()

@@ -67,7 +67,10 @@ class SQLiteEngine(MemoryEngine):
             clock, worker, self._write, self._describe, self._undo, self.limits.unsafe_octets
         )
         self.stuck: dict[StoredQueue, None] = {}  # those of which something could not be read or written
+        self._unreadable: set[StoredQueue] = set()  # those of which the log has told so
         self._spills = self.limits.overflow == "spill"
+        if self._spills:
+            self.append = self._append_or_spill  # type: ignore[method-assign]
         self._number = 0  # the last queue's
         self._names_until = 0.0  # when the first name in the file can be forgotten (milliseconds); 0: none
         self._lock: IO[str] | None = None
@@ -173,12 +176,21 @@ class SQLiteEngine(MemoryEngine):
     def _read(self, queue: StoredQueue, read: Callable[[sqlite3.Connection], T]) -> T | None:
         assert self._reader is not None
         try:
-            return read(self._reader)
+            found = read(self._reader)
         except sqlite3.Error as error:
             _, fault = self._describe(error)
-            self.log.critical("{queue} can't be read: {fault}", queue=queue.name, fault=fault)
+            if queue not in self._unreadable:
+                self.log.critical(
+                    "{queue} can't be read: {fault}: {detail}",
+                    queue=queue.name,
+                    fault=fault,
+                    detail=fault.detail,
+                )
+            self._unreadable.add(queue)
             self.stuck[queue] = None
             return None
+        self._unreadable.discard(queue)
+        return found
 
     def _undo(self, message: Message) -> None:
         """It was accepted, but that could not be made safe: it comes again."""
@@ -229,15 +241,33 @@ class SQLiteEngine(MemoryEngine):
             queue = self._numbered(message.address)
         self.last_position = message.position = self.last_position + 1
         group = self._journal.group()
-        group.add(queue, message)
+        group.add(queue, message, queue.arrives)
         if message.keeping is not PERSISTENT:
             self._note_name(message, group)
         return group
 
+    def _append_or_spill(self, message: Message) -> Safe:
+        """``append``, where the file takes what is too much for the memory."""
+        queue = self._queues.get(message.address)
+        if queue is None or not queue.spilling or message.is_persistent or not self._is_first(message):
+            return super().append(message)
+        return self._spill(message)  # not before those that are on their way there
+
     def _spill(self, message: Message) -> Safe:
         """There is no memory for it, but room in the file; nobody waits until it is there."""
-        self._add_row(message)
+        queue = self._numbered(message.address)
+        queue.spilling += 1
+        self.last_position = message.position = self.last_position + 1
+        group = self._journal.group()
+        group.add(queue, message, queue.spilled)
+        group.failed.append(lambda: self._not_spilled(queue, message))
         return succeed(None) if self._journal.is_behind else None
+
+    def _not_spilled(self, queue: StoredQueue, message: Message) -> None:
+        """Then it is in memory after all: a little above the limit."""
+        queue.spilling -= 1
+        if self._queues.get(queue.name) is queue:
+            self._arrive(queue, message)
 
     def _over(self, queue: MemoryQueue, message: Message) -> Safe:
         if not self._spills:
@@ -421,9 +451,10 @@ class SQLiteEngine(MemoryEngine):
             bound.topic = topic
             group = self._journal.group()
             group.part(bound)
+            group.names.add((queue, topic))
             group.failed.append(lambda: self._unbind(queue))
             return group.when_safe()
-        return None
+        return self._journal.pending_of(queue, topic)
 
     def _unbind(self, queue: str) -> None:
         found = self._queues.get(queue)
@@ -452,6 +483,7 @@ class SQLiteEngine(MemoryEngine):
             del self._queues[queue.name]
         self.expiring.pop(queue, None)
         self.stuck.pop(queue, None)
+        self._unreadable.discard(queue)
         self._journal.group().parts.pop(queue, None)
         self._journal.leave(queue.number)
         self.stored_octets -= queue.octets_stored

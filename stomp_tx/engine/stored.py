@@ -29,6 +29,7 @@ class StoredQueue(MemoryQueue):
     since -- messages up to this position belonged to an earlier queue of this name
     length_stored, octets_stored -- of its rows
     topic -- the one it is bound to
+    spilling -- messages that do not persist, on their way to the file for want of memory
     removing -- positions above the horizon whose rows are being removed
     arrived -- the position of the last persistent message that is safe
     horizon, unloaded -- see above; how many rows
@@ -47,6 +48,7 @@ class StoredQueue(MemoryQueue):
         "octets_stored",
         "removing",
         "since",
+        "spilling",
         "topic",
         "unloaded",
     )
@@ -64,6 +66,7 @@ class StoredQueue(MemoryQueue):
         self.arrived = 0
         self.horizon = 0
         self.unloaded = 0
+        self.spilling = 0
         self.removing: set[int] = set()
         self.mark = 0
         self._mark_wanted = 0
@@ -161,6 +164,11 @@ class StoredQueue(MemoryQueue):
         self._engine.octets += message.size
         if self.demand > 0:
             self.hand_out()
+
+    def spilled(self, message: Message) -> None:
+        """The same for one that does not persist."""
+        self.spilling -= 1
+        self.arrive(message)
 
     def _insert(self, message: Message) -> None:
         """Into its place: nearly always the last."""

@@ -188,9 +188,13 @@ class CheckTests(Kept):
         self.stops()
         self.assertIn("there is no", self.refused(check.check, self.target()))
         self.execute("PRAGMA user_version = 2")
-        self.assertIn("was written by a newer stomp-tx: its version is 2", self.refused(check.check, self.path))
+        self.assertIn(
+            "was written by a newer stomp-tx: its version is 2", self.refused(check.check, self.path)
+        )
         self.execute("PRAGMA application_id = 1")
-        self.assertIn("is some other program's file: name the file that", self.refused(check.check, self.path))
+        self.assertIn(
+            "is some other program's file: name the file that", self.refused(check.check, self.path)
+        )
 
     def test_a_disk_that_fails_is_not_the_file_s_fault(self) -> None:
         def fails(*arguments: object) -> None:

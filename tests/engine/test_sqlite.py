@@ -528,6 +528,17 @@ class FailureTests(Files):
         self.reopens()
         self.assertEqual(self.engine.bindings, {"/dsub/a": "/topic/t"})
 
+    def test_who_binds_the_same_again_waits_for_the_first(self) -> None:
+        self.worker.holds = True
+        first = self.engine.bind("/dsub/a", "/topic/t")
+        self.turn()
+        again = self.engine.bind("/dsub/a", "/topic/t")
+        assert first is not None and again is not None
+        self.assertNoResult(again)
+        self.worker.goes_on()
+        self.successResultOf(again)
+        self.assertIsNone(self.engine.bind("/dsub/a", "/topic/t"))
+
     def test_a_queue_that_could_not_be_forgotten_is_in_the_end(self) -> None:
         self.append("1")
         taker = self.taker(done=True)

@@ -5,12 +5,15 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
 from stomp_tx.wire.commands import CLIENT_COMMANDS, SERVER_COMMANDS
-from tests.conversation import Broker, Client
+from tests.broker.on_file import InMemory, OnFile
+from tests.conversation import Client
 
 CONNECT = b"CONNECT\naccept-version:1.2\nhost:x\n\n\0"
 CORPUS = [
@@ -41,6 +44,18 @@ CORPUS = [
     b"SEND\ndestination:/queue/a\nreceipt:\n\nx\0",
     b"SEND\ndestination:/queue/a\nx:\\\n\n\0",
     b"DISCONNECT\n\0",
+    b"SEND\ndestination:/queue/a\nexpires:-1\n\nx\0",
+    b"SEND\ndestination:/queue/a\nttl:" + b"9" * 60_000 + b"\n\nx\0",
+    b"SEND\ndestination:/queue/a\nmessage-dedupe-id:" + b"x" * 60_000 + b"\n\nx\0",
+    b"SUBSCRIBE\nid:1\ndestination:/topic/a\ndurable-subscription:" + b"x" * 60_000 + b"\n\n\0",
+    b"SUBSCRIBE\nid:1\ndestination:/queue/a\ndurable-subscription:d\n\n\0",
+    b"SUBSCRIBE\nid:1\ndestination:/topic/a\nactivemq.subscriptionName:d\n\n\0",
+    b"SUBSCRIBE\nid:1\ndestination:/dsub//d\n\n\0SEND\ndestination:/dsub//d\n\nx\0",
+    b"UNSUBSCRIBE\ndurable-subscription:d\n\n\0",
+    b"UNSUBSCRIBE\nid:1\ndurable:true\n\n\0",
+    b"SUBSCRIBE\nid:1\ndestination:/topic/a\ndurable:true\n\n\0" * 2,
+    b"SUBSCRIBE\nid:1\ndestination:/topic/a\ndurable:true\n\n\0"
+    b"UNSUBSCRIBE\nid:1\ndurable:true\n\n\0SEND\ndestination:/topic/a\npersistent:true\n\nx\0",
 ]
 
 words = st.sampled_from(
@@ -62,6 +77,18 @@ words = st.sampled_from(
         "content-length:3",
         "prefetch-count:0",
         "requeue:false",
+        "persistent:true",
+        "durable:true",
+        "durable-subscription:d",
+        "activemq.subscriptionName:d",
+        "client-id:c",
+        "expires:1",
+        "ttl:100000",
+        "expiration:x",
+        "message-dedupe-id:x",
+        "redelivery-attempts:1",
+        "redelivery-delay:0",
+        "dead-letter-reason:x",
         "accept-version:1.0,1.1",
         "a\\tb:c",
         ":",
@@ -75,9 +102,9 @@ some_frames = st.lists(words, min_size=1, max_size=6).map(
 pieces = st.one_of(some_frames, some_frames, st.sampled_from(CORPUS), st.binary(max_size=20))
 
 
-class ConversationTests(SynchronousTestCase):
+class ConversationTests(InMemory, SynchronousTestCase):
     def setUp(self) -> None:
-        self.broker = Broker(linger=1.0)
+        self.broker: Any = self.make_broker(linger=1.0)
 
     def bystander(self) -> Client:
         ann = self.broker.connect()
@@ -96,12 +123,20 @@ class ConversationTests(SynchronousTestCase):
         ann.hears("RECEIPT")
 
     def nothing_is_left(self) -> None:
+        self.ends_durable_ones()
         self.broker.clock.advance(1000)
         self.assertEqual(self.broker.factory.sessions, {})
         self.assertEqual(list(self.broker.factory.registry), [])
         self.assertEqual(self.broker.engine._topics, {})
         self.assertEqual(self.broker.clock.getDelayedCalls(), [])
         self.assertEqual(self.flushLoggedErrors(), [], "something broke that should have been refused")
+
+    def ends_durable_ones(self) -> None:
+        """Those that it made outlive it, as they should."""
+        engine = self.broker.engine
+        for queue in list(engine.bindings):
+            engine.unbind(queue)
+        self.assertEqual([name for name in engine._queues if name.startswith("/dsub/")], [])
 
     def hostile(self, octets: list[bytes], connected: bool) -> None:
         ann = self.bystander()
@@ -134,3 +169,20 @@ class ConversationTests(SynchronousTestCase):
         self.setUp()
         stream = CONNECT + b"".join(octets)
         self.hostile([stream[place : place + size] for place in range(0, len(stream), size)], False)
+
+
+class OnFileTests(OnFile, ConversationTests):
+    """The same with an engine that stores."""
+
+    # Hypothesis runs a test of this name as often for each class.
+    @settings(max_examples=60, deadline=None, suppress_health_check=list(HealthCheck))
+    @given(st.lists(pieces, max_size=12), st.booleans())
+    def test_whatever_is_said(self, octets, connected) -> None:
+        self.setUp()
+        try:
+            self.hostile(octets, connected)
+        finally:
+            self.broker.dies()
+
+    def test_however_it_is_cut(self) -> None:
+        """It is the protocol's business, whatever the engine."""
