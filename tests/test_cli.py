@@ -95,10 +95,10 @@ class FileTests(SynchronousTestCase):
         self.add("/queue/a", 1, 2)
 
     def add(self, name, number, count, expires=0, topic=None):
-        self.execute("INSERT INTO queue VALUES (?, ?, ?, ?, ?, 0)", number, name, topic, count, count * 1950)
+        self.execute("INSERT INTO queue VALUES (?, ?, ?, ?, ?, 0)", number, name, topic, count, count * 1000)
         for position in range(1, count + 1):
             self.execute(
-                "INSERT INTO message VALUES (?, ?, 0, ?, 1950, 1, ?, ?)",
+                "INSERT INTO message VALUES (?, ?, 0, ?, 1000, 1, ?, ?)",
                 *(number, position, expires, b"id\0/queue/a", b"x" * 900),
             )
 

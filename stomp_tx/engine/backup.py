@@ -13,7 +13,6 @@ from dataclasses import dataclass
 from stomp_tx.engine import file
 from stomp_tx.engine.reading import Source, connect, must_be_a_file, reading, version_of
 from stomp_tx.errors import ConfigurationError, EngineError, StompError
-from stomp_tx.message import OVERHEAD
 
 Progress = Callable[[int, int], object]
 """Called now and then with the octets that were written and about how many it will be; may raise."""
@@ -244,7 +243,7 @@ def _saved(place: _Place) -> Saved:
         copy.close()
     messages -= spilled
     octets -= spilled_octets
-    return Saved(messages, queues, octets - messages * OVERHEAD, os.fstat(place.descriptor).st_size)
+    return Saved(messages, queues, octets, os.fstat(place.descriptor).st_size)
 
 
 def _target_error(target: str, text: str) -> StompError:

@@ -7,7 +7,6 @@ from dataclasses import dataclass, field
 
 from stomp_tx.engine import file
 from stomp_tx.engine.reading import reading, version_of
-from stomp_tx.message import OVERHEAD
 
 FINDINGS = 5  # of each kind that are told one by one
 
@@ -159,7 +158,7 @@ def _check_rows(connection: sqlite3.Connection, report: Report) -> None:
         count[1] += size
         if persistent:
             queue.messages += 1
-            queue.octets += size - OVERHEAD
+            queue.octets += size
         else:
             queue.spilled += 1
         if expires and (not queue.expires or expires < queue.expires):

@@ -54,7 +54,7 @@ class Group:
     def __init__(self) -> None:
         self.changes = Changes()
         self.parts: dict[StoredQueue, Part] = {}
-        self.effects: list[tuple[Callable[[Message], None], Message]] = []
+        self.effects: list[tuple[Callable[[Message], object], Message]] = []
         self.accepted: list[Message] = []
         self.failed: list[Callable[[], None]] = []
         self.names: set[tuple[str, str]] = set()
@@ -68,7 +68,7 @@ class Group:
             part = self.parts[queue] = Part()
         return part
 
-    def add(self, queue: StoredQueue, message: Message, effect: Callable[[Message], None]) -> None:
+    def add(self, queue: StoredQueue, message: Message, effect: Callable[[Message], object]) -> None:
         """A row for a new message, and what happens when it is safe."""
         part = self.parts.get(queue) or self.part(queue)
         part.added.append(message)
@@ -133,10 +133,11 @@ class Journal:
                 self._clock.callLater(0, self._begin)
         return self._next
 
-    def leave(self, number: int) -> None:
+    def leave(self, number: int, has_rows: bool) -> None:
         """The queue of this number is no more: so says the next group, whenever that is written."""
-        self._next.changes.dropped.append(number)
-        self._next.failed.append(lambda: self.leave(number))
+        changes = self._next.changes
+        (changes.dropped if has_rows else changes.emptied).append(number)
+        self._next.failed.append(lambda: self.leave(number, has_rows))
         self._left = True
 
     def retry(self) -> None:
@@ -230,7 +231,7 @@ class Journal:
         if self._next.octets <= ENOUGH * self._most:
             waiting, self._waiting = self._waiting, []
             for wanted in waiting:
-                wanted.callback(None)
+                self._guarded(wanted.callback, None)
         self._busy = False
         if self._scheduled:
             self._begin()
@@ -242,7 +243,7 @@ class Journal:
             self.fails = False
             self.log.info("the file can be written again")
         for queue, part in group.parts.items():
-            queue.committed(part.rows, part.octets)
+            self._guarded(queue.committed, part)
         if group.safe is not None:
             group.safe.callback(None)
         for effect, message in group.effects:
@@ -251,7 +252,14 @@ class Journal:
             except Exception:
                 self.log.failure("{message} could not be handed on", message=message)
         for queue in group.parts:
-            queue.go_on()
+            self._guarded(queue.go_on)
+
+    def _guarded(self, call: Callable[..., object], *arguments: object) -> None:
+        """One queue's fault is not the others'."""
+        try:
+            call(*arguments)
+        except Exception:
+            self.log.failure("what follows a commit has failed")
 
     def _failed(self, group: Group, failure: Failure) -> None:
         error: BaseException | None = failure.value
@@ -263,12 +271,12 @@ class Journal:
             self.log.failure("the file could not be written", failure)
         self.fails = True
         for undo in group.failed:
-            undo()
+            self._guarded(undo)
         self._leave_over(group)
         for message in group.accepted:
-            self._undo(message)
+            self._guarded(self._undo, message)
         for queue in group.parts:
-            queue.not_committed()
+            self._guarded(queue.not_committed)
         if group.safe is not None:
             group.safe.errback(Failure(error))
             group.safe.addErrback(lambda _: None)  # those who wait for it were told

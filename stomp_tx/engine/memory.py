@@ -44,6 +44,7 @@ class MemoryEngine:
         self._seen = Seen(limits, now)
         self.expiring: dict[MemoryQueue, None] = {}  # those in which something will expire
         self.waiting: dict[str, list[Deferred[None]]] = {}  # for room in that queue
+        self._total_is_short = False  # somebody waits for room in what all queues share
         self.last_position = 0
 
     def start(self) -> Deferred[None] | None:
@@ -122,7 +123,7 @@ class MemoryEngine:
         if outcome is Outcome.ACCEPTED:
             self.octets -= message.size
             if self.waiting:
-                self.wake()
+                self.wake(message.address)
             return None
         queue = self._put_back(message, outcome)
         if queue.demand > 0:
@@ -150,9 +151,13 @@ class MemoryEngine:
         for message in batch.appended:
             safe = self.publish(message) if message.address.startswith(TOPIC) else self.append(message)
             full = full or safe
-        if self.waiting:
-            self.wake()
+        self._wake_for(batch)
         return full
+
+    def _wake_for(self, batch: Batch) -> None:
+        if self.waiting:
+            for name in {message.address for message, _ in batch.settled}:
+                self.wake(name)
 
     def _settle_all(self, settled: Iterable[tuple[Message, Outcome]]) -> None:
         returned: dict[str, MemoryQueue] = {}
@@ -210,7 +215,7 @@ class MemoryEngine:
         return (
             queue.in_memory <= ENOUGH * self._length
             and queue.octets <= ENOUGH * self._queue_octets
-            and self.octets <= ENOUGH * self._total_octets
+            and self._total_has_room()
         )
 
     def room(self, queue: str) -> Deferred[None] | None:
@@ -222,19 +227,33 @@ class MemoryEngine:
         for name in self._bound.get(queue, (queue,)):
             found = self._queues.get(name)
             if found is not None and self._is_full(found):
+                self._total_is_short |= not self._total_has_room()
                 waiting = self.waiting.setdefault(name, [])
                 wanted: Deferred[None] = Deferred(waiting.remove)
                 waiting.append(wanted)
                 return wanted
         return None
 
-    def wake(self) -> None:
-        """Let those go on who waited for room, once there is enough of it to be worth their while."""
-        for name in list(self.waiting):
+    def _total_has_room(self) -> bool:
+        """Is there room in what all queues share?"""
+        return self.octets <= ENOUGH * self._total_octets
+
+    def wake(self, name: str) -> None:
+        """Let those go on who waited for room in that queue, once there is enough to be worth their while."""
+        names: Iterable[str] = (name,)
+        if self._total_is_short and self._total_has_room():
+            self._total_is_short = False
+            names = list(self.waiting)
+        for name in names:
+            if name not in self.waiting:
+                continue
             queue = self._queues.get(name)
             if queue is None or self._has_room_again(queue):
+                # (Who goes on may wait again, or wake others.)
                 for wanted in list(self.waiting.pop(name)):
                     wanted.callback(None)
+            else:
+                self._total_is_short |= not self._total_has_room()
 
     def caught_up(self) -> Deferred[None] | None:
         return None
@@ -320,4 +339,4 @@ class MemoryEngine:
         self.octets -= queue.octets
         queue.clear()
         if self.waiting:
-            self.wake()
+            self.wake(queue.name)

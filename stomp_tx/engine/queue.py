@@ -113,7 +113,7 @@ class MemoryQueue:
         finally:
             self._handing_out = False
         if self._engine.waiting:
-            self._engine.wake()
+            self._engine.wake(self.name)
 
     def leaves(self, message: Message) -> bool:
         """It was taken out to be handed out, where some expire.  False: it has expired meanwhile."""

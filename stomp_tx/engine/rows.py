@@ -7,7 +7,7 @@ import sqlite3
 from collections.abc import Iterable, Iterator
 from typing import Any, NamedTuple
 
-from stomp_tx.message import OVERHEAD, Keeping, Message
+from stomp_tx.message import OVERHEAD, PERSISTENT, Keeping, Message
 
 SIZES = (1024, 512, 256, 128, 64, 32, 16)  # of the statements that insert rows
 NUMBERS = 9  # of one row in them
@@ -60,7 +60,7 @@ class Part:
     """What one commit changes in one queue.
 
     added, removed -- messages
-    rows, octets -- by how many the queue grows with that
+    rows, octets -- by how many the queue grows with that, in the file
     row -- the queue's own, as it is afterwards
     """
 
@@ -78,18 +78,20 @@ class Part:
         """Nothing more will be added: count it."""
         added, removed = self.added, self.removed
         self.rows = len(added) - len(removed)
-        self.octets = sum([one.size for one in added]) - sum([one.size for one in removed])
+        octets = sum([one.size for one in added]) - sum([one.size for one in removed])
+        self.octets = octets - OVERHEAD * self.rows  # memory's
 
 
 class Changes:
     """What one commit changes in the file."""
 
-    __slots__ = ("attempts", "doomed", "dropped", "forgotten", "parts", "seen")
+    __slots__ = ("attempts", "doomed", "dropped", "emptied", "forgotten", "parts", "seen")
 
     def __init__(self) -> None:
         self.parts: list[Part] = []
         self.attempts: dict[tuple[int, int], int] = {}  # of messages that stay, by queue and position
-        self.dropped: list[int] = []  # numbers of queues that are no more
+        self.dropped: list[int] = []  # numbers of queues that are no more, and may have rows
+        self.emptied: list[int] = []  # the same where they have none
         self.seen: list[tuple[str, str, float]] = []  # address, name, time
         self.forgotten: float | None = None  # names of before that time go
         self.doomed = False  # are there messages of queues that are no more?
@@ -116,6 +118,8 @@ def _write(connection: sqlite3.Connection, changes: Changes) -> bool:
     if changes.dropped:
         numbers = json.dumps(changes.dropped)
         execute("INSERT INTO doomed SELECT value FROM json_each(?)", (numbers,))
+    if changes.dropped or changes.emptied:
+        numbers = json.dumps(changes.dropped + changes.emptied)
         execute("DELETE FROM queue WHERE number IN (SELECT value FROM json_each(?))", (numbers,))
     if changes.parts:
         execute(
@@ -164,7 +168,7 @@ def _write_added(connection: sqlite3.Connection, parts: list[Part]) -> None:
                 message.position,
                 message.attempts,
                 0 if keeping is None else keeping.expires,
-                message.size,
+                message.size - OVERHEAD,
                 keeping is not None and keeping.persistent,
             )
             if len(body) >= BIG:
@@ -184,17 +188,18 @@ def _write_added(connection: sqlite3.Connection, parts: list[Part]) -> None:
 
 
 def _remove_doomed(connection: sqlite3.Connection) -> bool:
-    doomed = connection.execute("SELECT number FROM doomed LIMIT 1").fetchone()
-    if doomed is None:
-        return False
-    removed = connection.execute(
-        "DELETE FROM message WHERE queue = ?1"
-        " AND position IN (SELECT position FROM message WHERE queue = ?1 LIMIT ?2)",
-        (*doomed, DOOMED),
-    ).rowcount
-    if removed < DOOMED:
+    left = DOOMED
+    for doomed in connection.execute("SELECT number FROM doomed LIMIT ?", (DOOMED,)).fetchall():
+        removed = connection.execute(
+            "DELETE FROM message WHERE queue = ?1"
+            " AND position IN (SELECT position FROM message WHERE queue = ?1 LIMIT ?2)",
+            (*doomed, left),
+        ).rowcount
+        left -= max(removed, 1)
+        if left <= 0:
+            return True
         connection.execute("DELETE FROM doomed WHERE number = ?", doomed)
-    return True
+    return False
 
 
 # -- reading ----------------------------------------------------------------------------------------------
@@ -202,22 +207,12 @@ def _remove_doomed(connection: sqlite3.Connection) -> bool:
 
 def page(connection: sqlite3.Connection, number: int, name: str, after: int, until: int) -> list[Message]:
     """The next messages of a queue with positions above ``after``, and no higher than ``until``."""
-    found = []
-    octets = 0
     rows = connection.execute(
         f"SELECT {_COLUMNS} FROM message WHERE queue = ? AND position > ? AND position <= ?"
         " ORDER BY position LIMIT ?",
         (number, after, until, PAGE),
     )
-    try:
-        for row in rows:
-            found.append(_message(name, row))
-            octets += row[3]
-            if octets >= PAGE_OCTETS:
-                break
-    finally:
-        rows.close()  # an open one would keep the log from being emptied
-    return found
+    return _messages(name, rows)
 
 
 def expired(
@@ -229,7 +224,24 @@ def expired(
         " AND position > ? AND position <= ? ORDER BY expires LIMIT ?",
         (number, now, after, until, PAGE),
     )
-    return [_message(name, row) for row in rows.fetchall()]
+    return _messages(name, rows)
+
+
+def _messages(address: str, rows: sqlite3.Cursor) -> list[Message]:
+    """As many as one page may have.  Raises sqlite3.DatabaseError for what is no message."""
+    found = []
+    octets = 0
+    try:
+        for row in rows:
+            found.append(_message(address, row))
+            octets += row[3]
+            if octets >= PAGE_OCTETS:
+                break
+    except ValueError as error:
+        raise sqlite3.DatabaseError(f"a message is malformed: {error}") from error
+    finally:
+        rows.close()  # an open one would keep the log from being emptied
+    return found
 
 
 def next_expiry(connection: sqlite3.Connection, number: int, now: int = 0) -> int:
@@ -245,10 +257,12 @@ def _message(address: str, row: tuple[Any, ...]) -> Message:
     message_id, destination, *rest = head.decode().split("\0")
     count = len(rest) // 2
     headers = dict(zip(rest[:count], rest[count:], strict=True))
-    message = Message(message_id, destination, address, headers, body, size - OVERHEAD)
+    message = Message(message_id, destination, address, headers, body, size)
     message.position = position
     message.attempts = attempts
-    if persistent or expires:
+    if persistent and not expires:
+        message.keeping = PERSISTENT
+    elif expires:
         message.keeping = Keeping(bool(persistent), expires)
     return message
 

@@ -68,6 +68,10 @@ class SQLiteEngine(MemoryEngine):
         )
         self.stuck: dict[StoredQueue, None] = {}  # those of which something could not be read or written
         self._unreadable: set[StoredQueue] = set()  # those of which the log has told so
+        # Not all that may be in memory: then those who do not persist would have no room.
+        self.window_length = min(self.limits.window_length, self.limits.queue_length // 2)
+        self.window_octets = min(self.limits.window_octets, self.limits.queue_octets // 2)
+        self.is_stopping = False
         self._spills = self.limits.overflow == "spill"
         if self._spills:
             self.append = self._append_or_spill  # type: ignore[method-assign]
@@ -125,6 +129,7 @@ class SQLiteEngine(MemoryEngine):
         return Deferred.fromCoroutine(self._stop())
 
     async def _stop(self) -> None:
+        self.is_stopping = True
         await self._journal.flush()
         in_flight = self.octets - sum(queue.octets for queue in self._queues.values())
         if not in_flight and not self._journal.fails:
@@ -261,7 +266,8 @@ class SQLiteEngine(MemoryEngine):
         group = self._journal.group()
         group.add(queue, message, queue.spilled)
         group.failed.append(lambda: self._not_spilled(queue, message))
-        return succeed(None) if self._journal.is_behind else None
+        full = self._journal.is_behind or self.stored_octets >= self.limits.stored_octets
+        return succeed(None) if full else None
 
     def _not_spilled(self, queue: StoredQueue, message: Message) -> None:
         """Then it is in memory after all: a little above the limit."""
@@ -286,7 +292,7 @@ class SQLiteEngine(MemoryEngine):
         if outcome is Outcome.ACCEPTED:
             self.octets -= message.size
             if self.waiting:
-                self.wake()
+                self.wake(message.address)
         else:
             super().settle(message, outcome)
         return group.safe or group.when_safe()
@@ -320,8 +326,7 @@ class SQLiteEngine(MemoryEngine):
                     self._publish_when_safe(message, group)
                 else:
                     self._append_when_safe(message, group)
-        if self.waiting:
-            self.wake()
+        self._wake_for(batch)
         return group.when_safe()
 
     def _append_when_safe(self, message: Message, group: Group) -> None:
@@ -343,7 +348,7 @@ class SQLiteEngine(MemoryEngine):
         for queue, expires in list(self.next_expiries.items()):
             if expires <= now and left > 0:
                 found = self._expire_in_file(queue, now, judge)
-                there_is_more |= found == rows.PAGE
+                there_is_more |= found > 0
                 left -= max(found, 1)
         self._journal.retry()
         stuck, self.stuck = self.stuck, {}
@@ -369,17 +374,11 @@ class SQLiteEngine(MemoryEngine):
         over = [message for message in found if message.position not in queue.removing]
         if not over:
             return 0  # they go with the next commit
-        positions = queue.take_out(over)
+        queue.take_out(over)
         for message in over:
             if not message.is_persistent:
                 self.forget(message)  # a settled one has no row
         self._bury(over, judge)
-
-        def removed(result: object) -> object:
-            queue.removing -= positions
-            return result
-
-        self._journal.group().when_safe().addBoth(removed)
         return len(found)
 
     # -- names --------------------------------------------------------------------------------------------
@@ -412,9 +411,12 @@ class SQLiteEngine(MemoryEngine):
         return not self._spills and self._memory_is_full(queue)
 
     def _has_room_again(self, queue: MemoryQueue) -> bool:
+        return self._total_has_room() and (self._spills or super()._has_room_again(queue))
+
+    def _total_has_room(self) -> bool:
         if self.stored_octets > ENOUGH * self.limits.stored_octets:
             return False
-        return self._spills or super()._has_room_again(queue)
+        return self._spills or super()._total_has_room()
 
     def room(self, queue: str) -> Deferred[None] | None:
         if self.octets < self._roomy and self.stored_octets < self.limits.stored_octets:
@@ -452,7 +454,7 @@ class SQLiteEngine(MemoryEngine):
             group = self._journal.group()
             group.part(bound)
             group.names.add((queue, topic))
-            group.failed.append(lambda: self._unbind(queue))
+            group.failed.append(lambda: self._unbind(queue) if self._queues.get(queue) is bound else None)
             return group.when_safe()
         return self._journal.pending_of(queue, topic)
 
@@ -485,8 +487,8 @@ class SQLiteEngine(MemoryEngine):
         self.stuck.pop(queue, None)
         self._unreadable.discard(queue)
         self._journal.group().parts.pop(queue, None)
-        self._journal.leave(queue.number)
+        self._journal.leave(queue.number, queue.length_stored > 0 or self._journal.changes(queue))
         self.stored_octets -= queue.octets_stored
         queue.number = 0
         if self.waiting:
-            self.wake()
+            self.wake(queue.name)

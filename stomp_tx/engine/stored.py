@@ -6,7 +6,7 @@ from collections import deque
 from typing import TYPE_CHECKING
 
 from stomp_tx.engine.queue import MemoryQueue
-from stomp_tx.engine.rows import PAGE, QueueRow
+from stomp_tx.engine.rows import PAGE, Part, QueueRow
 from stomp_tx.message import Message
 
 if TYPE_CHECKING:
@@ -17,6 +17,9 @@ LOW = 500
 
 NARROW = 1000
 """Messages that stay in memory where memory is short."""
+
+NARROW_OCTETS = 1024 * 1024
+"""The same in octets."""
 
 
 class StoredQueue(MemoryQueue):
@@ -100,7 +103,8 @@ class StoredQueue(MemoryQueue):
 
     def row(self, more: int = 0, more_octets: int = 0) -> QueueRow:
         """As it is after the group that is written now, by which it grows so much."""
-        if self.taker is not None and not self.unloaded and len(self.messages) < PAGE:
+        goes_out = self.taker is not None and not self._engine.is_stopping
+        if goes_out and not self.unloaded and len(self.messages) < PAGE:
             # What is written now is handed out as soon as it is safe, or soon after: a commit earlier than if
             # it had to be written then.
             self._mark_wanted = max(self._mark_wanted, self._engine.last_position)
@@ -114,16 +118,18 @@ class StoredQueue(MemoryQueue):
             self._mark_written,
         )
 
-    def committed(self, more: int, more_octets: int) -> None:
+    def committed(self, part: Part) -> None:
         """That row is safe."""
         if not self.number:
             return  # dropped meanwhile, and not counted any more
         self.mark = self._mark_written
-        self.length_stored += more
-        self.octets_stored += more_octets
-        self._engine.stored_octets += more_octets
-        if more_octets < 0 and self._engine.waiting:
-            self._engine.wake()
+        self.length_stored += part.rows
+        self.octets_stored += part.octets
+        self._engine.stored_octets += part.octets
+        if self.removing:
+            self.removing.difference_update([message.position for message in part.removed])
+        if part.octets < 0 and self._engine.waiting:
+            self._engine.wake(self.name)
 
     def not_committed(self) -> None:
         """It is not."""
@@ -144,31 +150,33 @@ class StoredQueue(MemoryQueue):
 
     # -- messages that became safe ------------------------------------------------------------------------
 
-    def arrive(self, message: Message) -> None:
-        """Its row is safe: hand it out, or keep it in the window, or leave it in the file."""
+    def arrive(self, message: Message) -> bool:
+        """Its row is safe: hand it out, or keep it in the window, or leave it in the file alone (False)."""
         if not self.number:
-            return  # dropped meanwhile
+            return False  # dropped meanwhile
         position = self.arrived = message.position
         messages = self.messages
         if self.demand > 0 and not messages and not self.unloaded and position <= self.mark:
             self.demand -= 1
-            if self.taker(message):  # type: ignore[misc]  # there is one: it asked
-                self._engine.forget(message)
-            else:
+            if not self.taker(message):  # type: ignore[misc]  # there is one: it asked
                 self._engine.octets += message.size
-            return
+            elif message.is_persistent:
+                self._engine.forget(message)
+            return True
         if self.unloaded or self._window_is_full():
             self._leave_in_file(message)
-            return
+            return False
         self._insert(message)
         self._engine.octets += message.size
         if self.demand > 0:
             self.hand_out()
+        return True
 
     def spilled(self, message: Message) -> None:
-        """The same for one that does not persist."""
+        """The same for one that does not persist: in memory it needs no row."""
         self.spilling -= 1
-        self.arrive(message)
+        if self.arrive(message):
+            self._engine.forget(message)
 
     def _insert(self, message: Message) -> None:
         """Into its place: nearly always the last."""
@@ -184,11 +192,13 @@ class StoredQueue(MemoryQueue):
     def _window_is_full(self) -> bool:
         length = len(self.messages)
         engine = self._engine
-        return (
-            length >= engine.limits.window_length
-            or self.octets >= engine.limits.window_octets
-            or (length >= NARROW and engine.octets >= engine.limits.total_octets // 2)
-        )
+        if length >= engine.window_length or self.octets >= engine.window_octets:
+            return True
+        octets, total = engine.octets, engine.limits.total_octets
+        if octets < total // 2:
+            return False
+        # Memory is getting short: what is in the file too need not be here.
+        return length >= NARROW or self.octets >= NARROW_OCTETS or (octets >= total // 4 * 3 and length > 0)
 
     def _leave_in_file(self, message: Message) -> None:
         if not self.unloaded:
@@ -201,12 +211,14 @@ class StoredQueue(MemoryQueue):
             next_expiries[self] = min(expires, next_expiries.get(self, expires))
 
     def put_back(self, message: Message) -> None:
-        if self.unloaded and message.position > self.horizon and message.position in self.removing:
+        if message.position in self.removing:
             # It was taken out of the file to be removed, and could not be.
-            self.unloaded += 1
-            self._engine.octets -= message.size
-        else:
-            super().put_back(message)
+            self.removing.discard(message.position)
+            if self.unloaded and message.position > self.horizon:
+                self.unloaded += 1
+                self._engine.octets -= message.size
+                return
+        super().put_back(message)
 
     # -- handing out --------------------------------------------------------------------------------------
 
@@ -244,12 +256,12 @@ class StoredQueue(MemoryQueue):
                     engine.octets -= message.size
                     if keeping is not None and keeping.persistent:
                         engine.forget(message)
-            if self.unloaded and self.demand >= 0 and len(messages) < LOW:
+            if self.unloaded and len(messages) < LOW:
                 self._load()
         finally:
             self._handing_out = False
         if engine.waiting:
-            engine.wake()
+            engine.wake(self.name)
 
     def _raise_mark(self) -> None:
         """Have the file say that the next messages may have been handed out: not all, there may be many."""
@@ -297,15 +309,13 @@ class StoredQueue(MemoryQueue):
             self.tail = messages
             self._engine.next_expiries.pop(self, None)
 
-    def take_out(self, over: list[Message]) -> set[int]:
-        """These were found in the file and are to be removed: gives their positions."""
-        positions = {message.position for message in over}
-        self.removing |= positions
-        self.unloaded -= len(over)
-        self._engine.octets += sum(message.size for message in over)
+    def take_out(self, expired: list[Message]) -> None:
+        """These were found in the file, and are to be removed."""
+        self.removing.update([message.position for message in expired])
+        self.unloaded -= len(expired)
+        self._engine.octets += sum(message.size for message in expired)
         if not self.unloaded:
             self._extend_window([])
-        return positions
 
     def clear(self) -> None:
         super().clear()

@@ -507,7 +507,7 @@ class RuleTests(Conversations):
         self.ann.fails("queue full")
 
     def test_ended_it_makes_room_for_who_waits(self) -> None:
-        self.broker = self.make_broker(limits=EngineLimits(queue_length=5, stored_octets=10_000))
+        self.broker = self.make_broker(limits=EngineLimits(queue_length=5, stored_octets=700))
         self.ann = self.broker.connect()
         bob = self.bob()
         bob.says("UNSUBSCRIBE", id="1")

@@ -205,7 +205,7 @@ class PolicyTests(Conversations):
         self.assertNotIn("ttl", one.headers)
 
     def test_so_many_of_them_pause_their_producer(self) -> None:
-        self.open(expired="dead-letter", limits=EngineLimits(queue_length=5, stored_octets=6000))
+        self.open(expired="dead-letter", limits=EngineLimits(queue_length=5, stored_octets=500))
         for _ in range(20):
             if self.ann.transport.producerState == "paused":
                 break
@@ -258,7 +258,7 @@ class UpkeepTests(Conversations):
         self.assertEqual(self.broker.clock.getDelayedCalls(), [])
 
     def test_who_waits_for_room_goes_on(self) -> None:
-        self.open(limits=EngineLimits(queue_length=5, stored_octets=6000))
+        self.open(limits=EngineLimits(queue_length=5, stored_octets=500))
         for _ in range(20):
             if self.ann.transport.producerState == "paused":
                 break

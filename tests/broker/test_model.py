@@ -116,6 +116,7 @@ class Model:
 
     def unsubscribe(self, party: Party) -> None:
         if party.mode is not None and party.in_transaction is None:
+            self.arrives()
             party.client.says("UNSUBSCRIBE", id="1")
             party.mode, party.holding = None, []
 
@@ -128,6 +129,7 @@ class Model:
         party.paused = not party.paused
 
     def hang_up(self, party: Party) -> None:
+        self.arrives()
         party.client.hangs_up()
         party.open()
 
@@ -156,15 +158,21 @@ class Model:
             waiting = self.broker.engine._queues[QUEUE].messages
             assert not (waiting and ready), "a message waits though somebody is ready"
 
+    def arrives(self) -> None:
+        """What is on its way comes: in mode auto, what a cut connection had not sent yet is lost."""
+        self.broker.clock.pump([0.0] * 100)
+        self.listen()
+
     def finish(self) -> None:
         for party in self.parties:
+            self.arrives()
             party.client.hangs_up()
             self.listen()  # what it held may have gone to another
         self.broker.clock.advance(1000)
         assert self.broker.factory.sessions == {}
         last = self.broker.connect()
         last.subscribes(QUEUE)
-        self.broker.clock.pump([0.0] * 5)
+        self.broker.clock.pump([0.0] * 100)  # a prefetch in each turn
         assert last.hears_bodies() == self.owed, "what is left is not what was not acknowledged"
         last.hangs_up()
         assert self.broker.engine.octets == 0

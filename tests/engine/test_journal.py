@@ -28,8 +28,8 @@ class Queue:
     def row(self, rows: int, octets: int) -> str:
         return f"{rows} rows more"
 
-    def committed(self, rows: int, octets: int) -> None:
-        self.told.append(f"committed {rows}")
+    def committed(self, part: Any) -> None:
+        self.told.append(f"committed {part.rows}")
 
     def not_committed(self) -> None:
         self.told.append("not committed")

@@ -423,7 +423,7 @@ class PagingTests(Files):
         self.assertEqual((self.engine.octets, self.engine.stored_octets), (0, 0))
 
     def test_the_file_has_a_limit_too(self) -> None:
-        self.reopens(stored_octets=30_000)
+        self.reopens(stored_octets=3000)
         self.append(*map(str, range(40)))
         room = self.engine.room("/queue/a")
         assert room is not None

@@ -15,7 +15,7 @@ CREATE TABLE message (
     position INTEGER NOT NULL,    -- its place in the queue
     attempts INTEGER NOT NULL,    -- how often it was handed out before
     expires INTEGER NOT NULL,     -- milliseconds since 1970; 0: never
-    size INTEGER NOT NULL,        -- octets that it counts for in limits: of its frame, and of what keeping it costs
+    size INTEGER NOT NULL,        -- octets of its frame
     persistent INTEGER NOT NULL,  -- 0: it is here for want of memory, and does not outlive the process
     head BLOB NOT NULL,           -- UTF-8, separated by NUL: id, destination, names of headers, their values
     body BLOB NOT NULL,
