@@ -9,6 +9,7 @@ from twisted.internet.interfaces import IDelayedCall, IReactorTime
 
 from stomp_tx.broker.deadletter import REASON, DeadLetters
 from stomp_tx.broker.policy import Policy
+from stomp_tx.broker.refusals import Refusals
 from stomp_tx.broker.settings import BrokerSettings
 from stomp_tx.broker.subscription import Subscription
 from stomp_tx.interfaces import IEngine, Safe
@@ -124,17 +125,6 @@ class Destination:
         raise NotImplementedError
 
 
-class Refusal:
-    """Who refused a message last, until when nobody gets it, and until when they don't."""
-
-    __slots__ = ("by", "until", "until_same")
-
-    def __init__(self, by: Subscription | None, until: float, until_same: float) -> None:
-        self.by = by
-        self.until = until
-        self.until_same = until_same
-
-
 class Queue(Destination):
     """Round-robin among the subscriptions that are ready: that have credit, and room in their connection.
 
@@ -142,7 +132,7 @@ class Queue(Destination):
     to go to.  What a subscription refused goes to another, or waits a while where there is no other.
     """
 
-    __slots__ = ("_claim", "_engine", "_held", "_overdrawn", "_ready", "_refusals", "_timer")
+    __slots__ = ("_claim", "_engine", "_overdrawn", "_ready", "_refusals", "_timer")
 
     stores = True
 
@@ -158,20 +148,16 @@ class Queue(Destination):
         super().__init__(address, clock, settings, policy, dead_letters, engine.settle)
         self._engine = engine
         self._ready: deque[Subscription] = deque()
-        self._refusals: dict[str, Refusal] = {}  # by message id
-        self._held: dict[str, Message] = {}  # those of them that are here
-        self._overdrawn = 0  # of these, those for which no other message was asked
+        self._refusals = Refusals()
+        self._overdrawn = 0  # of the refused that are held, those for which no other message was asked
         self._timer: IDelayedCall | None = None
         self._claim = engine.consume(address, self.take)
 
-    def lingers(self) -> float:
-        latest = max((refusal.until for refusal in self._refusals.values()), default=0.0)
-        return latest - self._clock.seconds()  # what was refused waits its time
-
     def take(self, message: Message) -> bool:
         """The engine's taker: give it to the next in turn."""
-        if message.keeping is not None and self._dead_letters.is_over(message):
-            self._refusals.pop(message.id, None)
+        keeping = message.keeping
+        if keeping is not None and keeping.expires and self._dead_letters.is_over(message):
+            self._refusals.discard(message.id)
             self._bury(message)
             self._claim.request(1)  # nobody's credit was used
             return False
@@ -182,6 +168,12 @@ class Queue(Destination):
             self._engine.settle(message, Outcome.RELEASED)  # asked for by one who left meanwhile
             return False
         subscription = ready[0]
+        self._use_credit(subscription)
+        return subscription.offer(message)
+
+    def _use_credit(self, subscription: Subscription) -> None:
+        """Of the one whose turn it is: then it is the next one's."""
+        ready = self._ready
         credit = subscription.credit = subscription.credit - 1
         if credit <= 0:
             ready.popleft()
@@ -190,7 +182,6 @@ class Queue(Destination):
                 subscription.exhausted.append(subscription)
         elif len(ready) > 1:
             ready.rotate(-1)
-        return subscription.offer(message)
 
     def add(self, subscription: Subscription) -> None:
         subscription.destination = self
@@ -200,9 +191,7 @@ class Queue(Destination):
     def remove(self, subscription: Subscription) -> None:
         self._leave(subscription)
         self.subscriptions.pop(subscription, None)
-        for refusal in self._refusals.values():
-            if refusal.by is subscription:
-                refusal.by = None
+        self._refusals.forget(subscription)
 
     def pause(self, subscription: Subscription) -> None:
         self._leave(subscription)
@@ -236,7 +225,7 @@ class Queue(Destination):
             return
         subscription.ready = True
         self._ready.append(subscription)
-        if self._held:
+        if self._refusals.held:
             self._offer_held(entering=subscription)
         if subscription.ready:
             self._claim.request(subscription.credit)
@@ -246,6 +235,9 @@ class Queue(Destination):
             subscription.ready = False
             self._ready.remove(subscription)
             self._claim.request(-subscription.credit)
+
+    def _is_over(self, message: Message) -> bool:
+        return message.keeping is not None and self._dead_letters.is_over(message)
 
     def _bury(self, message: Message) -> None:
         """It has expired: nobody gets it."""
@@ -257,86 +249,68 @@ class Queue(Destination):
     def refuse(self, message: Message, subscription: Subscription) -> None:
         anybody, same = subscription.redelivery.wait(message.attempts + 1)
         now = self._clock.seconds()
-        if len(self._refusals) > 3 * HELD:  # of some the engine has rid itself meanwhile: they have expired
-            self._refusals = {
-                name: one
-                for name, one in self._refusals.items()
-                if one.until_same > now or name in self._held
-            }
-        self._refusals[message.id] = Refusal(subscription, now + anybody, now + same)
+        self._refusals.refuse(message, subscription, now + anybody, now + same, now)
 
     def _take_refused(self, message: Message) -> bool:
-        """The engine gave us one that somebody refused: to another, or it is held for a while."""
-        if self._pass_on(message, self._clock.seconds()) is None:
-            self._held[message.id] = message
-            if len(self._held) > HELD:
-                self._overdrawn += 1
-            else:
-                self._claim.request(1)  # nobody's credit was used
-            self._set_timer()
+        """The engine gave us one that somebody refused: it is held until somebody may have it."""
+        self._refusals.hold(message, self._clock.seconds())
+        if self._refusals.held > HELD:
+            self._overdrawn += 1
+        else:
+            self._claim.request(1)  # nobody's credit was used
+        self._offer_held()
         return False
 
-    def _pass_on(self, message: Message, now: float) -> Subscription | None:
-        """Give it to the first who is ready and may have it; None: there is nobody."""
-        refusal = self._refusals[message.id]
-        if refusal.until > now:
-            return None
-        refuser = refusal.by if refusal.until_same > now else None
-        ready = self._ready
-        for subscription in ready:
-            if subscription is not refuser:
-                del self._refusals[message.id]
-                subscription.credit -= 1
-                ready.remove(subscription)
-                if subscription.credit > 0:
-                    ready.append(subscription)
-                else:
-                    subscription.ready = False
-                    if subscription.mode == "auto":
-                        subscription.exhausted.append(subscription)
-                if subscription.offer(message):
-                    self._engine.settle(message, Outcome.ACCEPTED)
-                return subscription
-        return None
-
     def _offer_held(self, entering: Subscription | None = None) -> None:
-        """Somebody is ready, or some have been held long enough.
+        """Somebody is ready, or some have been held long enough: give them in turn.
 
         ``entering`` is ready, but its credit has not been asked of the engine yet.
         """
         now = self._clock.seconds()
-        for message in sorted(self._held.values(), key=lambda message: message.position):
-            over = message.keeping is not None and self._dead_letters.is_over(message)
-            taker = None if over else self._pass_on(message, now)
-            if over or taker is not None:
-                del self._held[message.id]
-                uses = 0 if taker is None or taker is entering else 1
-                if self._overdrawn:
-                    self._overdrawn -= 1
-                    uses -= 1  # it was asked for already
-                self._claim.request(-uses)
+        ready = self._ready
+        idle = 0
+        while idle < len(ready):
+            subscription = ready[0]
+            message = self._refusals.next_for(subscription, now)
+            if message is None:
+                ready.rotate(-1)
+                idle += 1
+                continue
+            over = self._is_over(message)
+            uses = 0 if over or subscription is entering else 1
+            if self._overdrawn:
+                self._overdrawn -= 1
+                uses -= 1  # it was asked for already
             if over:
-                del self._refusals[message.id]
                 self._bury(message)
+            else:
+                idle = 0
+                self._use_credit(subscription)
+                if subscription.offer(message):
+                    self._engine.settle(message, Outcome.ACCEPTED)
+            self._claim.request(-uses)
         self._set_timer()
 
     def _set_timer(self) -> None:
-        if self._timer is not None and self._timer.active():
-            self._timer.cancel()
-        self._timer = None
         now = self._clock.seconds()
-        # Those that are due wait for nothing but somebody who is ready.
-        refusals = [self._refusals[message_id] for message_id in self._held]
-        times = [time for refusal in refusals for time in (refusal.until, refusal.until_same) if time > now]
-        if times:
-            self._timer = self._clock.callLater(min(times) - now, self._offer_held)
+        time = self._refusals.next_time(now)
+        timer = self._timer
+        if timer is not None and timer.active():
+            if time is not None and timer.getTime() <= time:
+                return
+            timer.cancel()
+        self._timer = None
+        if time is not None:
+            self._timer = self._clock.callLater(time - now, self._offer_held)
+
+    def lingers(self) -> float:
+        return self._refusals.latest() - self._clock.seconds()  # what was refused waits its time
 
     def close(self) -> None:
         self._claim.stop()
         if self._timer is not None and self._timer.active():
             self._timer.cancel()
-        held, self._held = self._held, {}
-        for message in sorted(held.values(), key=lambda message: -message.position):
+        for message in self._refusals.clear():
             self._engine.settle(message, Outcome.RELEASED)
 
 
