@@ -73,12 +73,19 @@ class DeadLetters:
         }
         if message.keeping is not None and message.keeping.expires:
             headers["original-expires"] = str(message.keeping.expires)
-        more = sum(len(header) + len(headers[header]) + 2 for header in headers)
+        keeps = self._policies.of(address)
+        expires = 0
+        if keeps.ttl or keeps.ttl_max:
+            expires = self._now() + int(1000 * (keeps.ttl or keeps.ttl_max))
+            headers["expires"] = str(expires)
+        more = sum(
+            len(name) + len(value) + 2 for name, value in headers.items() if name not in message.headers
+        )
         letter = Message(
             self._new_id(), address, address, headers, message.body, message.size - OVERHEAD + more
         )
-        if message.is_persistent:
-            letter.keeping = Keeping(persistent=True)
+        if message.is_persistent or expires:
+            letter.keeping = Keeping(message.is_persistent, expires)
         return letter
 
 

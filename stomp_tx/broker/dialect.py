@@ -153,7 +153,7 @@ def durable_of(
             raise ProtocolViolation(
                 "client-id missing", f"{header} needs a client-id header in CONNECT: the two make the name"
             )
-        queue = f"{BOUND}{quote(client_id or '', safe='')}/{quote(name, safe='')}"
+        queue = f"{BOUND}of/{quote(client_id or '', safe='')}/{quote(name, safe='')}"
     elif _is_true(headers, "durable") or _is_true(headers, "persistent"):
         if _is_true(headers, "auto-delete") or address is None or not address.startswith(TOPIC):
             return None  # (RabbitMQ: of a queue it says that the queue is durable, as all of ours are)
@@ -162,7 +162,7 @@ def durable_of(
                 "id header missing", "a durable subscription by durable:true is named by its id and its topic"
             )
         name = f"{subscription_id} of {address}"
-        queue = f"{BOUND}{quote(address, safe='')}/{quote(subscription_id, safe='')}"
+        queue = f"{BOUND}to/{quote(address, safe='')}/{quote(subscription_id, safe='')}"
     else:
         return None
     if address is not None and not address.startswith(TOPIC):

@@ -40,6 +40,7 @@ class SubscriptionRegistry:
         self._dropped = dropped
         self._too_slow = too_slow
         self._destinations: dict[str, Destination] = {}
+        self._stops = False
         self._lingering: dict[Destination, IDelayedCall] = {}  # those without subscriptions
 
     def __iter__(self) -> Iterator[Destination]:
@@ -72,17 +73,17 @@ class SubscriptionRegistry:
             self._close(destination)
 
     def stop(self) -> None:
-        """Nothing happens by itself any more."""
-        for timer in self._lingering.values():
-            timer.cancel()
-        self._lingering.clear()
+        """From now on no destination outlives its subscriptions."""
+        self._stops = True
+        for destination in list(self._lingering):
+            self.discard(destination.address)
 
     def _drop(self, destination: Destination) -> None:
         timer = self._lingering.pop(destination, None)
         if timer is not None and timer.active():
             timer.cancel()
         seconds = destination.lingers()
-        if seconds > 0:
+        if seconds > 0 and not self._stops:
             self._lingering[destination] = self._clock.callLater(seconds, self._lingered, destination)
         else:
             self._close(destination)

@@ -530,6 +530,8 @@ class BrokerSession:
         batch = Batch(appended=list(appended or ()))
         for (_, message, subscription, _), outcome in settled:
             subscription.destination.conclude(message, subscription, outcome, batch)
+        if not batch.settled and not batch.appended:
+            return None  # of a topic
         return self._engine.commit(batch)
 
     # -- BEGIN, COMMIT, ABORT -----------------------------------------------------------------------------

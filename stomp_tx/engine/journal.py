@@ -100,12 +100,14 @@ class Journal:
         write: Callable[[Changes], bool],
         describe: Callable[[sqlite3.Error], tuple[StompError, StompError]],
         undo: Callable[[Message], None],
+        counts: Callable[[Message], bool],
         most: int,
     ) -> None:
         """
         write -- runs in the worker; True: call it again, there is more to tidy up
         describe -- what an error of SQLite's means: to clients, and to the operator
         undo -- called with each accepted message of a group that failed
+        counts -- is an attempt of it to be counted then?
         most -- octets on their way to the disk, from which on ``caught_up`` waits
         """
         self._clock = clock
@@ -113,6 +115,7 @@ class Journal:
         self._write = write
         self._describe = describe
         self._undo = undo
+        self._counts = counts
         self._most = most
         self._next = Group()
         self._writing: Group | None = None
@@ -198,7 +201,7 @@ class Journal:
             if gone:
                 self._next.part(queue).removed += gone
             for message in part.removed:
-                if id(message) in accepted:
+                if id(message) in accepted and self._counts(message):
                     # It reached somebody, and will be put back.
                     attempts.setdefault((queue.number, message.position), message.attempts + 1)
         self._left = True

@@ -10,6 +10,7 @@ from typing import IO, Any, TypeVar
 
 from twisted.internet.defer import Deferred, succeed
 from twisted.logger import Logger
+from twisted.python.failure import Failure
 
 from stomp_tx.engine import file, rows
 from stomp_tx.engine.journal import Group, Journal, Worker
@@ -64,7 +65,13 @@ class SQLiteEngine(MemoryEngine):
         self._clock = clock
         self._worker = worker
         self._journal = Journal(
-            clock, worker, self._write, self._describe, self._undo, self.limits.unsafe_octets
+            clock,
+            worker,
+            self._write,
+            self._describe,
+            self._undo,
+            self._reached_somebody,
+            self.limits.unsafe_octets,
         )
         self.stuck: dict[StoredQueue, None] = {}  # those of which something could not be read or written
         self._unreadable: set[StoredQueue] = set()  # those of which the log has told so
@@ -200,9 +207,15 @@ class SQLiteEngine(MemoryEngine):
     def _undo(self, message: Message) -> None:
         """It was accepted, but that could not be made safe: it comes again."""
         self.octets += message.size
-        queue = self._put_back(message, Outcome.REJECTED)
+        reached = self._reached_somebody(message)
+        queue = self._put_back(message, Outcome.REJECTED if reached else Outcome.RELEASED)
         if queue.demand:
             queue.hand_out()
+
+    def _reached_somebody(self, message: Message) -> bool:
+        """Is it likely to have been accepted, not taken out because it has expired?"""
+        keeping = message.keeping
+        return keeping is None or not 0 < keeping.expires <= 1000 * self._now()
 
     # -- queues -------------------------------------------------------------------------------------------
 
@@ -320,14 +333,17 @@ class SQLiteEngine(MemoryEngine):
             elif outcome is Outcome.ACCEPTED:
                 group.accepted.append(message)
         self._settle_all(batch.settled)
+        earlier: Safe = None
         for message in batch.appended:
-            if self._is_first(message):
+            if not self._is_first(message):
+                earlier = self._safe_again(message) or earlier
+            else:
                 if message.address.startswith(TOPIC):
                     self._publish_when_safe(message, group)
                 else:
                     self._append_when_safe(message, group)
         self._wake_for(batch)
-        return group.when_safe()
+        return _both(earlier, group.when_safe())
 
     def _append_when_safe(self, message: Message, group: Group) -> None:
         """With the rest of the group, whether it has a row or not."""
@@ -492,3 +508,28 @@ class SQLiteEngine(MemoryEngine):
         queue.number = 0
         if self.waiting:
             self.wake(queue.name)
+
+
+def _both(earlier: Safe, later: Deferred[None]) -> Deferred[None]:
+    """Safe when both are; ``later`` fires after ``earlier``, if they are not the same."""
+    if earlier is None or earlier is later:
+        return later
+    failed: list[Failure] = []
+    both: Deferred[None] = Deferred()
+
+    def note(failure: Failure) -> Failure:
+        failed.append(failure)
+        return failure
+
+    def tell(result: Failure | None) -> Failure | None:
+        outcome = failed[0] if failed else result
+        if isinstance(outcome, Failure):
+            both.errback(outcome)
+            both.addErrback(lambda _: None)  # those who wait for it were told
+        else:
+            both.callback(None)
+        return result
+
+    earlier.addErrback(note)
+    later.addBoth(tell)
+    return both

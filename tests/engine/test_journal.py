@@ -53,6 +53,7 @@ class JournalTests(SynchronousTestCase):
             self.write,
             lambda error: fault,
             lambda message: self.undone.append(message.id),
+            lambda message: True,
             5000,
         )
         self.queue: Any = Queue()
