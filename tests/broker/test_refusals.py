@@ -83,6 +83,4 @@ class RefusalsTests(SynchronousTestCase):
         while self.refusals.next_for(self.ann, 6) is not None:
             pass
         self.assertEqual(self.refusals.held, 0)
-        self.assertLess(
-            time.process_time() - started, 5
-        )  # half a second
+        self.assertLess(time.process_time() - started, 5)  # half a second
