@@ -233,9 +233,9 @@ def test_port_in_use_ends_the_process_and_says_so(tmp_path, command):
     assert refused.returncode == 1
     log = tmp_path / "twistd.log"
     said = refused.stdout + refused.stderr
-    assert f"can't listen at {port}: address already in use" in said + (
-        log.read_text() if log.exists() else ""
-    )
+    whole = f"can't listen at {port}: address already in use"
+    # The daemon tells its parent, who cuts it short and ends; and then the log.
+    eventually(lambda: whole in said + (log.read_text() if log.exists() else ""), "the whole line")
     assert f"can't listen at {port}" in said
     assert "Traceback" not in said
     assert not (tmp_path / "twistd.pid").exists()
