@@ -70,7 +70,11 @@ def open_for_reading(path: str) -> sqlite3.Connection:
         raise ConfigurationError(f"there is no {path}", "a broker with --engine sqlite:PATH makes it")
     try:
         connection = connect(path, read_only=True)
-        check_version(connection, path)
+        try:
+            check_version(connection, path)
+        except BaseException:
+            connection.close()
+            raise
     except sqlite3.Error as error:
         raise file_error(path, error) from None
     return connection
