@@ -35,8 +35,12 @@ def connect(path: str, read_only: bool = False) -> sqlite3.Connection:
         connection = sqlite3.connect(name, uri=True, isolation_level=None)
     else:
         connection = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
-    connection.execute(f"PRAGMA busy_timeout = {BUSY}")
-    connection.execute(f"PRAGMA cache_size = -{CACHE}")
+    try:
+        connection.execute(f"PRAGMA busy_timeout = {BUSY}")
+        connection.execute(f"PRAGMA cache_size = -{CACHE}")
+    except BaseException:
+        connection.close()
+        raise
     return connection
 
 

@@ -6,6 +6,7 @@ import fcntl
 import os
 import shutil
 import sqlite3
+from contextlib import closing
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -81,7 +82,8 @@ class BackupTests(Kept):
         self.append("1", persistent=False)
         self.append("2", persistent=False)
         self.append("3")
-        (spilled,) = sqlite3.connect(self.path).execute("SELECT sum(persistent = 0) FROM message").fetchone()
+        with closing(sqlite3.connect(self.path)) as reader:
+            (spilled,) = reader.execute("SELECT sum(persistent = 0) FROM message").fetchone()
         self.assertGreater(spilled, 0)
         saved = back_up(self.path, self.target())
         self.assertEqual((saved.messages, saved.octets), (1, 100))
@@ -178,7 +180,8 @@ class BackupTests(Kept):
             "is no broker's file, or its beginning is lost", self.refused(back_up, other, self.target())
         )
         os.unlink(other)
-        sqlite3.connect(other).executescript("CREATE TABLE a (b)").close()
+        with closing(sqlite3.connect(other)) as stranger:
+            stranger.execute("CREATE TABLE a (b)")
         self.assertIn("some other program's file: name the file", self.refused(back_up, other, self.target()))
         self.stops()
         self.execute("PRAGMA user_version = 99")
