@@ -47,6 +47,8 @@ setup(
     install_requires=[
         # 24.7 fixed two vulnerabilities in twisted.web, which the broker's web pages stand on.
         "twisted[tls]>=24.7",
+        # Selectors; 1.2.2 made asking what was expected cheap.
+        "lark>=1.2.2,<2",
         "tomli>=2; python_version < '3.11'",
     ],
     extras_require={
