@@ -6,14 +6,15 @@ import enum
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
-TOPIC = "/topic/"
-"""What the addresses of topics begin with; all others are queues'."""
-
-BOUND = "/dsub/"
-"""What the addresses of queues begin with that are bound to a topic."""
-
 OVERHEAD = 950
 """Octets of memory that one message takes beside its frame's: measured, CPython 3.11."""
+
+
+GROUP = "JMSXGroupID"
+"""The header that names a message's group: one consumer at a time gets all of one group."""
+
+USUAL_PRIORITY = 4
+"""Of the priorities from 0 to 9, what a message has whose producer does not say."""
 
 
 class Keeping(NamedTuple):
@@ -27,6 +28,15 @@ class Keeping(NamedTuple):
 
     dedupe: str | None = None
     """Its destination takes one message of this name, and for a while no second one.  None: it has none."""
+
+    priority: int = USUAL_PRIORITY
+    """From 0 to 9: it comes before those of a lower one that wait in the same queue."""
+
+    group: str | None = None
+    """The group it belongs to: its ``JMSXGroupID``.  None: to none."""
+
+    last_value: str | None = None
+    """In its queue it takes the place of the one that has the same here.  None: of none."""
 
 
 PERSISTENT = Keeping(persistent=True)

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from stomp_tx.address import TOPIC, is_bound
 from stomp_tx.broker.events import Dropped, Events
 from stomp_tx.broker.policy import Policies, Policy
-from stomp_tx.message import BOUND, OVERHEAD, TOPIC, Keeping, Message
+from stomp_tx.message import OVERHEAD, Keeping, Message
 
 REASON = "dead-letter-reason"
 """The header that makes a message a dead letter: it is never made one again."""
@@ -97,6 +98,6 @@ def without_reason(headers: dict[str, str]) -> dict[str, str]:
 def _destination(message: Message) -> str:
     """The address of the queue or topic that it was sent to."""
     address = message.address
-    if not address.startswith(BOUND):
+    if not is_bound(address):
         return address
     return message.destination if message.destination.startswith(TOPIC) else TOPIC + message.destination

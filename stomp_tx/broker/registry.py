@@ -6,13 +6,14 @@ from collections.abc import Callable, Iterator
 
 from twisted.internet.interfaces import IDelayedCall, IReactorTime
 
+from stomp_tx.address import is_topic
 from stomp_tx.broker.deadletter import DeadLetters
 from stomp_tx.broker.destination import Destination, Queue, Topic
 from stomp_tx.broker.policy import Policies
 from stomp_tx.broker.settings import BrokerSettings
 from stomp_tx.broker.subscription import Subscription
 from stomp_tx.interfaces import IEngine
-from stomp_tx.message import TOPIC, Message
+from stomp_tx.message import Message
 
 
 class SubscriptionRegistry:
@@ -101,6 +102,6 @@ class SubscriptionRegistry:
     def _make(self, address: str) -> Destination:
         policy = self._policies.of(self._engine.bindings.get(address, address))
         common = self._clock, self._settings, policy, self._dead_letters
-        if address.startswith(TOPIC):
+        if is_topic(address):
             return Topic(address, self._engine, *common, self._dropped, self._too_slow)
         return Queue(address, self._engine, *common)

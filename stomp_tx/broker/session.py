@@ -12,10 +12,11 @@ from twisted.logger import Logger
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
+from stomp_tx.address import is_topic
 from stomp_tx.broker import rendering
 from stomp_tx.broker.deadletter import REASON, without_reason
 from stomp_tx.broker.deliveries import Delivery, Named
-from stomp_tx.broker.dialect import UNUSUAL, keeping_of
+from stomp_tx.broker.dialect.sending import UNUSUAL, keeping_of
 from stomp_tx.broker.events import (
     Connected,
     Disconnected,
@@ -26,7 +27,7 @@ from stomp_tx.broker.events import (
 from stomp_tx.broker.handshake import Agreement, agree, connected
 from stomp_tx.broker.login import Login, log_in
 from stomp_tx.broker.policy import Policy
-from stomp_tx.broker.routing import address_of
+from stomp_tx.broker.routing import Names
 from stomp_tx.broker.subscription import Subscription
 from stomp_tx.broker.subscriptions import Subscriptions
 from stomp_tx.broker.transaction import Transactions
@@ -38,7 +39,7 @@ from stomp_tx.errors import (
     VersionMismatch,
 )
 from stomp_tx.interfaces import IFrameReceiver, IFrameSender, IStompUser, Safe
-from stomp_tx.message import PERSISTENT, TOPIC, Batch, Message, Outcome
+from stomp_tx.message import PERSISTENT, Batch, Message, Outcome
 from stomp_tx.wire.commands import CLIENT_COMMANDS, V10, V11, V12
 from stomp_tx.wire.frame import Frame
 
@@ -80,6 +81,7 @@ class BrokerSession:
         "_handlers",
         "_id_prefix",
         "_logout",
+        "_names",
         "_numbers",
         "_owed",
         "_routes",
@@ -341,7 +343,9 @@ class BrokerSession:
             self._timeout = None
         sender = self._sender
         sender.version = agreement.version
-        self._subscriptions.open(sender, agreement.version, user, agreement.headers.get("client-id") or None)
+        self._names = Names(self._factory.settings)
+        client_id = agreement.headers.get("client-id") or None
+        self._subscriptions.open(sender, agreement.version, user, self._names, client_id)
         sender.send_frame(connected(agreement, self.id, self._factory.settings))
         sender.start_heart_beat(agreement.sending, agreement.receiving)
         self._factory.events.emit(Connected, self.id, user.name, agreement.version, self._peer)
@@ -397,11 +401,11 @@ class BrokerSession:
 
     def _route(self, destination: str | None) -> Route:
         """Where a destination leads, and whether this user may send there: asked once, then remembered."""
-        address = address_of(destination, self._factory.settings)
+        address = self._names.address_of(destination)
         if not self.user.may("send", address):
             raise AccessDenied(self.user.name, "send to", address)
         policy = self._factory.policies.of(address)
-        put: Put = self._engine.publish if address.startswith(TOPIC) else self._engine.append
+        put: Put = self._engine.publish if is_topic(address) else self._engine.append
         if policy.stamps:
             put = self._stamped(put, policy)
         if self._factory.events.wants(Sent):

@@ -9,10 +9,11 @@ from __future__ import annotations
 from collections import deque
 from typing import TYPE_CHECKING, NamedTuple
 
+from stomp_tx.address import is_bound
 from stomp_tx.broker.policy import Redelivery
 from stomp_tx.broker.rendering import BIG, message_tail, with_message_id
 from stomp_tx.interfaces import IFrameSender
-from stomp_tx.message import BOUND, Message
+from stomp_tx.message import Message
 from stomp_tx.wire.commands import V10, V12
 from stomp_tx.wire.escaping import escape
 
@@ -180,7 +181,7 @@ class NamedAckSubscription(AckSubscription):
     def offer(self, message: Message) -> bool:
         tail = message.encoded or message_tail(message, self.version)
         shown = message.id
-        if not self.destination.stores or (self.version == V10 and message.address.startswith(BOUND)):
+        if not self.destination.stores or (self.version == V10 and is_bound(message.address)):
             shown = f"{shown}-{self.number}"
             tail = with_message_id(tail, message.id, shown)
         self.sent += 1

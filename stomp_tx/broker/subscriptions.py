@@ -6,9 +6,9 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from stomp_tx.broker.deliveries import Deliveries, Delivery
-from stomp_tx.broker.dialect import Durable, durable_of, prefetch, redelivery_of
+from stomp_tx.broker.dialect.subscribing import Durable, durable_of, prefetch, redelivery_of
 from stomp_tx.broker.events import Subscribed, Unsubscribed
-from stomp_tx.broker.routing import address_of
+from stomp_tx.broker.routing import Names
 from stomp_tx.broker.subscription import Subscription, Terms, make_subscription
 from stomp_tx.errors import AccessDenied, LimitExceeded, ProtocolViolation
 from stomp_tx.interfaces import IFrameSender, IStompUser, Safe
@@ -31,6 +31,7 @@ class Subscriptions:
         "_by_key",
         "_client_id",
         "_factory",
+        "_names",
         "_sender",
         "_session_id",
         "_user",
@@ -48,11 +49,14 @@ class Subscriptions:
         self.exhausted: list[Subscription] = []
         self.count = 0
 
-    def open(self, sender: IFrameSender, version: str, user: IStompUser, client_id: str | None) -> None:
+    def open(
+        self, sender: IFrameSender, version: str, user: IStompUser, names: Names, client_id: str | None
+    ) -> None:
         """The session is open: whose it is, and how it speaks."""
         self._sender = sender
         self._version = version
         self._user = user
+        self._names = names
         self._client_id = client_id
 
     def __iter__(self) -> Iterator[Subscription]:
@@ -83,7 +87,7 @@ class Subscriptions:
         headers = frame.headers
         settings = self._factory.settings
         key, subscription_id = self._new_key(frame)
-        address = address_of(headers.get("destination"), settings)
+        address = self._names.address_of(headers.get("destination"))
         mode = headers.get("ack", "auto")
         if mode not in ACK_MODES[self._version]:
             raise ProtocolViolation(
@@ -128,7 +132,7 @@ class Subscriptions:
 
     def _key_of(self, destination: str | None) -> str:
         """1.0: what a subscription without an id goes by.  No client can use it as an id."""
-        return f"\n{address_of(destination, self._factory.settings)}"
+        return f"\n{self._names.address_of(destination)}"
 
     def _may_subscribe(self, address: str) -> None:
         if not self._user.may("subscribe", address):
@@ -211,7 +215,7 @@ class Subscriptions:
         if live is not None and live.destination.address in self._factory.engine.bindings:
             topic: str = self._factory.engine.bindings[live.destination.address]
             return topic
-        return None if destination is None else address_of(destination, self._factory.settings)
+        return None if destination is None else self._names.address_of(destination)
 
     def _end(self, key: str) -> list[Delivery]:
         subscription = self._by_key.pop(key)

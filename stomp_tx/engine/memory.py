@@ -8,12 +8,13 @@ from collections.abc import Callable, Iterable
 from twisted.internet.defer import Deferred, succeed
 from zope.interface import implementer
 
+from stomp_tx.address import is_bound, is_topic
 from stomp_tx.engine.limits import ENOUGH, EngineLimits
 from stomp_tx.engine.queue import MemoryQueue
 from stomp_tx.engine.seen import Seen
 from stomp_tx.errors import EngineError
 from stomp_tx.interfaces import IClaim, IEngine, Judge, Safe
-from stomp_tx.message import BOUND, OVERHEAD, TOPIC, Batch, Message, Outcome
+from stomp_tx.message import OVERHEAD, Batch, Message, Outcome
 
 AT_ONCE = 5000
 """Expired messages that are taken out of memory in one go: some 20 milliseconds."""
@@ -141,7 +142,7 @@ class MemoryEngine:
 
     def _is_of_the_past(self, message: Message) -> bool:
         """Is it of a bound queue that is no more, though there may be one of its name?"""
-        if not message.address.startswith(BOUND):
+        if not is_bound(message.address):
             return False
         return message.position <= self._bound_since.get(message.address, message.position)
 
@@ -149,7 +150,7 @@ class MemoryEngine:
         self._settle_all(batch.settled)
         full = None
         for message in batch.appended:
-            safe = self.publish(message) if message.address.startswith(TOPIC) else self.append(message)
+            safe = self.publish(message) if is_topic(message.address) else self.append(message)
             full = full or safe
         self._wake_for(batch)
         return full

@@ -12,6 +12,7 @@ from twisted.internet.defer import Deferred, succeed
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
+from stomp_tx.address import is_bound, is_topic
 from stomp_tx.engine import file, rows
 from stomp_tx.engine.journal import Group, Journal, Worker
 from stomp_tx.engine.limits import ENOUGH, EngineLimits
@@ -20,7 +21,7 @@ from stomp_tx.engine.queue import MemoryQueue
 from stomp_tx.engine.stored import StoredQueue
 from stomp_tx.errors import ConfigurationError, StompError
 from stomp_tx.interfaces import Judge, Safe
-from stomp_tx.message import BOUND, PERSISTENT, TOPIC, Batch, Message, Outcome
+from stomp_tx.message import PERSISTENT, Batch, Message, Outcome
 
 OLDEST = (3, 35)
 """The SQLite that is needed at least."""
@@ -338,7 +339,7 @@ class SQLiteEngine(MemoryEngine):
             if not self._is_first(message):
                 earlier = self._safe_again(message) or earlier
             else:
-                if message.address.startswith(TOPIC):
+                if is_topic(message.address):
                     self._publish_when_safe(message, group)
                 else:
                     self._append_when_safe(message, group)
@@ -402,7 +403,7 @@ class SQLiteEngine(MemoryEngine):
     def _note_name(self, message: Message, group: Group) -> None:
         """Its name has been taken note of: make that as safe as itself."""
         keeping = message.keeping
-        if keeping is None or keeping.dedupe is None or message.address.startswith(BOUND):
+        if keeping is None or keeping.dedupe is None or is_bound(message.address):
             return
         address, name = message.address, keeping.dedupe
         group.names.add((address, name))

@@ -1,4 +1,4 @@
-"""broker/dialect.py and policy.py: what headers and patterns mean, whatever is written in them."""
+"""broker/dialect/ and policy.py: what headers and patterns mean, whatever is written in them."""
 
 from __future__ import annotations
 
@@ -10,18 +10,14 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
-from stomp_tx.broker.dialect import (
-    UNUSUAL,
-    durable_of,
-    keeping_of,
-    number,
-    prefetch,
-    redelivery_of,
-)
+from stomp_tx.address import BOUND
+from stomp_tx.broker.dialect.sending import UNUSUAL, keeping_of
+from stomp_tx.broker.dialect.subscribing import durable_of, prefetch, redelivery_of
+from stomp_tx.broker.dialect.values import number
 from stomp_tx.broker.policy import Policies, Policy, compiled
 from stomp_tx.broker.settings import BrokerSettings
 from stomp_tx.errors import ConfigurationError, ProtocolViolation
-from stomp_tx.message import BOUND, PERSISTENT, Keeping
+from stomp_tx.message import PERSISTENT, Keeping
 
 NOW = 1_700_000_000_000
 

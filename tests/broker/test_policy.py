@@ -2,10 +2,10 @@
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from stomp_tx.broker.dialect import prefetch
+from stomp_tx.broker.dialect.subscribing import prefetch
 from stomp_tx.broker.handshake import agree
 from stomp_tx.broker.policy import Policy
-from stomp_tx.broker.routing import address_of
+from stomp_tx.broker.routing import Names
 from stomp_tx.broker.settings import BrokerSettings
 from stomp_tx.errors import ConfigurationError, ProtocolViolation
 from stomp_tx.wire.frame import Frame
@@ -38,12 +38,12 @@ class RedeliveryTests(SynchronousTestCase):
 class AddressTests(SynchronousTestCase):
     def test_known_prefixes_are_the_address(self) -> None:
         for name in ("/queue/a", "/topic/a.b", "/queue/a/b c", "/queue/ä"):
-            self.assertEqual(address_of(name, BrokerSettings()), name)
+            self.assertEqual(Names(BrokerSettings()).address_of(name), name)
 
     def test_names_that_are_none_are_refused(self) -> None:
         for name in (None, "", "/queue/", "/topic/", "/queue/a\0b", "/queue/a\nb", "/queue/" + "x" * 2000):
             with self.assertRaises(ProtocolViolation):
-                address_of(name, BrokerSettings())
+                Names(BrokerSettings()).address_of(name)
 
 
 class AgreementTests(SynchronousTestCase):

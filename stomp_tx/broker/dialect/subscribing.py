@@ -1,22 +1,17 @@
-"""What clients of other brokers write in headers, in this broker's own terms.
-
-ActiveMQ, Artemis, RabbitMQ and Apollo have names of their own for the same things; behind this module there
-is one for each.
-"""
+"""SUBSCRIBE and UNSUBSCRIBE: what a subscription is to be."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import NamedTuple
 from urllib.parse import quote
 
-from stomp_tx.broker.deadletter import REASON
+from stomp_tx.address import BOUND, TOPIC
+from stomp_tx.broker.dialect.values import is_true, number
 from stomp_tx.broker.policy import Policy, Redelivery
 from stomp_tx.broker.settings import BrokerSettings
 from stomp_tx.errors import ProtocolViolation
-from stomp_tx.message import BOUND, PERSISTENT, TOPIC, Keeping
 
-_DEDUPE = ("message-dedupe-id", "_AMQ_DUPL_ID")
 _PREFETCH = ("prefetch-count", "activemq.prefetchSize")
 _DURABLE = (
     "durable-subscription",
@@ -24,66 +19,6 @@ _DURABLE = (
     "durable-subscriber-name",
     "activemq.subscriptionName",
 )
-
-_RARE = frozenset({"expires", "ttl", "expiration", *_DEDUPE})
-
-UNUSUAL = frozenset({"transaction", "persistent", REASON, *_RARE})
-"""Headers of a SEND that ask for more than to be passed on."""
-
-
-# -- SEND -------------------------------------------------------------------------------------------------
-
-
-def keeping_of(headers: Mapping[str, str], policy: Policy, clock: Callable[[], int]) -> Keeping | None:
-    """How a message with these headers is to be kept; None: as usual.
-
-    ``clock`` gives the milliseconds since 1970; it is asked only where the headers or the policy name a time.
-
-    Raises ProtocolViolation for times that are no numbers.
-    """
-    persistent = headers.get("persistent") == "true"
-    if _RARE.isdisjoint(headers) and not policy.stamps:
-        return PERSISTENT if persistent else None
-    now = clock()
-    expires = _expires(headers, now)
-    if not expires and policy.ttl:
-        expires = now + int(1000 * policy.ttl)
-    if policy.ttl_max:
-        latest = now + int(1000 * policy.ttl_max)
-        expires = min(expires or latest, latest)
-    dedupe = next((headers[name] for name in _DEDUPE if headers.get(name)), None)
-    if dedupe is not None and len(dedupe) > 1024:
-        raise ProtocolViolation("message-dedupe-id too long", "it may have 1024 characters")
-    if persistent or expires or dedupe is not None:
-        return Keeping(persistent, expires, dedupe)
-    return None
-
-
-def _expires(headers: Mapping[str, str], now: int) -> int:
-    """``expires`` (ActiveMQ, Artemis, Apollo) is a time; ``ttl`` (Apollo) and ``expiration`` (RabbitMQ) are
-    milliseconds from now.  The first of them counts; 0 is never, but for ``expiration``: at once.
-    """
-    expires = number(headers, "expires")
-    if expires is None:
-        ttl = number(headers, "ttl")
-        if ttl is not None:
-            return now + ttl if ttl else 0
-        expiration = number(headers, "expiration")
-        return 0 if expiration is None else now + expiration
-    return expires
-
-
-def number(headers: Mapping[str, str], name: str) -> int | None:
-    """A header that is a whole number; None: it is not there.  Raises ProtocolViolation."""
-    text = headers.get(name)
-    if text is None:
-        return None
-    if not (text.isascii() and text.isdigit() and len(text) < 16):
-        raise ProtocolViolation(f"malformed {name} header", f"{text[:40]!a} is no whole number")
-    return int(text)
-
-
-# -- SUBSCRIBE, UNSUBSCRIBE -------------------------------------------------------------------------------
 
 
 def prefetch(headers: Mapping[str, str], settings: BrokerSettings) -> int:
@@ -154,8 +89,8 @@ def durable_of(
                 "client-id missing", f"{header} needs a client-id header in CONNECT: the two make the name"
             )
         queue = f"{BOUND}of/{quote(client_id or '', safe='')}/{quote(name, safe='')}"
-    elif _is_true(headers, "durable") or _is_true(headers, "persistent"):
-        if _is_true(headers, "auto-delete") or address is None or not address.startswith(TOPIC):
+    elif is_true(headers, "durable") or is_true(headers, "persistent"):
+        if is_true(headers, "auto-delete") or address is None or not address.startswith(TOPIC):
             return None  # (RabbitMQ: of a queue it says that the queue is durable, as all of ours are)
         if subscription_id is None:
             raise ProtocolViolation(
@@ -168,7 +103,3 @@ def durable_of(
     if address is not None and not address.startswith(TOPIC):
         raise ProtocolViolation("durable subscriptions are to topics", f"{address[:60]!a} is a queue")
     return Durable(queue, name)
-
-
-def _is_true(headers: Mapping[str, str], name: str) -> bool:
-    return headers.get(name) in ("true", "True")

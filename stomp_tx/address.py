@@ -1,0 +1,50 @@
+"""Addresses: the one name of each destination inside the broker.
+
+=========================  ===========================================================================
+``/queue/NAME``            a queue; ``/topic/NAME``: a topic
+``/temp-queue/SID/NAME``   a queue of one session, by the session's id; ``/temp-topic/SID/NAME``: a topic
+``/dsub/...``              a queue that is bound to a topic: a durable or a shared subscription
+``//HOST/queue/NAME``      the same in a virtual host that is not the default one
+=========================  ===========================================================================
+
+What a client writes is not always one: see broker/routing.py.
+"""
+
+from __future__ import annotations
+
+QUEUE = "/queue/"
+TOPIC = "/topic/"
+TEMP_QUEUE = "/temp-queue/"
+TEMP_TOPIC = "/temp-topic/"
+BOUND = "/dsub/"
+
+_TOPICS = (TOPIC, TEMP_TOPIC)
+
+
+def split(address: str) -> tuple[str, str, str]:
+    """Its virtual host ("" for the default one), its kind ("/queue/"), and the name."""
+    host = ""
+    if address.startswith("//"):
+        host, _, address = address[2:].partition("/")
+        address = f"/{address}"
+    end = address.index("/", 1) + 1
+    return host, address[:end], address[end:]
+
+
+def within(host: str, address: str) -> str:
+    """This address of the default virtual host in another one; "" is the default one."""
+    return f"//{host}{address}" if host else address
+
+
+def is_topic(address: str) -> bool:
+    """Does everyone hear what is sent there?"""
+    if address.startswith("//"):
+        return split(address)[1] in _TOPICS
+    return address.startswith(_TOPICS)
+
+
+def is_bound(address: str) -> bool:
+    """Is it a queue that only lives by its binding to a topic?"""
+    if address.startswith("//"):
+        return split(address)[1] == BOUND
+    return address.startswith(BOUND)
