@@ -48,3 +48,21 @@ def is_bound(address: str) -> bool:
     if address.startswith("//"):
         return split(address)[1] == BOUND
     return address.startswith(BOUND)
+
+
+# -- lanes ------------------------------------------------------------------------------------------------
+
+
+def lane_of(address: str, priority: int) -> str:
+    """What an engine calls the part of a queue where messages of one priority wait: no client can name it."""
+    return f"/p{priority}{address}"
+
+
+def base_of(address: str) -> str:
+    """The address of the queue that a lane is part of; of what is no lane: its own."""
+    return address[3:] if address.startswith("/p") else address
+
+
+def priority_of(address: str) -> int | None:
+    """The priority of a lane's messages; None: it is no lane."""
+    return int(address[2]) if address.startswith("/p") else None

@@ -7,7 +7,7 @@ an IEngine.  Who a session belongs to, and what they may do, is an IStompUser.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
 
 from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IAddress
@@ -95,6 +95,19 @@ class IClaim(Interface):
     def request(count: int) -> None:
         """Ask for up to ``count`` more.  A negative count takes back what has not been handed out yet."""
 
+    def watch(noticed: Callable[[Sequence[Message]], None] | None) -> None:
+        """Call ``noticed(messages)`` with those that begin to wait, in their order; None: no more.
+
+        They have come and nobody asked for them, or have come back.  With no messages: what could not be
+        picked may be picked now.
+        """
+
+    def pick(message: Message) -> bool | None:
+        """Take one that waits out of the middle: it is handed out by that, and needs no request.
+
+        False: it waits no more.  None: it can't be handed out yet, ``noticed(())`` tells when.
+        """
+
     def stop() -> None:
         """Ask for no more.  What was handed out and not settled stays so until it is settled."""
 
@@ -155,6 +168,22 @@ class IEngine(Interface):
         at a time than others can wait for: True when there is more to be taken out, soon.  Called every
         second or so; what could not be read or written before is tried again too.
         """
+
+    def browse(queue: str, after: int = 0) -> Iterator[list[Message]]:
+        """What waits in a queue after a position, in its order, as pages; each is read when it is asked for.
+
+        A page may be empty.  They stay where they are, and some may be there no more by the time somebody
+        looks at them.
+        """
+
+    def withdraw(message: Message) -> Safe:
+        """Take one that waits out of its queue, for good; done when it waits no more anyway."""
+
+    def depth(queue: str) -> tuple[int, int]:
+        """How many messages wait in a queue, and their octets."""
+
+    def limit(queue: str, length: int, octets: int) -> None:
+        """``room`` is asked to see to it that no more wait in this queue; 0: no limit of its own."""
 
     def room(queue: str) -> Deferred[None] | None:
         """None when the queue is within its limits; else a Deferred that fires when it is again.

@@ -13,6 +13,9 @@ OVERHEAD = 950
 GROUP = "JMSXGroupID"
 """The header that names a message's group: one consumer at a time gets all of one group."""
 
+LAST_VALUE = "_AMQ_LVQ_NAME"
+"""The header that says of what a message is the last value, in a queue of last values."""
+
 USUAL_PRIORITY = 4
 """Of the priorities from 0 to 9, what a message has whose producer does not say."""
 
@@ -100,6 +103,13 @@ class Message:
     def bound_for(self, address: str) -> Message:
         """The same message for one more address, with a position of its own."""
         copy = Message(self.id, self.destination, address, self.headers, self.body, self.size - OVERHEAD)
+        copy.keeping = self.keeping
+        return copy
+
+    def without_body(self) -> Message:
+        """What an engine needs to find it by."""
+        copy = Message(self.id, self.destination, self.address, {}, b"", self.size - OVERHEAD)
+        copy.position = self.position
         copy.keeping = self.keeping
         return copy
 

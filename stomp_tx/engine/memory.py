@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 
 from twisted.internet.defer import Deferred, succeed
 from zope.interface import implementer
 
-from stomp_tx.address import is_bound, is_topic
+from stomp_tx.address import base_of, is_bound, is_topic, lane_of, priority_of
+from stomp_tx.engine.lanes import MemoryLane
 from stomp_tx.engine.limits import ENOUGH, EngineLimits
 from stomp_tx.engine.queue import MemoryQueue
 from stomp_tx.engine.seen import Seen
 from stomp_tx.errors import EngineError
 from stomp_tx.interfaces import IClaim, IEngine, Judge, Safe
-from stomp_tx.message import OVERHEAD, Batch, Message, Outcome
+from stomp_tx.message import OVERHEAD, USUAL_PRIORITY, Batch, Message, Outcome
 
 AT_ONCE = 5000
 """Expired messages that are taken out of memory in one go: some 20 milliseconds."""
@@ -46,6 +47,7 @@ class MemoryEngine:
         self.expiring: dict[MemoryQueue, None] = {}  # those in which something will expire
         self.waiting: dict[str, list[Deferred[None]]] = {}  # for room in that queue
         self._total_is_short = False  # somebody waits for room in what all queues share
+        self._own_limits: dict[str, tuple[int, int]] = {}  # of queues that have any: messages, octets
         self.last_position = 0
 
     def start(self) -> Deferred[None] | None:
@@ -77,15 +79,27 @@ class MemoryEngine:
         total = self.octets = self.octets + message.size
         if len(messages) >= self._length or octets >= self._queue_octets or total >= self._total_octets:
             return self._over(queue, message)
+        if queue.noticed is not None:
+            queue.noticed((message,))
         return None
 
     def _over(self, queue: MemoryQueue, message: Message) -> Safe:
         """This message, the last of the queue, has reached a limit."""
+        queue.notice((message,))
         return succeed(None)
 
     def _append_kept(self, message: Message) -> Safe:
         """The same for a message that asks for some keeping."""
-        return self._append_first(message) if self._is_first(message) else self._safe_again(message)
+        if not self._is_first(message):
+            return self._safe_again(message)
+        self._to_lane(message)
+        return self._append_first(message)
+
+    def _to_lane(self, message: Message) -> None:
+        """What has another priority than usual waits in a lane of its own."""
+        keeping = message.keeping
+        if keeping is not None and keeping.priority != USUAL_PRIORITY:
+            message.address = lane_of(base_of(message.address), keeping.priority)
 
     def _safe_again(self, message: Message) -> Safe:
         """When the first of its name is."""
@@ -110,15 +124,30 @@ class MemoryEngine:
         queue.tail.append(message)
         if message.keeping is not None:
             queue.waits(message)
+            if message.keeping.last_value is not None:
+                queue.replace(message)
         if queue.demand > 0:
             queue.hand_out()
+        if queue.noticed is not None:
+            queue.noticed((message,))
 
     def _queue(self, name: str) -> MemoryQueue:
         return self._queues.get(name) or self._add_queue(name)
 
     def _add_queue(self, name: str) -> MemoryQueue:
-        queue = self._queues[name] = MemoryQueue(name, self)
+        priority = priority_of(name)
+        if priority is None:
+            queue = MemoryQueue(name, self)
+        else:
+            base = self._queue(base_of(name))
+            queue = MemoryLane(name, self, base, priority)
+            base.add_lane(queue)
+        self._queues[name] = queue
         return queue
+
+    def lane_of(self, message: Message) -> MemoryQueue | None:
+        """Where it waits, or did."""
+        return self._queues.get(message.address)
 
     def settle(self, message: Message, outcome: Outcome) -> Safe:
         if outcome is Outcome.ACCEPTED:
@@ -126,9 +155,7 @@ class MemoryEngine:
             if self.waiting:
                 self.wake(message.address)
             return None
-        queue = self._put_back(message, outcome)
-        if queue.demand > 0:
-            queue.hand_out()
+        self._put_back(message, outcome).after_put_back()
         return None
 
     def _put_back(self, message: Message, outcome: Outcome) -> MemoryQueue:
@@ -142,9 +169,10 @@ class MemoryEngine:
 
     def _is_of_the_past(self, message: Message) -> bool:
         """Is it of a bound queue that is no more, though there may be one of its name?"""
-        if not is_bound(message.address):
+        address = base_of(message.address)
+        if not is_bound(address):
             return False
-        return message.position <= self._bound_since.get(message.address, message.position)
+        return message.position <= self._bound_since.get(address, message.position)
 
     def commit(self, batch: Batch) -> Safe:
         self._settle_all(batch.settled)
@@ -169,8 +197,7 @@ class MemoryEngine:
             else:
                 returned[message.address] = self._put_back(message, outcome)
         for queue in returned.values():
-            if queue.demand:
-                queue.hand_out()
+            queue.after_put_back()
 
     def consume(self, queue: str, taker: Callable[[Message], bool]) -> IClaim:
         found = self._queue(queue)
@@ -183,6 +210,30 @@ class MemoryEngine:
         if queue.is_idle and self._queues.get(queue.name) is queue:
             del self._queues[queue.name]
             self.expiring.pop(queue, None)
+            self._forget_lane(queue)
+
+    def _forget_lane(self, queue: MemoryQueue) -> None:
+        base = queue.base
+        if base is not queue:
+            base.drop_lane(queue)
+            self.forget_if_idle(base)
+
+    def browse(self, queue: str, after: int = 0) -> Iterator[list[Message]]:
+        found = self._queues.get(queue)
+        return iter(()) if found is None else found.browse(after)
+
+    def withdraw(self, message: Message) -> Safe:
+        queue = self.lane_of(message)
+        if queue is None or not queue.take_out(message):
+            return None
+        safe = self.settle(message, Outcome.ACCEPTED)
+        if queue.taker is None:
+            self.forget_if_idle(queue)
+        return safe
+
+    def depth(self, queue: str) -> tuple[int, int]:
+        found = self._queues.get(queue)
+        return (0, 0) if found is None else found.depth()
 
     def expire(self, now: int, judge: Judge) -> bool:
         self._seen.tidy()
@@ -206,21 +257,42 @@ class MemoryEngine:
     # -- room ---------------------------------------------------------------------------------------------
 
     def _is_full(self, queue: MemoryQueue) -> bool:
+        length, octets = queue.depth_in_memory()
         return (
-            queue.in_memory >= self._length
-            or queue.octets >= self._queue_octets
+            length >= self._length
+            or octets >= self._queue_octets
             or self.octets >= self._total_octets
+            or (bool(self._own_limits) and self._has_own_room(queue, 1.0) is False)
         )
 
+    def _has_own_room(self, queue: MemoryQueue, part: float) -> bool:
+        """Is no more than a part of its own limits taken, if it has any?"""
+        base = queue.base
+        most = self._own_limits.get(base.name)
+        if most is None:
+            return True
+        length, octets = base.depth()
+        return (not most[0] or length < part * most[0]) and (not most[1] or octets < part * most[1])
+
+    def limit(self, queue: str, length: int, octets: int) -> None:
+        if length or octets:
+            self._own_limits[queue] = length, octets
+        else:
+            self._own_limits.pop(queue, None)
+        if self.waiting:
+            self.wake(queue)
+
     def _has_room_again(self, queue: MemoryQueue) -> bool:
+        length, octets = queue.depth_in_memory()
         return (
-            queue.in_memory <= ENOUGH * self._length
-            and queue.octets <= ENOUGH * self._queue_octets
+            length <= ENOUGH * self._length
+            and octets <= ENOUGH * self._queue_octets
             and self._total_has_room()
+            and self._has_own_room(queue, ENOUGH)
         )
 
     def room(self, queue: str) -> Deferred[None] | None:
-        if self.octets < self._roomy:
+        if self.octets < self._roomy and not self._own_limits:
             return None
         return self._room(queue)
 
@@ -241,7 +313,7 @@ class MemoryEngine:
 
     def wake(self, name: str) -> None:
         """Let those go on who waited for room in that queue, once there is enough to be worth their while."""
-        names: Iterable[str] = (name,)
+        names: Iterable[str] = (base_of(name),)
         if self._total_is_short and self._total_has_room():
             self._total_is_short = False
             names = list(self.waiting)
@@ -282,7 +354,10 @@ class MemoryEngine:
 
     def _copies(self, message: Message) -> list[Message]:
         """One for each queue that is bound to its topic."""
-        return [message.bound_for(queue) for queue in self._bound.get(message.address, ())]
+        copies = [message.bound_for(queue) for queue in self._bound.get(message.address, ())]
+        for copy in copies:
+            self._to_lane(copy)
+        return copies
 
     def _hear(self, message: Message) -> None:
         for heard in self._topics.get(message.address, ()):
@@ -332,8 +407,9 @@ class MemoryEngine:
                 del self._bound[topic]
         found = self._queues.get(queue)
         if found is not None:
-            self._purge(found)
-            self.forget_if_idle(found)
+            for lane in list(found.lanes or (found,)):
+                self._purge(lane)
+                self.forget_if_idle(lane)
 
     def _purge(self, queue: MemoryQueue) -> None:
         """Drop what waits."""

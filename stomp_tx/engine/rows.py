@@ -7,7 +7,8 @@ import sqlite3
 from collections.abc import Iterable, Iterator
 from typing import Any, NamedTuple
 
-from stomp_tx.message import OVERHEAD, PERSISTENT, Keeping, Message
+from stomp_tx.address import priority_of
+from stomp_tx.message import GROUP, LAST_VALUE, OVERHEAD, PERSISTENT, USUAL_PRIORITY, Keeping, Message
 
 SIZES = (1024, 512, 256, 128, 64, 32, 16)  # of the statements that insert rows
 NUMBERS = 9  # of one row in them
@@ -215,6 +216,14 @@ def page(connection: sqlite3.Connection, number: int, name: str, after: int, unt
     return _messages(name, rows)
 
 
+def exists(connection: sqlite3.Connection, number: int, position: int) -> bool:
+    """Has the queue a message there?"""
+    found = connection.execute(
+        "SELECT 1 FROM message WHERE queue = ? AND position = ?", (number, position)
+    ).fetchone()
+    return found is not None
+
+
 def expired(
     connection: sqlite3.Connection, number: int, name: str, now: int, after: int, until: int
 ) -> list[Message]:
@@ -260,10 +269,18 @@ def _message(address: str, row: tuple[Any, ...]) -> Message:
     message = Message(message_id, destination, address, headers, body, size)
     message.position = position
     message.attempts = attempts
-    if persistent and not expires:
+    priority = priority_of(address)
+    if expires or priority is not None or GROUP in headers or LAST_VALUE in headers:
+        message.keeping = Keeping(
+            bool(persistent),
+            expires,
+            None,
+            USUAL_PRIORITY if priority is None else priority,
+            headers.get(GROUP),
+            headers.get(LAST_VALUE),
+        )
+    elif persistent:
         message.keeping = PERSISTENT
-    elif expires:
-        message.keeping = Keeping(bool(persistent), expires)
     return message
 
 

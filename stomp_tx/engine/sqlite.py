@@ -12,9 +12,10 @@ from twisted.internet.defer import Deferred, succeed
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
-from stomp_tx.address import is_bound, is_topic
+from stomp_tx.address import base_of, is_bound, is_topic, priority_of
 from stomp_tx.engine import file, rows
 from stomp_tx.engine.journal import Group, Journal, Worker
+from stomp_tx.engine.lanes import StoredLane
 from stomp_tx.engine.limits import ENOUGH, EngineLimits
 from stomp_tx.engine.memory import AT_ONCE, MemoryEngine
 from stomp_tx.engine.queue import MemoryQueue
@@ -114,9 +115,7 @@ class SQLiteEngine(MemoryEngine):
         rows.recover(connection)
         self._number = rows.last_number(connection)
         for row, last, next_expiry in rows.queues(connection):
-            queue = StoredQueue(row.name, self)
-            queue.restore(row, last, next_expiry)
-            self._queues[row.name] = queue
+            self._queue(row.name).restore(row, last, next_expiry)  # type: ignore[attr-defined]
             self.last_position = max(self.last_position, last)
             if row.topic is not None:
                 self._bind(row.name, row.topic)
@@ -180,11 +179,15 @@ class SQLiteEngine(MemoryEngine):
         if queue is not None:
             self._journal.group().remove(queue, message)
 
-    def read_page(self, queue: StoredQueue) -> list[Message] | None:
-        """The next messages of a queue that are in the file alone; None: it can't be read now."""
+    def read_page(self, queue: StoredQueue, after: int) -> list[Message] | None:
+        """The next messages of a queue after a position, from the file; None: it can't be read now."""
         return self._read(
-            queue, lambda reader: rows.page(reader, queue.number, queue.name, queue.horizon, queue.arrived)
+            queue, lambda reader: rows.page(reader, queue.number, queue.name, after, queue.arrived)
         )
+
+    def has_row(self, queue: StoredQueue, position: int) -> bool:
+        """Is that message still in the file?"""
+        return bool(self._read(queue, lambda reader: rows.exists(reader, queue.number, position)))
 
     def _read(self, queue: StoredQueue, read: Callable[[sqlite3.Connection], T]) -> T | None:
         assert self._reader is not None
@@ -209,9 +212,7 @@ class SQLiteEngine(MemoryEngine):
         """It was accepted, but that could not be made safe: it comes again."""
         self.octets += message.size
         reached = self._reached_somebody(message)
-        queue = self._put_back(message, Outcome.REJECTED if reached else Outcome.RELEASED)
-        if queue.demand:
-            queue.hand_out()
+        self._put_back(message, Outcome.REJECTED if reached else Outcome.RELEASED).after_put_back()
 
     def _reached_somebody(self, message: Message) -> bool:
         """Is it likely to have been accepted, not taken out because it has expired?"""
@@ -221,7 +222,15 @@ class SQLiteEngine(MemoryEngine):
     # -- queues -------------------------------------------------------------------------------------------
 
     def _add_queue(self, name: str) -> StoredQueue:
-        queue = self._queues[name] = StoredQueue(name, self)
+        priority = priority_of(name)
+        if priority is None:
+            queue = StoredQueue(name, self)
+        else:
+            base = self._queue(base_of(name))
+            assert isinstance(base, StoredQueue)
+            queue = StoredLane(name, self, base, priority)
+            base.add_lane(queue)
+        self._queues[name] = queue
         return queue
 
     def _numbered(self, name: str) -> StoredQueue:
@@ -270,6 +279,7 @@ class SQLiteEngine(MemoryEngine):
         queue = self._queues.get(message.address)
         if queue is None or not queue.spilling or message.is_persistent or not self._is_first(message):
             return super().append(message)
+        self._to_lane(message)
         return self._spill(message)  # not before those that are on their way there
 
     def _spill(self, message: Message) -> Safe:
@@ -291,7 +301,7 @@ class SQLiteEngine(MemoryEngine):
 
     def _over(self, queue: MemoryQueue, message: Message) -> Safe:
         if not self._spills:
-            return succeed(None)
+            return super()._over(queue, message)
         queue.tail.pop()
         queue.octets -= message.size
         self.octets -= message.size
@@ -348,6 +358,7 @@ class SQLiteEngine(MemoryEngine):
 
     def _append_when_safe(self, message: Message, group: Group) -> None:
         """With the rest of the group, whether it has a row or not."""
+        self._to_lane(message)
         if message.is_persistent:
             self._add_row(message)
         else:
@@ -391,7 +402,7 @@ class SQLiteEngine(MemoryEngine):
         over = [message for message in found if message.position not in queue.removing]
         if not over:
             return 0  # they go with the next commit
-        queue.take_out(over)
+        queue.remove_rows(over)
         for message in over:
             if not message.is_persistent:
                 self.forget(message)  # a settled one has no row
@@ -403,9 +414,9 @@ class SQLiteEngine(MemoryEngine):
     def _note_name(self, message: Message, group: Group) -> None:
         """Its name has been taken note of: make that as safe as itself."""
         keeping = message.keeping
-        if keeping is None or keeping.dedupe is None or is_bound(message.address):
+        if keeping is None or keeping.dedupe is None or is_bound(base_of(message.address)):
             return
-        address, name = message.address, keeping.dedupe
+        address, name = base_of(message.address), keeping.dedupe
         group.names.add((address, name))
         group.failed.append(lambda: self._seen.discard(address, name))
         if keeping.persistent:
@@ -425,10 +436,14 @@ class SQLiteEngine(MemoryEngine):
     def _is_full(self, queue: MemoryQueue) -> bool:
         if self.stored_octets >= self.limits.stored_octets:
             return True
+        if self._own_limits and not self._has_own_room(queue, 1.0):
+            return True
         return not self._spills and self._memory_is_full(queue)
 
     def _has_room_again(self, queue: MemoryQueue) -> bool:
-        return self._total_has_room() and (self._spills or super()._has_room_again(queue))
+        if self._spills:
+            return self._total_has_room() and self._has_own_room(queue, ENOUGH)
+        return self._total_has_room() and super()._has_room_again(queue)
 
     def _total_has_room(self) -> bool:
         if self.stored_octets > ENOUGH * self.limits.stored_octets:
@@ -436,7 +451,8 @@ class SQLiteEngine(MemoryEngine):
         return self._spills or super()._total_has_room()
 
     def room(self, queue: str) -> Deferred[None] | None:
-        if self.octets < self._roomy and self.stored_octets < self.limits.stored_octets:
+        roomy = self.octets < self._roomy and self.stored_octets < self.limits.stored_octets
+        if roomy and not self._own_limits:
             return None
         return self._room(queue)
 
@@ -479,9 +495,12 @@ class SQLiteEngine(MemoryEngine):
         found = self._queues.get(queue)
         if found is not None:
             found.topic = None
+        lanes = [] if found is None else list(found.lanes or (found,))
         super()._unbind(queue)
-        if found is not None and found.number:
-            self._drop(found)
+        for lane in lanes:
+            assert isinstance(lane, StoredQueue)
+            if lane.number:
+                self._drop(lane)
 
     def unbind(self, queue: str) -> Safe:
         super().unbind(queue)
@@ -507,6 +526,7 @@ class SQLiteEngine(MemoryEngine):
         self._journal.leave(queue.number, queue.length_stored > 0 or self._journal.changes(queue))
         self.stored_octets -= queue.octets_stored
         queue.number = 0
+        self._forget_lane(queue)
         if self.waiting:
             self.wake(queue.name)
 

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections import deque
+from itertools import islice
 from typing import TYPE_CHECKING
 
-from stomp_tx.engine.queue import MemoryQueue
+from stomp_tx.engine.queue import AT_ONCE, MemoryQueue, position_of
 from stomp_tx.engine.rows import PAGE, Part, QueueRow
 from stomp_tx.message import Message
 
@@ -96,15 +98,16 @@ class StoredQueue(MemoryQueue):
         return self.in_memory + self.unloaded
 
     @property
-    def is_idle(self) -> bool:
-        return super().is_idle and not (self.unloaded or self.tail or self.length_stored or self.topic)
+    def is_empty(self) -> bool:
+        return super().is_empty and not (self.unloaded or self.tail or self.length_stored or self.topic)
 
     # -- what the journal asks and tells ------------------------------------------------------------------
 
     def row(self, more: int = 0, more_octets: int = 0) -> QueueRow:
         """As it is after the group that is written now, by which it grows so much."""
         goes_out = self.taker is not None and not self._engine.is_stopping
-        if goes_out and not self.unloaded and len(self.messages) < PAGE:
+        soon = (not self.unloaded and len(self.messages) < PAGE) or self.noticed is not None
+        if goes_out and soon:
             # What is written now is handed out as soon as it is safe, or soon after: a commit earlier than if
             # it had to be written then.
             self._mark_wanted = max(self._mark_wanted, self._engine.last_position)
@@ -139,10 +142,11 @@ class StoredQueue(MemoryQueue):
 
     def go_on(self) -> None:
         """What was not to be handed out before the row was safe may be now."""
-        if self.demand > 0 and (self.messages or self.unloaded):
+        if self.demand > 0 and (self.messages or self.unloaded or self.lanes is not None):
             self.hand_out()
         elif self.taker is None:
             self._engine.forget_if_idle(self)
+        self.notice(())
 
     def unmark(self) -> None:
         """Nothing of it is in flight, and nothing will be."""
@@ -156,21 +160,27 @@ class StoredQueue(MemoryQueue):
             return False  # dropped meanwhile
         position = self.arrived = message.position
         messages = self.messages
-        if self.demand > 0 and not messages and not self.unloaded and position <= self.mark:
+        is_first = not messages and not self.unloaded and self.lanes is None
+        if self.demand > 0 and is_first and position <= self.mark:
             self.demand -= 1
             if not self.taker(message):  # type: ignore[misc]  # there is one: it asked
                 self._engine.octets += message.size
             elif message.is_persistent:
                 self._engine.forget(message)
             return True
-        if self.unloaded or self._window_is_full():
+        stays = not (self.unloaded or self._window_is_full())
+        if stays:
+            self._insert(message)
+            self._engine.octets += message.size
+        else:
             self._leave_in_file(message)
-            return False
-        self._insert(message)
-        self._engine.octets += message.size
-        if self.demand > 0:
+        if message.keeping is not None and message.keeping.last_value is not None:
+            self.replace(message)
+        if stays and self.demand > 0:
             self.hand_out()
-        return True
+        if self.noticed is not None:
+            self.noticed((message,))
+        return stays
 
     def spilled(self, message: Message) -> None:
         """The same for one that does not persist: in memory it needs no row."""
@@ -211,13 +221,11 @@ class StoredQueue(MemoryQueue):
             next_expiries[self] = min(expires, next_expiries.get(self, expires))
 
     def put_back(self, message: Message) -> None:
-        if message.position in self.removing:
-            # It was taken out of the file to be removed, and could not be.
-            self.removing.discard(message.position)
-            if self.unloaded and message.position > self.horizon:
-                self.unloaded += 1
-                self._engine.octets -= message.size
-                return
+        if self.unloaded and message.position > self.horizon and message.position in self.removing:
+            # It came from the file, and waits here now: its row is passed over there.
+            self._put_into(self.tail, message)
+            return
+        self.removing.discard(message.position)
         super().put_back(message)
 
     # -- handing out --------------------------------------------------------------------------------------
@@ -226,42 +234,33 @@ class StoredQueue(MemoryQueue):
         self.demand += count
         if self.demand < 0:
             self.demand = 0
-        if self.demand and (self.messages or self.unloaded):
+        if self.demand and (self.messages or self.unloaded or self.lanes is not None):
             self.hand_out()
 
-    def hand_out(self) -> None:
+    def pour(self) -> bool:
         taker = self.taker
-        if self._handing_out or taker is None:
-            return
-        self._handing_out = True
         engine = self._engine
         messages = self.messages
-        try:
-            while self.demand > 0:
-                if not messages and not (self.unloaded and self._load()):
-                    break
-                message = messages[0]
-                keeping = message.keeping
-                if keeping is not None:
-                    if message.position > self.mark and keeping.persistent:
-                        self._raise_mark()
-                        break
-                    if self.expiring is not None and not self.leaves(message):
-                        messages.popleft()
-                        continue
-                messages.popleft()
-                self.octets -= message.size
-                self.demand -= 1
-                if taker(message):
-                    engine.octets -= message.size
-                    if keeping is not None and keeping.persistent:
-                        engine.forget(message)
-            if self.unloaded and len(messages) < LOW:
-                self._load()
-        finally:
-            self._handing_out = False
-        if engine.waiting:
-            engine.wake(self.name)
+        while self.demand > 0:
+            if not messages and not (self.unloaded and self._load()):
+                break
+            message = messages[0]
+            keeping = message.keeping
+            if keeping is not None and message.position > self.mark and keeping.persistent:
+                self._raise_mark()
+                return False
+            messages.popleft()
+            if self.patchy and not self.leaves(message):
+                continue
+            self.octets -= message.size
+            self.demand -= 1
+            if taker(message):  # type: ignore[misc]  # there is one: it asked
+                engine.octets -= message.size
+                if keeping is not None and keeping.persistent:
+                    engine.forget(message)
+        if self.unloaded and len(messages) < LOW:
+            self._load()
+        return True
 
     def _raise_mark(self) -> None:
         """Have the file say that the next messages may have been handed out: not all, there may be many."""
@@ -275,7 +274,7 @@ class StoredQueue(MemoryQueue):
         """Read the next page into the window.  False: there is nothing to be had."""
         loaded: list[Message] = []
         while self.unloaded and not loaded:
-            page = self._engine.read_page(self)
+            page = self._engine.read_page(self, self.horizon)
             if page is None:
                 return False  # the file can't be read now
             loaded = [message for message in page if message.position not in self.removing]
@@ -302,20 +301,86 @@ class StoredQueue(MemoryQueue):
             while tail and (not self.unloaded or tail[0].position <= self.horizon):
                 joining.append(tail.popleft())
         if joining or (messages and loaded and messages[-1].position > loaded[0].position):
-            loaded = sorted([*messages, *loaded, *joining], key=lambda message: message.position)
+            loaded = sorted([*messages, *loaded, *joining], key=position_of)
             messages.clear()
         messages.extend(loaded)
         if not self.unloaded:
             self.tail = messages
             self._engine.next_expiries.pop(self, None)
 
-    def take_out(self, expired: list[Message]) -> None:
+    def remove_rows(self, expired: list[Message]) -> None:
         """These were found in the file, and are to be removed."""
         self.removing.update([message.position for message in expired])
         self.unloaded -= len(expired)
         self._engine.octets += sum(message.size for message in expired)
         if not self.unloaded:
             self._extend_window([])
+
+    # -- out of the middle --------------------------------------------------------------------------------
+
+    def depth(self) -> tuple[int, int]:
+        length, octets = super().depth()
+        stored = sum(lane.octets_stored for lane in self.lanes or (self,))  # type: ignore[attr-defined]
+        return length, max(octets, stored)
+
+    def page(self, after: int) -> list[Message]:
+        found = super().page(after)
+        if not self.unloaded:
+            return found
+        found = [message for message in found if message.position <= self.horizon]
+        after = max(after, self.horizon)
+        while not found:
+            # From here on they are in three places: none of them may be left behind.
+            stored = self._engine.read_page(self, after) or []
+            ends = [stored[-1].position] if stored else []
+            for waiting in (self.messages, self.tail):
+                start = bisect_left(waiting, after + 1, key=position_of)
+                part = list(islice(waiting, start, start + AT_ONCE))
+                found += part
+                if len(part) == AT_ONCE:
+                    ends.append(part[-1].position)
+            found += [message for message in stored if message.position not in self.removing]
+            if not ends:
+                break
+            after = min(ends)
+            found = [message for message in found if message.position <= after]
+        found.sort(key=position_of)
+        return found
+
+    def may_go(self, message: Message) -> bool:
+        keeping = message.keeping
+        if keeping is None or not keeping.persistent or message.position <= self.mark:
+            return True
+        self._mark_wanted = max(self._mark_wanted, self._engine.last_position)
+        self._engine.touch(self)
+        return False
+
+    def take_out(self, message: Message) -> bool:
+        return super().take_out(message) or self._take_out_of_file(message) or self._take_out_of_tail(message)
+
+    def _take_out_of_file(self, message: Message) -> bool:
+        """It may be a row above the horizon."""
+        if not self.unloaded or not self.horizon < message.position <= self.arrived:
+            return False
+        if message.position in self.removing or not self._engine.has_row(self, message.position):
+            return False
+        self.remove_rows([message])
+        if not message.is_persistent:
+            self._engine.forget(message)  # a settled one has no row
+        return True
+
+    def _take_out_of_tail(self, message: Message) -> bool:
+        """It may be one that does not persist, behind those in the file."""
+        tail = self.tail
+        if tail is self.messages:
+            return False
+        place = bisect_left(tail, message.position, key=position_of)
+        if place == len(tail) or tail[place].position != message.position or message.position in self.gone:
+            return False
+        del tail[place]
+        self.octets -= message.size
+        self._has_left(message)
+        return True
 
     def clear(self) -> None:
         super().clear()

@@ -357,3 +357,177 @@ class EngineContract:
     def test_it_has_caught_up(self) -> None:
         self.append("1")
         self.assertIsNone(self.engine.caught_up())
+
+    # -- priority -----------------------------------------------------------------------------------------
+
+    def put(self, body: str, address: str = "/queue/a", **keeping: Any) -> Message:
+        message = self.message(body, address, **keeping)
+        self.settled(self.engine.append(message))
+        return message
+
+    def waiting(self, queue: str = "/queue/a", after: int = 0) -> list[bytes]:
+        return [message.body for page in self.engine.browse(queue, after) for message in page]
+
+    def test_the_highest_priority_comes_first_and_within_it_the_order_is_kept(self) -> None:
+        for body, priority in (("1", 4), ("2", 9), ("3", 0), ("4", 9), ("5", 4)):
+            self.put(body, priority=priority)
+        taker = Taker(self.engine, "/queue/a")
+        self.ask(taker, 3)
+        self.put("6", priority=5)
+        self.ask(taker, 10)
+        self.assertEqual(taker.bodies(), [b"2", b"4", b"1", b"6", b"5", b"3"])
+
+    def test_a_message_that_comes_back_finds_its_place_in_its_priority(self) -> None:
+        self.put("1", priority=9)
+        self.put("2", priority=9)
+        self.put("3")
+        taker = Taker(self.engine, "/queue/a")
+        self.ask(taker, 1)
+        self.settled(self.engine.settle(taker.got.pop(), REJECTED))
+        self.ask(taker, 3)
+        self.assertEqual([(one.body, one.attempts) for one in taker.got], [(b"1", 1), (b"2", 0), (b"3", 0)])
+
+    def test_nothing_is_left_of_priorities_that_nobody_uses(self) -> None:
+        for priority in range(10):
+            self.put(str(priority), priority=priority)
+        taker = Taker(self.engine, "/queue/a", done=True)
+        self.ask(taker, 10)
+        self.assertEqual(taker.bodies(), [b"%d" % priority for priority in range(9, -1, -1)])
+        taker.claim.stop()
+        self.settled(None)
+        self.assertEqual((self.engine.octets, self.engine._queues), (0, {}))
+
+    def test_priorities_count_in_bound_queues_too(self) -> None:
+        self.settled(self.engine.bind("/dsub/d", "/topic/t"))
+        for body, priority in (("1", 4), ("2", 9)):
+            self.settled(self.engine.publish(self.message(body, "/topic/t", priority=priority)))
+        self.assertEqual(self.waiting("/dsub/d"), [b"2", b"1"])
+        self.settled(self.engine.unbind("/dsub/d"))
+        self.assertEqual((self.waiting("/dsub/d"), self.engine.octets), ([], 0))
+
+    # -- what waits, and out of the middle of it ----------------------------------------------------------
+
+    def test_to_browse_takes_nothing_out(self) -> None:
+        self.append("1", "2", "3")
+        self.assertEqual(self.waiting(), [b"1", b"2", b"3"])
+        self.assertEqual(self.waiting(), [b"1", b"2", b"3"])
+        self.assertEqual(self.waiting("/queue/b"), [])
+        taker = Taker(self.engine, "/queue/a")
+        self.ask(taker, 2)
+        self.assertEqual(self.waiting(), [b"3"])
+
+    def test_browsing_can_go_on_where_it_was(self) -> None:
+        self.append("1", "2", "3")
+        second = next(self.engine.browse("/queue/a"))[1]
+        self.assertEqual(self.waiting(after=second.position), [b"3"])
+
+    def test_pages_are_read_when_they_are_asked_for(self) -> None:
+        self.append(*map(str, range(2500)))
+        pages = self.engine.browse("/queue/a")
+        first = next(pages)
+        self.assertLess(len(first), 2500)
+        self.put("last")
+        rest = [message.body for page in pages for message in page]
+        self.assertEqual(len(first) + len(rest), 2501)
+
+    def test_one_can_be_picked_out_of_the_middle_and_the_others_come_in_order(self) -> None:
+        for persistent in (False, True):
+            queue = f"/queue/{persistent}"
+            sent = [self.put(body, queue, persistent=persistent) for body in "12345"]
+            taker = Taker(self.engine, queue)
+            found = {message.body: message for page in self.engine.browse(queue) for message in page}
+            self.assertEqual(len(found), len(sent))
+            for body in (b"3", b"5"):
+                picked = taker.claim.pick(found[body])
+                if picked is None:  # not yet
+                    self.settled(None)
+                    picked = taker.claim.pick(found[body])
+                self.assertTrue(picked)
+            self.assertFalse(taker.claim.pick(found[b"3"]))
+            self.assertEqual(self.waiting(queue), [b"1", b"2", b"4"])
+            self.settled(self.engine.settle(found[b"3"], ACCEPTED))
+            self.settled(self.engine.settle(found[b"5"], RELEASED))
+            self.ask(taker, 10)
+            self.assertEqual(taker.bodies(), [b"1", b"2", b"4", b"5"])
+            self.assertFalse(taker.claim.pick(found[b"1"]))
+
+    def test_who_watches_is_told_of_what_nobody_asked_for(self) -> None:
+        taker = Taker(self.engine, "/queue/a")
+        noticed: list[bytes] = []
+        taker.claim.watch(lambda messages: noticed.extend(one.body for one in messages))
+        self.put("1")
+        self.put("2", persistent=True)
+        self.put("3", priority=9)
+        self.assertEqual(noticed, [b"1", b"2", b"3"])
+        self.ask(taker, 3)
+        noticed.clear()
+        batch = Batch(settled=[(message, REJECTED) for message in taker.got])
+        self.settled(self.engine.commit(batch))
+        self.assertEqual(noticed, [b"1", b"2", b"3"])
+        noticed.clear()
+        taker.claim.watch(None)
+        self.put("4")
+        self.assertEqual(noticed, [])
+
+    def test_one_that_waits_can_be_withdrawn_for_good(self) -> None:
+        for persistent in (False, True):
+            queue = f"/queue/{persistent}"
+            self.put("1", queue, persistent=persistent)
+            middle = self.put("2", queue, persistent=persistent)
+            self.put("3", queue, persistent=persistent)
+            self.settled(self.engine.withdraw(middle))
+            self.settled(self.engine.withdraw(middle))
+            taker = Taker(self.engine, queue, done=True)
+            self.ask(taker, 3)
+            self.assertEqual(taker.bodies(), [b"1", b"3"])
+        self.assertEqual(self.engine.octets, 0)
+
+    def test_the_depth_is_what_waits(self) -> None:
+        self.assertEqual(self.engine.depth("/queue/a"), (0, 0))
+        sizes = [self.put("1").size, self.put("2", priority=9).size]
+        self.assertEqual(self.engine.depth("/queue/a"), (2, sum(sizes)))
+        taker = Taker(self.engine, "/queue/a")
+        self.ask(taker, 1)
+        self.assertEqual(self.engine.depth("/queue/a"), (1, sizes[0]))
+
+    # -- limits of one queue ------------------------------------------------------------------------------
+
+    def test_a_queue_may_have_limits_of_its_own(self) -> None:
+        self.engine.limit("/queue/a", 10, 0)
+        self.append(*map(str, range(9)))
+        self.assertIsNone(self.engine.room("/queue/a"))
+        self.append("9")
+        self.assertIsNone(self.engine.room("/queue/b"))
+        room = self.engine.room("/queue/a")
+        assert room is not None
+        taker = Taker(self.engine, "/queue/a", done=True)
+        self.ask(taker, 1)
+        self.assertFalse(room.called)
+        self.ask(taker, 1)
+        self.assertTrue(room.called)
+        self.engine.limit("/queue/a", 2, 0)
+        waits = self.engine.room("/queue/a")
+        assert waits is not None
+        self.engine.limit("/queue/a", 0, 0)
+        self.assertTrue(waits.called)
+        self.assertIsNone(self.engine.room("/queue/a"))
+
+    # -- last values --------------------------------------------------------------------------------------
+
+    def test_a_last_value_takes_the_place_of_the_one_before(self) -> None:
+        for persistent in (False, True):
+            queue = f"/queue/{persistent}"
+            for body, key in (("1", "x"), ("2", "y"), ("3", "x"), ("4", "x")):
+                self.put(body, queue, persistent=persistent, last_value=key)
+            self.put("5", queue, persistent=persistent)
+            self.assertEqual(self.waiting(queue), [b"2", b"4", b"5"])
+            taker = Taker(self.engine, queue)
+            self.ask(taker, 2)
+            self.put("6", queue, persistent=persistent, last_value="x")
+            self.put("7", queue, persistent=persistent, last_value="x")
+            self.assertEqual(self.waiting(queue), [b"5", b"7"])
+            self.settled(self.engine.commit(Batch(settled=[(one, ACCEPTED) for one in taker.got])))
+            taker.done = True
+            self.ask(taker, 5)
+            self.assertEqual(taker.bodies(), [b"2", b"4", b"5", b"7"])
+        self.assertEqual(self.engine.octets, 0)

@@ -21,10 +21,12 @@ from twisted.internet.task import Clock
 from twisted.python.failure import Failure
 from twisted.trial.unittest import SynchronousTestCase
 
+from stomp_tx.address import base_of
+from stomp_tx.engine import queue as memory_queue
 from stomp_tx.engine import rows, stored
 from stomp_tx.engine.limits import EngineLimits
 from stomp_tx.interfaces import IClaim, Safe
-from stomp_tx.message import PERSISTENT, Batch, Keeping, Message, Outcome
+from stomp_tx.message import PERSISTENT, USUAL_PRIORITY, Batch, Keeping, Message, Outcome
 from tests.broker.on_file import open_engine
 
 A, B, D, TOPIC, DEAD = "/queue/a", "/queue/b", "/dsub/d", "/topic/t", "/queue/dead"
@@ -45,12 +47,14 @@ class Owed:
         self.queue = queue
         self.persistent = keeping is not None and keeping.persistent
         self.expires = 0 if keeping is None else keeping.expires
+        self.priority = USUAL_PRIORITY if keeping is None else keeping.priority
         self.number = number  # its place among all
         self.status = "pending"
         self.attempts = 0
         self.exactly = True
         self.refused = 0
         self.buried = False  # it has expired
+        self.arrived = 0  # in which step
         self.message: Message | None = None  # while it is taken
 
     def __repr__(self) -> str:
@@ -81,6 +85,7 @@ class Life:
         self.limits = EngineLimits(overflow=overflow, **LIMITS)
         self.owed: dict[tuple[str, bytes], Owed] = {}
         self.numbers = 0
+        self.step = 0
         self.seconds = 1000.0
         self.bound = False
         self.binding_unsure = False
@@ -105,10 +110,14 @@ class Life:
         self.owed[queue, owed.body] = owed
         return owed
 
-    def message(self, address: str, persistent: bool, expires: int) -> Message:
+    def message(
+        self, address: str, persistent: bool, expires: int, priority: int = USUAL_PRIORITY
+    ) -> Message:
         message = Message("id", address, address, {}, b"%d" % (self.numbers + 1), 100)
-        if persistent or expires:
-            message.keeping = Keeping(persistent, expires) if expires else PERSISTENT
+        if expires or priority != USUAL_PRIORITY:
+            message.keeping = Keeping(persistent, expires, priority=priority)
+        elif persistent:
+            message.keeping = PERSISTENT
         return message
 
     def those(self, queue: str | None, *status: str) -> list[Owed]:
@@ -141,30 +150,54 @@ class Life:
         before = [
             one
             for one in self.those(queue, "waiting")
-            if one.persistent == owed.persistent and one.number < owed.number
+            if one.persistent == owed.persistent
+            and (-one.priority, one.number) < (-owed.priority, owed.number)
+            # Who waits for messages gets those that arrive together in the order in which they were sent; and
+            # one that does not persist needs not wait for what stands behind others that do.
+            and (one.priority == owed.priority or (one.persistent and one.arrived < self.step))
         ]
         assert not before, f"{owed} comes before {before}"
-        if owed.exactly:
-            assert message.attempts == owed.attempts, (message, owed)
-        else:
-            assert owed.attempts <= message.attempts <= max(1, owed.refused), (message, owed)
-        owed.attempts, owed.exactly = message.attempts, True
+        self.check_attempts(message, owed)
         if self.auto[queue]:
             owed.status = "leaving" if owed.persistent else "gone"
             return True
         owed.status, owed.message = "taken", message
         return False
 
+    def check_attempts(self, message: Message, owed: Owed) -> None:
+        if owed.exactly:
+            assert message.attempts == owed.attempts, (message, owed)
+        else:
+            assert owed.attempts <= message.attempts <= max(1, owed.refused), (message, owed)
+        owed.attempts, owed.exactly = message.attempts, True
+
+    def browsed(self, queue: str) -> list[tuple[Message, Owed]]:
+        """What waits, by the engine: what must be there is, and nothing else, each once, in its order."""
+        found = []
+        for page in self.engine.browse(queue):
+            for message in page:
+                owed = self.owed[queue, message.body]
+                assert owed.status in ("waiting", "leaving"), f"{owed} is found waiting"
+                found.append((message, owed))
+        bodies = [message.body for message, _ in found]
+        assert len(bodies) == len(set(bodies)), f"twice: {bodies}"
+        if not self.engine._unreadable:
+            missing = [one for one in self.those(queue, "waiting") if one.body not in bodies]
+            assert not missing, f"{missing} are not found waiting"
+        places = [(-owed.priority, message.position) for message, owed in found]
+        assert places == sorted(places), f"out of order: {found}"
+        return found
+
     # -- the steps ----------------------------------------------------------------------------------------
 
-    def append(self, queue: str, persistent: bool, expires: int) -> None:
+    def append(self, queue: str, persistent: bool, expires: int, priority: int = USUAL_PRIORITY) -> None:
         if queue == D:
-            return self.publish(persistent, expires)
-        message = self.message(queue, persistent, expires)
+            return self.publish(persistent, expires, priority)
+        message = self.message(queue, persistent, expires, priority)
         self.appended([self.new(queue, message.keeping)], lambda: self.engine.append(message), persistent)
 
-    def publish(self, persistent: bool, expires: int) -> None:
-        message = self.message(TOPIC, persistent, expires)
+    def publish(self, persistent: bool, expires: int, priority: int = USUAL_PRIORITY) -> None:
+        message = self.message(TOPIC, persistent, expires, priority)
         if self.bound:
             new = [self.new(D, message.keeping)]
             self.appended(new, lambda: self.engine.publish(message), persistent)
@@ -183,6 +216,7 @@ class Life:
         for one in new:
             if one.status == "pending":
                 one.status = "waiting"
+                one.arrived = self.step
 
     def drop(self, new: list[Owed]) -> None:
         for one in new:
@@ -196,6 +230,44 @@ class Life:
             self.claims[queue] = self.engine.consume(queue, lambda message: self.take(queue, message))
         self.asked[queue] = max(0, self.asked[queue] + count)
         self.claims[queue].request(count)
+
+    def pick(self, queue: str, which: int) -> None:
+        found = self.browsed(queue)
+        if not found or queue not in self.claims:
+            return
+        message, owed = found[which % len(found)]
+        picked = self.claims[queue].pick(message)
+        if picked is None:
+            assert message.is_persistent
+        elif picked:
+            assert owed.status == "waiting", f"{owed} is picked"
+            self.check_attempts(message, owed)
+            owed.status, owed.message = "taken", message
+        else:
+            assert owed.status == "leaving" or self.full, f"{owed} can't be picked"
+
+    def withdraw(self, queue: str, which: int) -> None:
+        found = self.browsed(queue)
+        if not found:
+            return
+        message, owed = found[which % len(found)]
+        leaving = [owed] if owed.status == "waiting" else []
+        batch: tuple[list[Owed], list[Owed]] = [], [one for one in leaving if one.persistent]
+        self.batches.append(batch)
+        for one in leaving:
+            one.status, one.buried = "leaving", True
+
+        def done() -> None:
+            self.batches.remove(batch)
+            self.drop([one for one in leaving if one.status == "leaving"])
+
+        def failed() -> None:
+            self.batches.remove(batch)
+            for one in leaving:
+                if one.status == "leaving":
+                    one.stays()
+
+        self.when_safe(self.engine.withdraw(message), done, failed)
 
     def leave(self, queue: str) -> None:
         if queue in self.claims:
@@ -277,7 +349,7 @@ class Life:
         buried: list[tuple[list[Owed], list[Owed]]] = []
 
         def judge(message: Message) -> Message | None:
-            one = self.owed[message.address, message.body]
+            one = self.owed[base_of(message.address), message.body]
             assert one.status == "waiting", f"{one} expires"
             assert 0 < one.expires <= now, f"{one} expires too early"
             one.status, one.buried = "leaving", True
@@ -418,7 +490,7 @@ class Life:
         for name, body in self.engine._reader.execute(
             "SELECT queue.name, message.body FROM message JOIN queue ON queue.number = message.queue"
         ):
-            found[name].add(body)
+            found[base_of(name)].add(body)
         return found
 
     def check_when_quiet(self) -> None:
@@ -439,7 +511,9 @@ class Life:
             waiting = [*queue.messages, *(queue.tail if queue.tail is not queue.messages else ())]
             left = [message.size for message in waiting if message.position not in queue.gone]
             assert queue.octets == sum(left), (queue.name, queue.octets, left)
-            assert queue.length == len(self.those(queue.name, "waiting")), queue.name
+            if queue.base is queue:
+                assert queue.depth()[0] == len(self.those(queue.name, "waiting")), queue.name
+                self.browsed(queue.name)
             assert not (queue.demand and queue.length), f"{queue.name}: one waits, and one is wanted"
             memory += queue.octets
         taken = [one.message.size for one in self.those(None, "taken") if one.message is not None]
@@ -492,7 +566,8 @@ class Life:
 queues = st.sampled_from([A, A, A, B, D])
 expiries = st.sampled_from([0, 0, 0, 1_000_500, 1_001_500, 1_003_000])
 outcomes = st.sampled_from([Outcome.ACCEPTED, Outcome.ACCEPTED, Outcome.REJECTED, Outcome.RELEASED])
-appends = st.tuples(st.just("append"), queues, st.sampled_from([True, True, False]), expiries)
+priorities = st.sampled_from([USUAL_PRIORITY, USUAL_PRIORITY, 0, 9])
+appends = st.tuples(st.just("append"), queues, st.sampled_from([True, True, False]), expiries, priorities)
 STEPS = st.one_of(
     appends,
     appends,
@@ -504,6 +579,8 @@ STEPS = st.one_of(
     st.tuples(
         st.just("commit"), st.integers(0, 9), outcomes, st.lists(st.tuples(queues, st.booleans()), max_size=3)
     ),
+    st.tuples(st.just("pick"), queues, st.integers(0, 9)),
+    st.tuples(st.just("withdraw"), queues, st.integers(0, 9)),
     st.tuples(st.just("leave"), st.sampled_from(QUEUES)),
     st.tuples(st.just("expire"), st.sampled_from([0.0, 0.5, 1.0])),
     st.tuples(
@@ -520,6 +597,8 @@ class ModelTests(SynchronousTestCase):
             (rows, "PAGE", 4),
             (stored, "PAGE", 4),
             (stored, "LOW", 2),
+            (stored, "AT_ONCE", 3),
+            (memory_queue, "AT_ONCE", 3),
             (rows, "DOOMED", 3),
         ):
             self.patch(module, name, value)
@@ -528,7 +607,7 @@ class ModelTests(SynchronousTestCase):
         with tempfile.TemporaryDirectory() as folder:
             life = Life(os.path.join(folder, "db"), overflow)
             try:
-                for name, *arguments in steps:
+                for life.step, (name, *arguments) in enumerate(steps, 1):
                     getattr(life, name)(*arguments)
                     if name == "turn":
                         life.check_when_quiet()
