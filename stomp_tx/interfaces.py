@@ -159,6 +159,8 @@ class IEngine(Interface):
     def unbind(queue: str) -> Safe:
         """Undo ``bind``; the messages that wait there are gone."""
 
+    last_position = Attribute("The position of the message that came last: they are counted from 1.")
+
     bindings = Attribute("The queues that are bound, and the topic of each.  Nobody else changes it.")
 
     def expire(now: int, judge: Judge) -> bool:

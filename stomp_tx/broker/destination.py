@@ -1,22 +1,18 @@
-"""Destinations: a Queue gives each message to one subscription, a Topic lets every subscription hear it."""
+"""Destinations: what a Queue (queue.py) and a Topic have in common, and the Topic."""
 
 from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable
 
-from twisted.internet.interfaces import IDelayedCall, IReactorTime
+from twisted.internet.interfaces import IReactorTime
 
 from stomp_tx.broker.deadletter import REASON, DeadLetters
 from stomp_tx.broker.policy import Policy
-from stomp_tx.broker.refusals import Refusals
 from stomp_tx.broker.settings import BrokerSettings
 from stomp_tx.broker.subscription import Subscription
 from stomp_tx.interfaces import IEngine, Safe
 from stomp_tx.message import Batch, Message, Outcome
-
-HELD = 10_000
-"""Refused messages that one queue holds back at a time; others wait behind them then."""
 
 
 class Destination:
@@ -123,195 +119,6 @@ class Destination:
     def close(self) -> None:
         """Nobody has subscribed any more."""
         raise NotImplementedError
-
-
-class Queue(Destination):
-    """Round-robin among the subscriptions that are ready: that have credit, and room in their connection.
-
-    The engine is asked for as many messages as they have credit together, so each that arrives has somebody
-    to go to.  What a subscription refused goes to another, or waits a while where there is no other.
-    """
-
-    __slots__ = ("_claim", "_engine", "_overdrawn", "_ready", "_refusals", "_timer")
-
-    stores = True
-
-    def __init__(
-        self,
-        address: str,
-        engine: IEngine,
-        clock: IReactorTime,
-        settings: BrokerSettings,
-        policy: Policy,
-        dead_letters: DeadLetters,
-    ) -> None:
-        super().__init__(address, clock, settings, policy, dead_letters, engine.settle)
-        self._engine = engine
-        self._ready: deque[Subscription] = deque()
-        self._refusals = Refusals()
-        self._overdrawn = 0  # of the refused that are held, those for which no other message was asked
-        self._timer: IDelayedCall | None = None
-        self._claim = engine.consume(address, self.take)
-
-    def take(self, message: Message) -> bool:
-        """The engine's taker: give it to the next in turn."""
-        keeping = message.keeping
-        if keeping is not None and keeping.expires and self._dead_letters.is_over(message):
-            self._refusals.discard(message.id)
-            self._bury(message)
-            self._claim.request(1)  # nobody's credit was used
-            return False
-        if message.attempts and message.id in self._refusals:
-            return self._take_refused(message)
-        ready = self._ready
-        if not ready:
-            self._engine.settle(message, Outcome.RELEASED)  # asked for by one who left meanwhile
-            return False
-        subscription = ready[0]
-        self._use_credit(subscription)
-        return subscription.offer(message)
-
-    def _use_credit(self, subscription: Subscription) -> None:
-        """Of the one whose turn it is: then it is the next one's."""
-        ready = self._ready
-        credit = subscription.credit = subscription.credit - 1
-        if credit <= 0:
-            ready.popleft()
-            subscription.ready = False
-            if subscription.mode == "auto":
-                subscription.exhausted.append(subscription)
-        elif len(ready) > 1:
-            ready.rotate(-1)
-
-    def add(self, subscription: Subscription) -> None:
-        subscription.destination = self
-        self.subscriptions[subscription] = None
-        self._enter(subscription)
-
-    def remove(self, subscription: Subscription) -> None:
-        self._leave(subscription)
-        self.subscriptions.pop(subscription, None)
-        self._refusals.forget(subscription)
-
-    def pause(self, subscription: Subscription) -> None:
-        self._leave(subscription)
-
-    def resume(self, subscription: Subscription) -> None:
-        self._enter(subscription)
-
-    def give_credit(self, subscription: Subscription, count: int) -> None:
-        credit = subscription.credit = subscription.credit + count
-        if subscription.ready:
-            self._claim.request(count)
-        elif credit > 0 and not subscription.paused:
-            self._enter(subscription)
-
-    def take_credit(self, subscription: Subscription, count: int) -> None:
-        self._leave(subscription)  # and takes back what it asked of the engine
-        subscription.credit -= count
-        self._enter(subscription)
-
-    def replenish(self, subscription: Subscription) -> None:
-        self.give_credit(subscription, subscription.prefetch - subscription.credit)
-
-    def _enter(self, subscription: Subscription) -> None:
-        """It can be given messages, if it is one of ours and was not ready before."""
-        if (
-            subscription.ready
-            or subscription.paused
-            or subscription.credit <= 0
-            or subscription not in self.subscriptions
-        ):
-            return
-        subscription.ready = True
-        self._ready.append(subscription)
-        if self._refusals.held:
-            self._offer_held(entering=subscription)
-        if subscription.ready:
-            self._claim.request(subscription.credit)
-
-    def _leave(self, subscription: Subscription) -> None:
-        if subscription.ready:
-            subscription.ready = False
-            self._ready.remove(subscription)
-            self._claim.request(-subscription.credit)
-
-    def _is_over(self, message: Message) -> bool:
-        return message.keeping is not None and self._dead_letters.is_over(message)
-
-    def _bury(self, message: Message) -> None:
-        """It has expired: nobody gets it."""
-        instead = self._dead_letters.expired(message)
-        self._engine.commit(Batch([] if instead is None else [instead], [(message, Outcome.ACCEPTED)]))
-
-    # -- refused messages ---------------------------------------------------------------------------------
-
-    def refuse(self, message: Message, subscription: Subscription) -> None:
-        anybody, same = subscription.redelivery.wait(message.attempts + 1)
-        now = self._clock.seconds()
-        self._refusals.refuse(message, subscription, now + anybody, now + same, now)
-
-    def _take_refused(self, message: Message) -> bool:
-        """The engine gave us one that somebody refused: it is held until somebody may have it."""
-        self._refusals.hold(message, self._clock.seconds())
-        if self._refusals.held > HELD:
-            self._overdrawn += 1
-        else:
-            self._claim.request(1)  # nobody's credit was used
-        self._offer_held()
-        return False
-
-    def _offer_held(self, entering: Subscription | None = None) -> None:
-        """Somebody is ready, or some have been held long enough: give them in turn.
-
-        ``entering`` is ready, but its credit has not been asked of the engine yet.
-        """
-        now = self._clock.seconds()
-        ready = self._ready
-        idle = 0
-        while idle < len(ready):
-            subscription = ready[0]
-            message = self._refusals.next_for(subscription, now)
-            if message is None:
-                ready.rotate(-1)
-                idle += 1
-                continue
-            over = self._is_over(message)
-            uses = 0 if over or subscription is entering else 1
-            if self._overdrawn:
-                self._overdrawn -= 1
-                uses -= 1  # it was asked for already
-            if over:
-                self._bury(message)
-            else:
-                idle = 0
-                self._use_credit(subscription)
-                if subscription.offer(message):
-                    self._engine.settle(message, Outcome.ACCEPTED)
-            self._claim.request(-uses)
-        self._set_timer()
-
-    def _set_timer(self) -> None:
-        now = self._clock.seconds()
-        time = self._refusals.next_time(now)
-        timer = self._timer
-        if timer is not None and timer.active():
-            if time is not None and timer.getTime() <= time:
-                return
-            timer.cancel()
-        self._timer = None
-        if time is not None:
-            self._timer = self._clock.callLater(time - now, self._offer_held)
-
-    def lingers(self) -> float:
-        return self._refusals.latest() - self._clock.seconds()  # what was refused waits its time
-
-    def close(self) -> None:
-        self._claim.stop()
-        if self._timer is not None and self._timer.active():
-            self._timer.cancel()
-        for message in self._refusals.clear():
-            self._engine.settle(message, Outcome.RELEASED)
 
 
 class Topic(Destination):

@@ -79,7 +79,7 @@ class StompBrokerFactory(ServerFactory):
         self.sessions: dict[BrokerSession, None] = {}
         self.policies = policies or Policies()
         self.dead_letters = DeadLetters(
-            self.policies, self.now, self.events, self._new_message_id, self.settings.name_length
+            self.policies, self.now, self.events, self.new_message_id, self.settings.name_length
         )
         self.registry = SubscriptionRegistry(
             engine, clock, self.settings, self.policies, self.dead_letters, self._dropped, self._too_slow
@@ -117,7 +117,8 @@ class StompBrokerFactory(ServerFactory):
         self._upkeep.stop()
         self.registry.stop()
 
-    def _new_message_id(self) -> str:
+    def new_message_id(self) -> str:
+        """The id of a message that nobody has sent."""
         return f"{self.message_id_prefix}{next(self.message_numbers)}"
 
     def now(self) -> int:

@@ -73,6 +73,13 @@ class Policy:
     dead_letter: str = "/queue/DLQ.*"
     """The queue of dead letters; ``*`` stands for the destination's name.  Empty: they are dropped."""
 
+    last_value: str = ""
+    """The header that says of what a message is the last value: in a queue it takes the place of the one that
+    says the same.  Empty: none does."""
+
+    exclusive: bool = False
+    """Does one subscription at a time get all messages of the queue, the others none until it ends?"""
+
     def __post_init__(self) -> None:
         for name in (
             "ttl",
@@ -112,7 +119,7 @@ class Policy:
     @cached_property
     def stamps(self) -> bool:
         """Do messages get something that their producers did not ask for?"""
-        return bool(self.ttl or self.ttl_max)
+        return bool(self.ttl or self.ttl_max or self.last_value)
 
 
 class Policies:

@@ -91,6 +91,12 @@ class Refusals:
             return None
         return self._take(heappop(best)[1])
 
+    def wait(self, message_id: str, subscription: Subscription, now: float) -> float:
+        """How many seconds it is until this subscription may have one that is not held; 0.0: it may."""
+        refusal = self._known[message_id]
+        until = refusal.until_same if refusal.by is subscription else refusal.until
+        return max(0.0, until - now)
+
     def next_time(self, now: float) -> float | None:
         """When somebody may have one who may not now; None: never."""
         self._advance(now)

@@ -8,8 +8,9 @@ from twisted.internet.interfaces import IDelayedCall, IReactorTime
 
 from stomp_tx.address import is_topic
 from stomp_tx.broker.deadletter import DeadLetters
-from stomp_tx.broker.destination import Destination, Queue, Topic
+from stomp_tx.broker.destination import Destination, Topic
 from stomp_tx.broker.policy import Policies
+from stomp_tx.broker.queue import Queue
 from stomp_tx.broker.settings import BrokerSettings
 from stomp_tx.broker.subscription import Subscription
 from stomp_tx.interfaces import IEngine

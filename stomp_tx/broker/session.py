@@ -16,7 +16,7 @@ from stomp_tx.address import is_topic
 from stomp_tx.broker import rendering
 from stomp_tx.broker.deadletter import REASON, without_reason
 from stomp_tx.broker.deliveries import Delivery, Named
-from stomp_tx.broker.dialect.sending import UNUSUAL, keeping_of
+from stomp_tx.broker.dialect.sending import UNUSUAL, keeping_of, tell_keeping
 from stomp_tx.broker.events import (
     Connected,
     Disconnected,
@@ -26,6 +26,7 @@ from stomp_tx.broker.events import (
 )
 from stomp_tx.broker.handshake import Agreement, agree, connected
 from stomp_tx.broker.login import Login, log_in
+from stomp_tx.broker.own import OwnMessages
 from stomp_tx.broker.policy import Policy
 from stomp_tx.broker.routing import Names
 from stomp_tx.broker.subscription import Subscription
@@ -374,10 +375,11 @@ class BrokerSession:
     def _send_unusual(self, frame: Frame, message: Message, put: Put) -> Deferred[None] | None:
         """One that asks for more than to be passed on, or to be persistent."""
         keeping = message.keeping
-        if keeping is not None and keeping.expires:
-            self._tell_expiry(message)
+        tell_keeping(message)
         if "transaction" in frame.headers:
             self._transactions.named(frame).send(message)
+            if self._subscriptions.own is not None:
+                self._subscriptions.own.add(message.id)
             self._transactions.check()
             self._done(frame)
             return None
@@ -394,11 +396,6 @@ class BrokerSession:
             return None
         return self._wait_for_room(frame.headers.get("destination"), message.address)
 
-    def _tell_expiry(self, message: Message) -> None:
-        """Its receivers may want to know, however it was said or decided."""
-        if message.keeping is not None:
-            message.headers = {**message.headers, "expires": str(message.keeping.expires)}
-
     def _route(self, destination: str | None) -> Route:
         """Where a destination leads, and whether this user may send there: asked once, then remembered."""
         address = self._names.address_of(destination)
@@ -410,6 +407,8 @@ class BrokerSession:
             put = self._stamped(put, policy)
         if self._factory.events.wants(Sent):
             put = self._observed(put)
+        if self._subscriptions.own is not None:
+            put = self._remembered(put, self._subscriptions.own)
         if len(self._routes) >= ROUTES:
             self._routes.clear()
         self._routes[destination] = put, address, policy
@@ -421,10 +420,19 @@ class BrokerSession:
         def stamp_and_put(message: Message) -> Safe:
             if message.keeping is None:
                 message.keeping = keeping_of(message.headers, policy, self._factory.now)
-                self._tell_expiry(message)
+                tell_keeping(message)
             return put(message)
 
         return stamp_and_put
+
+    def _remembered(self, put: Put, own: OwnMessages) -> Put:
+        """For sessions with subscriptions that don't want what they send."""
+
+        def remember_and_put(message: Message) -> Safe:
+            own.add(message.id)
+            return put(message)
+
+        return remember_and_put
 
     def _observed(self, put: Put) -> Put:
         def put_and_tell(message: Message) -> Safe:
@@ -475,9 +483,12 @@ class BrokerSession:
     # -- SUBSCRIBE, UNSUBSCRIBE ---------------------------------------------------------------------------
 
     def _subscribe(self, frame: Frame) -> None:
-        subscription, address, safe = self._subscriptions.make(frame)
+        had_own = self._subscriptions.own is not None
+        subscription, place, safe = self._subscriptions.make(frame)
+        if not had_own and self._subscriptions.own is not None:
+            self.forget_routes()  # what is sent is remembered from now on
         self._done(frame, safe)  # clients expect its RECEIPT before the first MESSAGE
-        self._subscriptions.start(subscription, address)
+        self._subscriptions.start(subscription, place)
 
     def _unsubscribe(self, frame: Frame) -> None:
         held, safe = self._subscriptions.end(frame)

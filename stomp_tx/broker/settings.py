@@ -64,6 +64,12 @@ class BrokerSettings:
     subscriptions: int = 10_000
     """Subscriptions of one connection."""
 
+    selectors: int = 1000
+    """Subscriptions with a selector of one connection."""
+
+    selector_length: int = 4096
+    """Characters of a selector."""
+
     durable_subscriptions: int = 100_000
     """Durable subscriptions of all clients together."""
 

@@ -7,6 +7,7 @@ subscription is made, not for each message.
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Callable
 from typing import TYPE_CHECKING, NamedTuple
 
 from stomp_tx.address import is_bound
@@ -30,6 +31,9 @@ class Terms(NamedTuple):
     mode: str
     prefetch: int
     redelivery: Redelivery
+    rank: int = 0
+    exclusive: bool = False
+    wants: Callable[[Message], bool] | None = None
 
 
 class Subscription:
@@ -41,6 +45,9 @@ class Subscription:
     credit -- how many more deliveries it takes now
     prefetch -- how many it takes when it holds none
     redelivery -- how it gets what it refused
+    rank -- those of a higher one come first at a queue
+    exclusive -- while it is there, it alone gets a queue's messages
+    wants -- says of a message whether it wants it; None: it wants all
     paused -- its connection has as much to send as it takes
     ready -- its queue may give it the next message
     backlog -- what waits for it at a topic, oldest first; None while nothing does
@@ -54,15 +61,18 @@ class Subscription:
         "backlog_octets",
         "credit",
         "destination",
+        "exclusive",
         "exhausted",
         "id",
         "mode",
         "number",
         "paused",
         "prefetch",
+        "rank",
         "ready",
         "redelivery",
         "version",
+        "wants",
     )
 
     destination: Destination
@@ -74,7 +84,8 @@ class Subscription:
         terms: Terms,
         exhausted: list[Subscription],
     ) -> None:
-        self.id, self.number, self.mode, self.prefetch, self.redelivery = terms
+        self.id, self.number, self.mode, self.prefetch, self.redelivery = terms[:5]
+        self.rank, self.exclusive, self.wants = terms[5:]
         self.version = version
         self.credit = terms.prefetch
         self.paused = sender.full

@@ -2,17 +2,30 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from typing import TYPE_CHECKING
 
+from stomp_tx.address import is_topic
+from stomp_tx.broker.browsing import Browse, View
 from stomp_tx.broker.deliveries import Deliveries, Delivery
-from stomp_tx.broker.dialect.subscribing import Durable, durable_of, prefetch, redelivery_of
+from stomp_tx.broker.dialect.subscribing import (
+    Durable,
+    durable_of,
+    is_deaf_to_own,
+    is_exclusive,
+    prefetch,
+    rank_of,
+    redelivery_of,
+    selector_of,
+    view_of,
+)
 from stomp_tx.broker.events import Subscribed, Unsubscribed
+from stomp_tx.broker.own import OwnMessages
 from stomp_tx.broker.routing import Names
 from stomp_tx.broker.subscription import Subscription, Terms, make_subscription
 from stomp_tx.errors import AccessDenied, LimitExceeded, ProtocolViolation
 from stomp_tx.interfaces import IFrameSender, IStompUser, Safe
-from stomp_tx.message import Batch, Outcome
+from stomp_tx.message import Batch, Message, Outcome
 from stomp_tx.wire.commands import ACK_MODES, V10
 from stomp_tx.wire.frame import Frame
 
@@ -24,6 +37,7 @@ class Subscriptions:
     """The subscriptions of one session, by the names that its client gave them.
 
     count -- how many there have been
+    own -- what the session sends, remembered while a subscription does not want it; None: all want it
     exhausted -- those whose credit comes back when what they were given has been written
     """
 
@@ -39,6 +53,7 @@ class Subscriptions:
         "count",
         "deliveries",
         "exhausted",
+        "own",
     )
 
     def __init__(self, session_id: str, factory: StompBrokerFactory) -> None:
@@ -48,6 +63,7 @@ class Subscriptions:
         self.deliveries = Deliveries(self._by_key)
         self.exhausted: list[Subscription] = []
         self.count = 0
+        self.own: OwnMessages | None = None
 
     def open(
         self, sender: IFrameSender, version: str, user: IStompUser, names: Names, client_id: str | None
@@ -82,8 +98,8 @@ class Subscriptions:
 
     # -- SUBSCRIBE ----------------------------------------------------------------------------------------
 
-    def make(self, frame: Frame) -> tuple[Subscription, str, Safe]:
-        """What SUBSCRIBE asks for, not yet in force; its address; and when it is safe."""
+    def make(self, frame: Frame) -> tuple[Subscription, str | Browse, Safe]:
+        """What SUBSCRIBE asks for, not yet in force; to what, see ``start``; and when it is safe."""
         headers = frame.headers
         settings = self._factory.settings
         key, subscription_id = self._new_key(frame)
@@ -93,23 +109,74 @@ class Subscriptions:
             raise ProtocolViolation(
                 "unknown ack mode", f"{mode[:40]!a} is not auto, client or client-individual"
             )
-        credit = prefetch(headers, settings) if mode != "auto" else settings.prefetch
-        redelivery = redelivery_of(headers, self._factory.policies.of(address))
+        view = view_of(headers, self._factory.engine.last_position)
+        credit = prefetch(headers, settings) if mode != "auto" or view is not None else settings.prefetch
+        if view is not None:
+            mode = "auto"  # there is nothing to acknowledge
+        policy = self._factory.policies.of(address)
+        redelivery = redelivery_of(headers, policy)
+        wants = self._wants(headers)
         durable = durable_of(headers, address, subscription_id, self._client_id)
+        if view is not None:
+            self._check_view(address)
         self._may_subscribe(address)
         safe: Safe = None
-        if durable is not None:
+        if durable is not None and view is None:
             safe = self._bind(durable, address)
             address = durable.queue
         self.count += 1
-        terms = Terms(subscription_id, self.count, mode, credit, redelivery)
+        exclusive = policy.exclusive or is_exclusive(headers)
+        terms = Terms(
+            subscription_id, self.count, mode, credit, redelivery, rank_of(headers), exclusive, wants
+        )
         subscription = make_subscription(self._sender, self._version, terms, self.exhausted, self.deliveries)
         self._by_key[key] = subscription
+        if view is not None:
+            return subscription, self._browse(address, headers.get("destination", ""), view), safe
         return subscription, address, safe
 
-    def start(self, subscription: Subscription, address: str) -> None:
-        """Put it in force: messages may reach it before this returns."""
-        self._factory.registry.add(subscription, address)
+    def _wants(self, headers: Mapping[str, str]) -> Callable[[Message], bool] | None:
+        """What SUBSCRIBE says of the messages that it wants; None: it wants all."""
+        settings = self._factory.settings
+        selector = selector_of(headers, settings.selector_length)
+        deaf = is_deaf_to_own(headers)
+        if selector is None and not deaf:
+            return None
+        if sum(one.wants is not None for one in self._by_key.values()) >= settings.selectors:
+            raise LimitExceeded(
+                "too many selectors", f"a connection may have {settings.selectors} subscriptions with one"
+            )
+        if not deaf:
+            return selector.matches if selector is not None else None
+        if self.own is None:
+            self.own = OwnMessages()
+        return self.own.others_only if selector is None else self.own.others_that(selector.matches)
+
+    def _check_view(self, address: str) -> None:
+        if is_topic(address):
+            raise ProtocolViolation("nothing to browse", "what waits in a queue can be browsed, a topic not")
+
+    def _browse(self, address: str, destination: str, view: View) -> Browse:
+        factory = self._factory
+        return Browse(
+            address,
+            destination,
+            factory.engine,
+            factory.clock,
+            factory.settings,
+            factory.dead_letters,
+            view,
+            factory.new_message_id,
+        )
+
+    def start(self, subscription: Subscription, place: str | Browse) -> None:
+        """Put it in force at that address, or view: messages may reach it before this returns."""
+        if isinstance(place, Browse):
+            address = place.address
+            place.add(subscription)
+        else:
+            address = place
+            self._factory.registry.add(subscription, address)
         self._factory.events.emit(Subscribed, self._session_id, subscription.name, address, subscription.mode)
 
     def _new_key(self, frame: Frame) -> tuple[str, str | None]:

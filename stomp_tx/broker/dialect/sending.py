@@ -8,11 +8,16 @@ from stomp_tx.broker.deadletter import REASON
 from stomp_tx.broker.dialect.values import number
 from stomp_tx.broker.policy import Policy
 from stomp_tx.errors import ProtocolViolation
-from stomp_tx.message import PERSISTENT, Keeping
+from stomp_tx.message import GROUP, LAST_VALUE, PERSISTENT, USUAL_PRIORITY, Keeping, Message
 
 _DEDUPE = ("message-dedupe-id", "_AMQ_DUPL_ID")
 
-_RARE = frozenset({"expires", "ttl", "expiration", *_DEDUPE})
+_GROUPS = (GROUP, "message_group")  # the latter is Apollo's
+
+_RARE = frozenset({"expires", "ttl", "expiration", "priority", *_DEDUPE, *_GROUPS})
+
+_LONGEST = 1024
+"""Characters of a name for de-duplication, of a group, and of what a last value is of."""
 
 UNUSUAL = frozenset({"transaction", "persistent", REASON, *_RARE})
 """Headers of a SEND that ask for more than to be passed on."""
@@ -35,12 +40,53 @@ def keeping_of(headers: Mapping[str, str], policy: Policy, clock: Callable[[], i
     if policy.ttl_max:
         latest = now + int(1000 * policy.ttl_max)
         expires = min(expires or latest, latest)
-    dedupe = next((headers[name] for name in _DEDUPE if headers.get(name)), None)
-    if dedupe is not None and len(dedupe) > 1024:
-        raise ProtocolViolation("message-dedupe-id too long", "it may have 1024 characters")
-    if persistent or expires or dedupe is not None:
-        return Keeping(persistent, expires, dedupe)
+    keeping = Keeping(
+        persistent,
+        expires,
+        _first(headers, _DEDUPE),
+        _priority(headers),
+        _first(headers, _GROUPS),
+        _first(headers, (policy.last_value,)),
+    )
+    if keeping == PERSISTENT:
+        return PERSISTENT
+    return None if keeping == _USUAL else keeping
+
+
+_USUAL = Keeping()
+
+
+def _first(headers: Mapping[str, str], names: tuple[str, ...]) -> str | None:
+    """What the first of these headers says that says anything."""
+    for name in names:
+        value = headers.get(name)
+        if value:
+            if len(value) > _LONGEST:
+                raise ProtocolViolation(f"{name} too long", f"it may have {_LONGEST} characters")
+            return value
     return None
+
+
+def _priority(headers: Mapping[str, str]) -> int:
+    """From 0 to 9 (ActiveMQ, Artemis); what is above (RabbitMQ's go up to 255) counts as the highest."""
+    priority = number(headers, "priority")
+    return USUAL_PRIORITY if priority is None else min(priority, 9)
+
+
+def tell_keeping(message: Message) -> None:
+    """Its receivers may want to know, however it was said or decided; and so do those that read a file."""
+    keeping = message.keeping
+    if keeping is None:
+        return
+    told = {}
+    if keeping.expires:
+        told["expires"] = str(keeping.expires)
+    if keeping.group is not None:
+        told[GROUP] = keeping.group
+    if keeping.last_value is not None:
+        told[LAST_VALUE] = keeping.last_value
+    if told:
+        message.headers = {**message.headers, **told}
 
 
 def _expires(headers: Mapping[str, str], now: int) -> int:

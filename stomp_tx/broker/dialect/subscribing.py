@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from typing import NamedTuple
 from urllib.parse import quote
 
 from stomp_tx.address import BOUND, TOPIC
+from stomp_tx.broker.browsing import View
 from stomp_tx.broker.dialect.values import is_true, number
 from stomp_tx.broker.policy import Policy, Redelivery
+from stomp_tx.broker.rendering import OWNED
+from stomp_tx.broker.selector import Selector, compiled
 from stomp_tx.broker.settings import BrokerSettings
 from stomp_tx.errors import ProtocolViolation
 
@@ -60,6 +64,58 @@ def redelivery_of(headers: Mapping[str, str], policy: Policy) -> Redelivery:
         longest,
         bounds.same_delay,
     )
+
+
+def rank_of(headers: Mapping[str, str]) -> int:
+    """A consumer's priority: ``activemq.priority`` (-128 to 127), or RabbitMQ's ``x-priority``; usually 0."""
+    for name in ("activemq.priority", "x-priority"):
+        text = headers.get(name)
+        if text is not None:
+            if re.fullmatch(r"[+-]?[0-9]{1,4}", text, re.ASCII) is None:
+                raise ProtocolViolation(f"malformed {name} header", f"{text[:40]!a} is no small whole number")
+            return int(text)
+    return 0
+
+
+def is_exclusive(headers: Mapping[str, str]) -> bool:
+    """Does it want all messages of its queue for itself?  (RabbitMQ: a queue is this connection's alone.)"""
+    return is_true(headers, "activemq.exclusive") or is_true(headers, "exclusive")
+
+
+def is_deaf_to_own(headers: Mapping[str, str]) -> bool:
+    """Does it not want what its own connection sends?  Artemis' word counts before ActiveMQ's."""
+    if "no-local" in headers:
+        return is_true(headers, "no-local")
+    return is_true(headers, "activemq.noLocal")
+
+
+def selector_of(headers: Mapping[str, str], longest: int) -> Selector | None:
+    """Which messages it wants; None: all.  Raises ProtocolViolation, saying where it is malformed."""
+    text = headers.get("selector")
+    if text is None:
+        return None
+    if not text.strip():
+        raise ProtocolViolation("empty selector", "leave the selector header out to get every message")
+    return compiled(text, longest)
+
+
+def view_of(headers: Mapping[str, str], last: int) -> View | None:
+    """What a browser wants to see (``browser:true``); None: it is no browser.
+
+    ``browser-end:false`` goes on with what comes, ``include-seq:NAME`` has each message's position shown in a
+    header of that name, ``from-seq:NUMBER`` begins there; -1: after ``last``, the position that came last.
+    """
+    if not is_true(headers, "browser"):
+        return None
+    name = headers.get("include-seq", "")
+    if name and (name in OWNED or len(name) > 100 or re.search(r"[\x00-\x1f:]", name)):
+        raise ProtocolViolation("malformed include-seq header", f"{name[:40]!a} can't be a header of ours")
+    after = 0
+    if headers.get("from-seq") == "-1":
+        after = last
+    else:
+        after = max((number(headers, "from-seq") or 0) - 1, 0)
+    return View(after, headers.get("browser-end") == "false", name)
 
 
 class Durable(NamedTuple):

@@ -1,0 +1,33 @@
+"""OwnMessages: what one session has sent, for subscriptions of its own that don't want it (noLocal)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from stomp_tx.message import Message
+
+REMEMBERED = 100_000
+"""Messages that are remembered at a time: the last that were sent."""
+
+
+class OwnMessages:
+    """The ids of what was sent last."""
+
+    __slots__ = ("_ids",)
+
+    def __init__(self) -> None:
+        self._ids: dict[str, None] = {}
+
+    def add(self, message_id: str) -> None:
+        """It is being sent."""
+        self._ids[message_id] = None
+        if len(self._ids) > REMEMBERED:
+            del self._ids[next(iter(self._ids))]
+
+    def others_only(self, message: Message) -> bool:
+        """Was it sent by somebody else?"""
+        return message.id not in self._ids
+
+    def others_that(self, matches: Callable[[Message], bool]) -> Callable[[Message], bool]:
+        """A test: was it sent by somebody else, and does it match?"""
+        return lambda message: message.id not in self._ids and matches(message)
