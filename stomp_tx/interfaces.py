@@ -178,11 +178,17 @@ class IEngine(Interface):
         looks at them.
         """
 
-    def withdraw(message: Message) -> Safe:
-        """Take one that waits out of its queue, for good; done when it waits no more anyway."""
+    def oldest(queue: str) -> Message | None:
+        """Of what waits in a queue with the lowest priority, the first; None: nothing waits."""
+
+    def withdraw(message: Message, instead: Sequence[Message] = ()) -> Safe:
+        """Take one that waits out of its queue, for good; others are appended instead, all or nothing.
+
+        Done when it waits no more anyway.
+        """
 
     def depth(queue: str) -> tuple[int, int]:
-        """How many messages wait in a queue, and their octets."""
+        """How many messages wait in a queue, or will when they are safe; and about how many octets."""
 
     def limit(queue: str, length: int, octets: int) -> None:
         """``room`` is asked to see to it that no more wait in this queue; 0: no limit of its own."""

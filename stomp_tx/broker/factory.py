@@ -14,6 +14,7 @@ from twisted.internet.protocol import ServerFactory
 from twisted.logger import Logger
 
 from stomp_tx.auth.realm import StompUser
+from stomp_tx.broker.bounds import Bounds
 from stomp_tx.broker.deadletter import DeadLetters
 from stomp_tx.broker.events import Dropped, Events, log_events
 from stomp_tx.broker.policy import Policies
@@ -84,7 +85,8 @@ class StompBrokerFactory(ServerFactory):
         self.registry = SubscriptionRegistry(
             engine, clock, self.settings, self.policies, self.dead_letters, self._dropped, self._too_slow
         )
-        self._upkeep = Upkeep(engine, self.dead_letters, clock, self.now)
+        self.bounds = Bounds(engine, self.policies, self.dead_letters)
+        self._upkeep = Upkeep(engine, self.dead_letters, self.bounds, clock, self.now)
         self._outbox = Outbox(clock)
         self._make_session_id = make_session_id or (lambda: secrets.token_hex(8))
         # A message's id is prefix and number: unique across restarts, and nothing in it needs an escape.

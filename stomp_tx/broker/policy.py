@@ -73,6 +73,16 @@ class Policy:
     dead_letter: str = "/queue/DLQ.*"
     """The queue of dead letters; ``*`` stands for the destination's name.  Empty: they are dropped."""
 
+    length: int = 0
+    """Messages that may wait in a queue, or for a durable subscription; 0: no limit but the engine's."""
+
+    octets: int = 0
+    """Octets (of frames, and what keeping them costs) that may wait there; 0: no limit but the engine's."""
+
+    overflow: str = "pause"
+    """What happens at these limits: ``pause`` producers, ``reject`` what they send with an ERROR,
+    ``drop-oldest``, or ``dead-letter`` the oldest."""
+
     last_value: str = ""
     """The header that says of what a message is the last value: in a queue it takes the place of the one that
     says the same.  Empty: none does."""
@@ -89,12 +99,15 @@ class Policy:
             "nack_delay",
             "attempts",
             "attempts_lost",
+            "length",
+            "octets",
         ):
             if getattr(self, name) < 0:
                 raise ConfigurationError(f"{name} can't be negative")
         if not 1 <= self.redelivery_multiplier <= 100:
             raise ConfigurationError("redelivery_multiplier must be from 1 to 100")
         self._one_of("expired", ("drop", "dead-letter"))
+        self._one_of("overflow", ("pause", "reject", "drop-oldest", "dead-letter"))
         self._one_of("nack", ("redeliver", "dead-letter", "drop"))
         if self.dead_letter and not re.fullmatch(r"/queue/[^\x00-\x1f\x7f]+", self.dead_letter):
             raise ConfigurationError(f"dead_letter must be a queue, /queue/NAME, not {self.dead_letter!r}")
@@ -115,6 +128,16 @@ class Policy:
             self.redelivery_delay_max,
             self.nack_delay,
         )
+
+    @property
+    def is_bounded(self) -> bool:
+        """May only so much wait?"""
+        return bool(self.length or self.octets)
+
+    @property
+    def drops(self) -> bool:
+        """Does what is too much go?"""
+        return self.overflow in ("drop-oldest", "dead-letter")
 
     @cached_property
     def stamps(self) -> bool:

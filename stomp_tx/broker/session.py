@@ -14,6 +14,7 @@ from zope.interface import implementer
 
 from stomp_tx.address import is_topic
 from stomp_tx.broker import rendering
+from stomp_tx.broker.bounds import Put
 from stomp_tx.broker.deadletter import REASON, without_reason
 from stomp_tx.broker.deliveries import Delivery, Named
 from stomp_tx.broker.dialect.sending import UNUSUAL, keeping_of, tell_keeping
@@ -49,8 +50,6 @@ if TYPE_CHECKING:
 
 ROUTES = 256
 """Destinations that a session remembers the way to."""
-
-Put = Callable[[Message], Safe]
 
 Route = tuple[Put, str, Policy]
 """How a message gets to a destination, its address, and its policy."""
@@ -403,6 +402,7 @@ class BrokerSession:
             raise AccessDenied(self.user.name, "send to", address)
         policy = self._factory.policies.of(address)
         put: Put = self._engine.publish if is_topic(address) else self._engine.append
+        put = self._factory.bounds.around(put, address, policy)
         if policy.stamps:
             put = self._stamped(put, policy)
         if self._factory.events.wants(Sent):
@@ -562,6 +562,11 @@ class BrokerSession:
             if self._is_stuck_at(address):
                 self._give_back(transaction.held())
                 raise _queue_full(address)
+        try:
+            self._factory.bounds.check(transaction.messages)
+        except LimitExceeded:
+            self._give_back(transaction.held())
+            raise
         safe = self._settle(transaction.taken, transaction.messages)
         for message in transaction.messages:
             self._factory.events.emit(Sent, self.id, message)

@@ -228,6 +228,7 @@ class Subscriptions:
                 f"{durable.name[:60]!a} is to {bound_to}: UNSUBSCRIBE it there, or use another name",
             )
         safe: Safe = engine.bind(durable.queue, topic)
+        self._factory.bounds.bind(durable.queue, topic)
         return safe
 
     def _unbind(self, durable: Durable) -> Safe:

@@ -179,6 +179,11 @@ class Journal:
         writing = self._writing
         return queue in self._next.parts or (writing is not None and queue in writing.parts)
 
+    def added(self, queue: StoredQueue) -> int:
+        """How many messages of it are on their way to the disk."""
+        groups = (self._next,) if self._writing is None else (self._next, self._writing)
+        return sum(len(group.parts[queue].added) for group in groups if queue in group.parts)
+
     def flush(self) -> Deferred[None]:
         """Fires when nothing is left to be written."""
         self.retry()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 
 from twisted.internet.defer import Deferred, succeed
 from zope.interface import implementer
@@ -222,11 +222,15 @@ class MemoryEngine:
         found = self._queues.get(queue)
         return iter(()) if found is None else found.browse(after)
 
-    def withdraw(self, message: Message) -> Safe:
+    def oldest(self, queue: str) -> Message | None:
+        found = self._queues.get(queue)
+        return None if found is None else found.oldest()
+
+    def withdraw(self, message: Message, instead: Sequence[Message] = ()) -> Safe:
         queue = self.lane_of(message)
         if queue is None or not queue.take_out(message):
             return None
-        safe = self.settle(message, Outcome.ACCEPTED)
+        safe = self.commit(Batch(list(instead), [(message, Outcome.ACCEPTED)]))
         if queue.taker is None:
             self.forget_if_idle(queue)
         return safe

@@ -264,11 +264,22 @@ class MemoryQueue:
     def browse(self, after: int) -> Iterator[list[Message]]:
         """Pages of what waits in all its lanes, after a position."""
         for lane in list(self.lanes or (self,)):
-            position = after
-            while page := lane.page(position):
-                position = page[-1].position
-                gone = lane.gone
-                yield [message for message in page if message.position not in gone] if gone else page
+            yield from lane.pages(after)
+
+    def pages(self, after: int) -> Iterator[list[Message]]:
+        """The same of this lane."""
+        while page := self.page(after):
+            after = page[-1].position
+            gone = self.gone
+            yield [message for message in page if message.position not in gone] if gone else page
+
+    def oldest(self) -> Message | None:
+        """The first of the lowest lane in which any waits."""
+        for lane in reversed(self.lanes or (self,)):
+            for page in lane.pages(0):
+                for message in page:
+                    return message
+        return None
 
     def page(self, after: int) -> list[Message]:
         """The next that wait in this lane after a position, those that are gone among them; in order."""

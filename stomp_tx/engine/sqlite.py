@@ -185,6 +185,10 @@ class SQLiteEngine(MemoryEngine):
             queue, lambda reader: rows.page(reader, queue.number, queue.name, after, queue.arrived)
         )
 
+    def coming(self, queue: StoredQueue) -> int:
+        """How many of its messages are on their way to the disk."""
+        return self._journal.added(queue)
+
     def has_row(self, queue: StoredQueue, position: int) -> bool:
         """Is that message still in the file?"""
         return bool(self._read(queue, lambda reader: rows.exists(reader, queue.number, position)))

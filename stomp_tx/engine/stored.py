@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from bisect import bisect_left
 from collections import deque
+from collections.abc import Iterator
 from itertools import islice
 from typing import TYPE_CHECKING
 
@@ -320,8 +321,17 @@ class StoredQueue(MemoryQueue):
 
     def depth(self) -> tuple[int, int]:
         length, octets = super().depth()
-        stored = sum(lane.octets_stored for lane in self.lanes or (self,))  # type: ignore[attr-defined]
-        return length, max(octets, stored)
+        for lane in self.lanes or (self,):
+            assert isinstance(lane, StoredQueue)
+            length += self._engine.coming(lane)
+            if lane.unloaded:
+                octets += lane.octets_stored * lane.unloaded // max(lane.length_stored, 1)
+        return length, octets
+
+    def pages(self, after: int) -> Iterator[list[Message]]:
+        if self.unloaded and not after and len(self.messages) < LOW:
+            self._load()  # whoever wants the first wants the next ones soon
+        return super().pages(after)
 
     def page(self, after: int) -> list[Message]:
         found = super().page(after)

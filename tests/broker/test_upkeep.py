@@ -8,6 +8,8 @@ from typing import Any
 from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 
+from stomp_tx.broker.bounds import Bounds
+from stomp_tx.broker.policy import Policies
 from stomp_tx.broker.upkeep import EVERY, SOON, Upkeep
 from tests.conversation import Broker
 
@@ -20,6 +22,7 @@ class Engine:
         self.times: list[float] = []
         self.more = 0
         self.breaks = False
+        self.bindings: dict[str, str] = {}
 
     def expire(self, now: int, judge: object) -> bool:
         self.times.append(self.clock.seconds())
@@ -41,7 +44,13 @@ class UpkeepTests(SynchronousTestCase):
         self.engine = Engine(self.clock)
         letters: Any = Letters()
         engine: Any = self.engine
-        self.upkeep = Upkeep(engine, letters, self.clock, lambda: int(self.clock.seconds() * 1000))
+        self.upkeep = Upkeep(
+            engine,
+            letters,
+            Bounds(engine, Policies(), letters),
+            self.clock,
+            lambda: int(self.clock.seconds() * 1000),
+        )
 
     def sweeps(self, seconds: float) -> int:
         """So many in this time."""
