@@ -3,7 +3,9 @@
 =========================  ===========================================================================
 ``/queue/NAME``            a queue; ``/topic/NAME``: a topic
 ``/temp-queue/SID/NAME``   a queue of one session, by the session's id; ``/temp-topic/SID/NAME``: a topic
-``/dsub/...``              a queue that is bound to a topic: a durable or a shared subscription
+``/dsub/...``              a queue that is bound to a topic: a durable subscription
+``/shared/...``            the same for a subscription that several share, until the last of them has left
+``/retained/NAME``         a queue with what is retained of a topic
 ``//HOST/queue/NAME``      the same in a virtual host that is not the default one
 =========================  ===========================================================================
 
@@ -17,8 +19,11 @@ TOPIC = "/topic/"
 TEMP_QUEUE = "/temp-queue/"
 TEMP_TOPIC = "/temp-topic/"
 BOUND = "/dsub/"
+SHARED = "/shared/"
+RETAINED = "/retained/"
 
 _TOPICS = (TOPIC, TEMP_TOPIC)
+_BOUND = (BOUND, SHARED)
 
 
 def split(address: str) -> tuple[str, str, str]:
@@ -46,8 +51,13 @@ def is_topic(address: str) -> bool:
 def is_bound(address: str) -> bool:
     """Is it a queue that only lives by its binding to a topic?"""
     if address.startswith("//"):
-        return split(address)[1] == BOUND
-    return address.startswith(BOUND)
+        return split(address)[1] in _BOUND
+    return address.startswith(_BOUND)
+
+
+def is_shared(address: str) -> bool:
+    """Is it such a queue that goes with its last consumer?"""
+    return SHARED in address and split(address)[1] == SHARED
 
 
 # -- lanes ------------------------------------------------------------------------------------------------

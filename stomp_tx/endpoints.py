@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 import shlex
+from collections.abc import Container
 from typing import Any
 
 from twisted.internet.endpoints import serverFromString
@@ -13,6 +14,12 @@ from twisted.internet.interfaces import IStreamServerEndpoint
 from stomp_tx.errors import ConfigurationError
 
 KINDS = "tcp:61613, tcp6:61613, ssl:61617, unix:/run/stomp, systemd:domain=INET:index=0, haproxy:tcp:61613"
+
+
+def split_dialect(description: str, dialects: Container[str]) -> tuple[str | None, str]:
+    """Of "rabbitmq:tcp:61613" it is the dialect of what connects there, and the rest; None: it names none."""
+    dialect, colon, rest = description.partition(":")
+    return (dialect, rest) if colon and dialect in dialects else (None, description)
 
 
 def endpoint_from_string(reactor: Any, description: str) -> IStreamServerEndpoint:

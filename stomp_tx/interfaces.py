@@ -148,12 +148,16 @@ class IEngine(Interface):
         """
 
     def listen(topic: str, heard: Callable[[Message], None]) -> Callable[[], None]:
-        """Call ``heard(message)`` for each message published there; gives a callable that stops it."""
+        """Call ``heard(message)`` for each message published there; gives a callable that stops it.
+
+        The topic may be a pattern, see wildcards.py.  One who listens to several hears each message once.
+        """
 
     def bind(queue: str, topic: str) -> Safe:
         """From now on the queue gets a copy of what is published to the topic.  It is bound to one, for good.
 
-        Raises EngineError when it is bound to another.
+        The topic may be a pattern, or several of them with commas between.  A binding outlives the process,
+        but for queues that are shared (see address.py).  Raises EngineError when it is bound to another.
         """
 
     def unbind(queue: str) -> Safe:
@@ -171,6 +175,11 @@ class IEngine(Interface):
         second or so; what could not be read or written before is tried again too.
         """
 
+    made = Attribute("Called with the name of each queue that comes to be; None: nobody wants to know.")
+
+    def queues() -> Sequence[str]:
+        """The names of those that there are: where something waits, or somebody takes, and bound ones."""
+
     def browse(queue: str, after: int = 0) -> Iterator[list[Message]]:
         """What waits in a queue after a position, in its order, as pages; each is read when it is asked for.
 
@@ -186,6 +195,9 @@ class IEngine(Interface):
 
         Done when it waits no more anyway.
         """
+
+    def delete(queue: str) -> Safe:
+        """Drop all that waits in a queue that nobody takes from, and the queue."""
 
     def depth(queue: str) -> tuple[int, int]:
         """How many messages wait in a queue, or will when they are safe; and about how many octets."""

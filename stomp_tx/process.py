@@ -287,4 +287,6 @@ def listening_error(description: str, failure: Failure) -> StompError:
 
 def with_actual_port(description: str, port: int) -> str:
     """The description, with the port that was got where it asked for any: port 0."""
-    return re.sub(r"^((?:haproxy:)?(?:tcp|tcp6|ssl):(?:port=)?)0(?=:|$)", rf"\g<1>{port}", description)
+    return re.sub(
+        r"^((?:[a-z]+:)?(?:haproxy:)?(?:tcp|tcp6|ssl):(?:port=)?)0(?=:|$)", rf"\g<1>{port}", description
+    )

@@ -14,10 +14,11 @@ from twisted.python.usage import UsageError
 
 from stomp_tx import __version__
 from stomp_tx.auth.realm import StompUser
+from stomp_tx.broker.dialect.dialects import DIALECTS
 from stomp_tx.broker.factory import StompBrokerFactory
 from stomp_tx.clock import MonotonicClock
 from stomp_tx.configuration import Configuration, read, written
-from stomp_tx.endpoints import endpoint_from_string
+from stomp_tx.endpoints import endpoint_from_string, split_dialect
 from stomp_tx.engine import engineFromString
 from stomp_tx.errors import ConfigurationError, StompError
 from stomp_tx.process import (
@@ -40,6 +41,8 @@ Examples:
       TLS; `ssl:61617` alone reads both from server.pem
   twistd stomp --port unix:/run/stomp/broker.sock:mode=660
       a unix socket
+  twistd stomp --port tcp:61613 --port rabbitmq:tcp:61614 --port activemq:tcp:61615
+      ports for clients that expect one broker's ways: see "Clients of other brokers" in the manual
   twistd stomp --port haproxy:tcp:61613:interface=127.0.0.1
       behind a proxy that sends the PROXY protocol
   twistd stomp --engine sqlite:/var/lib/stomp/stomp.db
@@ -136,7 +139,10 @@ def makeService(options: Options) -> MultiService:
         log.info("STOMP {versions} at {port}", versions=versions, port=description)
 
     with ends_the_process():
-        endpoints = [(description, endpoint_from_string(reactor, description)) for description in chosen.port]
+        endpoints = []
+        for description in chosen.port:
+            dialect, endpoint = split_dialect(description, DIALECTS)
+            endpoints.append((description, dialect, endpoint_from_string(reactor, endpoint)))
         engine = engineFromString(chosen.engine, reactor, chosen.engine_limits)
     factory = StompBrokerFactory(
         engine,
@@ -148,7 +154,14 @@ def makeService(options: Options) -> MultiService:
         log=log,
     )
     ports = [
-        PortService(endpoint, factory, reactor, description, opened) for description, endpoint in endpoints
+        PortService(
+            endpoint,
+            factory if dialect is None else factory.speaking(dialect),
+            reactor,
+            description,
+            opened,
+        )
+        for description, dialect, endpoint in endpoints
     ]
 
     process = Ordered(reactor)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from stomp_tx.address import TOPIC, is_bound
+from stomp_tx.address import RETAINED, TOPIC, base_of, is_bound, split, within
 from stomp_tx.broker.events import Dropped, Events
 from stomp_tx.broker.policy import Policies, Policy
 from stomp_tx.message import OVERHEAD, Keeping, Message
@@ -49,6 +49,8 @@ class DeadLetters:
 
     def expired(self, message: Message) -> Message | None:
         """What is appended instead of a message that has expired; None: it is dropped."""
+        if split(base_of(message.address))[1] == RETAINED:
+            return None  # those who heard it have it
         policy = self._policies.of(_destination(message))
         return self.instead_of(message, "expired", policy if policy.expired == "dead-letter" else None)
 
@@ -57,9 +59,8 @@ class DeadLetters:
         if policy is None or not policy.dead_letter or REASON in message.headers:
             self._events.emit(Dropped, "", "", message, reason)
             return None
-        came_from = _destination(message)
-        name = came_from.split("/", 2)[2]
-        address = policy.dead_letter.replace("*", name)[: self._name_length]
+        host, _, name = split(_destination(message))
+        address = within(host, policy.dead_letter.replace("*", name)[: self._name_length])
         attempts = message.attempts if reason == "expired" else message.attempts + 1
         headers = {header: value for header, value in message.headers.items() if header not in _TIMES}
         headers |= {
@@ -82,8 +83,14 @@ class DeadLetters:
         more = sum(
             len(name) + len(value) + 2 for name, value in headers.items() if name not in message.headers
         )
+        shown = "".join(split(address)[1:])
         letter = Message(
-            self._new_id(), address, address, headers, message.body, message.size - OVERHEAD + more
+            self._new_id(),
+            shown,
+            address,
+            headers,
+            message.body,
+            message.size - OVERHEAD + more,
         )
         if message.is_persistent or expires:
             letter.keeping = Keeping(message.is_persistent, expires)
@@ -97,7 +104,8 @@ def without_reason(headers: dict[str, str]) -> dict[str, str]:
 
 def _destination(message: Message) -> str:
     """The address of the queue or topic that it was sent to."""
-    address = message.address
+    address = base_of(message.address)
     if not is_bound(address):
         return address
-    return message.destination if message.destination.startswith(TOPIC) else TOPIC + message.destination
+    topic = message.destination if message.destination.startswith(TOPIC) else TOPIC + message.destination
+    return within(split(address)[0], topic)

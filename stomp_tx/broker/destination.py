@@ -128,7 +128,7 @@ class Topic(Destination):
     that is full it loses the oldest, or its connection ends, as the settings say.
     """
 
-    __slots__ = ("_dropped", "_everyone", "_stop", "_too_slow")
+    __slots__ = ("_choosers", "_dropped", "_everyone", "_retained", "_stops", "_too_slow")
 
     def __init__(
         self,
@@ -140,13 +140,21 @@ class Topic(Destination):
         dead_letters: DeadLetters,
         dropped: Callable[[Subscription, Message], None],
         too_slow: Callable[[Subscription], None],
+        retained: Callable[[str], list[Message]],
     ) -> None:
+        """
+        address -- of the topic, or several with commas between, or patterns of them
+        dropped, too_slow -- see SubscriptionRegistry
+        retained -- gives what is retained of such an address
+        """
         # Nobody else waits for what one subscriber of a topic does not take.
         super().__init__(address, clock, settings, policy, dead_letters, lambda message, outcome: None)
-        self._everyone: tuple[Subscription, ...] = ()
+        self._everyone: tuple[Subscription, ...] = ()  # but for those who want some messages only
+        self._choosers: tuple[Subscription, ...] = ()  # those
         self._dropped = dropped
         self._too_slow = too_slow
-        self._stop = engine.listen(address, self.heard)
+        self._retained = retained
+        self._stops = [engine.listen(part, self.heard) for part in address.split(",")]
 
     def heard(self, message: Message) -> None:
         """The engine's listener."""
@@ -159,18 +167,42 @@ class Topic(Destination):
                 subscription.credit -= 1
                 if subscription.credit <= 0:
                     subscription.backlog = deque()
+        if self._choosers:
+            self._choose(message)
+
+    def _choose(self, message: Message) -> None:
+        """The same for those who want some messages only."""
+        for subscription in self._choosers:
+            if subscription.wants is not None and subscription.wants(message):
+                self._hear(subscription, message)
+
+    def _hear(self, subscription: Subscription, message: Message) -> None:
+        if subscription.backlog is not None:
+            self._keep(subscription, message)
+        elif not subscription.offer(message):
+            subscription.credit -= 1
+            if subscription.credit <= 0:
+                subscription.backlog = deque()
 
     def add(self, subscription: Subscription) -> None:
         subscription.destination = self
         self.subscriptions[subscription] = None
-        self._everyone = tuple(self.subscriptions)
+        self._group()
         if subscription.paused:
             subscription.backlog = deque()
+        if subscription.wants_retained:
+            for message in self._retained(self.address):
+                if subscription.wants is None or subscription.wants(message):
+                    self._hear(subscription, message)
 
     def remove(self, subscription: Subscription) -> None:
         self.subscriptions.pop(subscription, None)
-        self._everyone = tuple(self.subscriptions)
+        self._group()
         subscription.backlog = None
+
+    def _group(self) -> None:
+        self._everyone = tuple(one for one in self.subscriptions if one.wants is None)
+        self._choosers = tuple(one for one in self.subscriptions if one.wants is not None)
 
     def pause(self, subscription: Subscription) -> None:
         if subscription.backlog is None:
@@ -249,4 +281,5 @@ class Topic(Destination):
             subscription.exhausted.append(subscription)  # go on when this much has been written
 
     def close(self) -> None:
-        self._stop()
+        for stop in self._stops:
+            stop()

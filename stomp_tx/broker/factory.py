@@ -10,18 +10,21 @@ from itertools import count
 from twisted.cred.portal import Portal
 from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IAddress, IReactorTime
-from twisted.internet.protocol import ServerFactory
+from twisted.internet.protocol import Factory, ServerFactory
 from twisted.logger import Logger
 
 from stomp_tx.auth.realm import StompUser
 from stomp_tx.broker.bounds import Bounds
 from stomp_tx.broker.deadletter import DeadLetters
+from stomp_tx.broker.dialect.dialects import DIALECTS, Dialect
 from stomp_tx.broker.events import Dropped, Events, log_events
 from stomp_tx.broker.policy import Policies
 from stomp_tx.broker.registry import SubscriptionRegistry
+from stomp_tx.broker.retained import Retained
 from stomp_tx.broker.session import BrokerSession
 from stomp_tx.broker.settings import BrokerSettings
 from stomp_tx.broker.subscription import Subscription
+from stomp_tx.broker.temporary import Temporary
 from stomp_tx.broker.upkeep import Upkeep
 from stomp_tx.clock import MonotonicClock
 from stomp_tx.engine.memory import MemoryEngine
@@ -82,10 +85,19 @@ class StompBrokerFactory(ServerFactory):
         self.dead_letters = DeadLetters(
             self.policies, self.now, self.events, self.new_message_id, self.settings.name_length
         )
-        self.registry = SubscriptionRegistry(
-            engine, clock, self.settings, self.policies, self.dead_letters, self._dropped, self._too_slow
-        )
         self.bounds = Bounds(engine, self.policies, self.dead_letters)
+        self.retained = Retained(engine, self.policies, self.dead_letters)
+        self.registry = SubscriptionRegistry(
+            engine,
+            clock,
+            self.settings,
+            self.policies,
+            self.dead_letters,
+            self._dropped,
+            self._too_slow,
+            self.retained.for_subscriber,
+        )
+        self.temporary = Temporary(engine, self.events)
         self._upkeep = Upkeep(engine, self.dead_letters, self.bounds, clock, self.now)
         self._outbox = Outbox(clock)
         self._make_session_id = make_session_id or (lambda: secrets.token_hex(8))
@@ -96,10 +108,13 @@ class StompBrokerFactory(ServerFactory):
         if log is not None:
             log_events(self.events, log)
 
-    def buildProtocol(self, addr: IAddress | None) -> StompFrameProtocol:
+    def buildProtocol(self, addr: IAddress | None, dialect: Dialect | None = None) -> StompFrameProtocol:
+        """``dialect``: the port's own; the settings' when left out."""
         settings = self.settings
+        if dialect is None:
+            dialect = DIALECTS[settings.dialect]
         protocol = StompFrameProtocol(
-            BrokerSession(self, self._make_session_id()),
+            BrokerSession(self, self._make_session_id(), dialect),
             outbox=self._outbox,
             limits=self.limits,
             grace=settings.heart_beat_grace,
@@ -109,6 +124,10 @@ class StompBrokerFactory(ServerFactory):
         )
         protocol.factory = self
         return protocol
+
+    def speaking(self, dialect: str) -> Port:
+        """The factory of one port, whose connections speak that dialect if they say nothing else."""
+        return Port(self, DIALECTS[dialect])
 
     def startFactory(self) -> None:
         """The first port is open."""
@@ -161,3 +180,22 @@ class StompBrokerFactory(ServerFactory):
         if not self.sessions:
             self._stopped.callback(None)
         return self._stopped
+
+
+class Port(Factory):
+    """A broker's factory, as one of its ports has it."""
+
+    noisy = False
+
+    def __init__(self, factory: StompBrokerFactory, dialect: Dialect) -> None:
+        self._factory = factory
+        self._dialect = dialect
+
+    def doStart(self) -> None:
+        self._factory.doStart()
+
+    def doStop(self) -> None:
+        self._factory.doStop()
+
+    def buildProtocol(self, addr: IAddress | None) -> StompFrameProtocol:
+        return self._factory.buildProtocol(addr, self._dialect)

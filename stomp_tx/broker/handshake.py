@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from stomp_tx.broker.dialect.dialects import Dialect, dialect_named
 from stomp_tx.broker.settings import BrokerSettings
+from stomp_tx.errors import ProtocolViolation
 from stomp_tx.wire.frame import Frame
 from stomp_tx.wire.negotiation import choose_version, heart_beat_interval, parse_heart_beat
 
@@ -18,12 +20,17 @@ class Agreement:
     receiving: float
     heart_beat: str
     """CONNECTED's heart-beat header."""
+    host: str
+    """The virtual host; empty: the default one."""
+    dialect: Dialect
     headers: dict[str, str]
     """CONNECT's headers; 1.0's own examples pad values, so those of a 1.0 client are trimmed."""
 
 
-def agree(connect: Frame, settings: BrokerSettings) -> Agreement:
+def agree(connect: Frame, settings: BrokerSettings, dialect: Dialect) -> Agreement:
     """What CONNECT asks for and we grant.  Raises ProtocolViolation (VersionMismatch).
+
+    ``dialect`` is the one of the port: a ``dialect`` header names another one.
 
     We offer heart-beats as quick as the client wants them, down to ``heart_beat_min_ms``, and want them as
     quick as it can send them, down to the same.
@@ -42,8 +49,20 @@ def agree(connect: Frame, settings: BrokerSettings) -> Agreement:
         heart_beat_interval(we_send, wants),
         heart_beat_interval(can_send, we_want),
         f"{we_send},{we_want}",
+        _host(headers.get("host", ""), settings),
+        dialect_named(headers["dialect"]) if "dialect" in headers else dialect,
         headers,
     )
+
+
+def _host(name: str, settings: BrokerSettings) -> str:
+    """The virtual host of that name.  Clients write the server's name or address there, or nothing much."""
+    for host in settings.hosts:
+        if host.lower() == name.lower():
+            return host
+    if settings.unknown_host == "refuse" and name not in ("", "/"):
+        raise ProtocolViolation("no such virtual host", f"{name[:60]!a} is not served here")
+    return ""
 
 
 def connected(agreement: Agreement, session_id: str, settings: BrokerSettings) -> Frame:

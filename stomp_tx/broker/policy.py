@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import NamedTuple
 
+from stomp_tx.address import split
 from stomp_tx.errors import ConfigurationError
 
 
@@ -83,6 +84,9 @@ class Policy:
     """What happens at these limits: ``pause`` producers, ``reject`` what they send with an ERROR,
     ``drop-oldest``, or ``dead-letter`` the oldest."""
 
+    retain: int = 0
+    """How many of a topic's last messages those get first who subscribe later."""
+
     last_value: str = ""
     """The header that says of what a message is the last value: in a queue it takes the place of the one that
     says the same.  Empty: none does."""
@@ -101,6 +105,7 @@ class Policy:
             "attempts_lost",
             "length",
             "octets",
+            "retain",
         ):
             if getattr(self, name) < 0:
                 raise ConfigurationError(f"{name} can't be negative")
@@ -149,7 +154,8 @@ class Policies:
     """The policy of each destination: the most specific pattern that matches, else the default.
 
     Patterns are addresses in which ``*`` stands for one word, and ``>`` at the end for all the rest; words
-    are separated by ``.`` and ``/``: "/queue/orders.*", "/topic/>".
+    are separated by ``.`` and ``/``: "/queue/orders.*", "/topic/>".  They are for every virtual host;
+    one that begins with a host, "//shop/queue/orders", is for that one, and comes before the others.
     """
 
     def __init__(self, default: Policy | None = None, patterns: Iterable[tuple[str, Policy]] = ()) -> None:
@@ -159,10 +165,17 @@ class Policies:
 
     def of(self, address: str) -> Policy:
         """The policy of the destination with this address."""
+        found = self._find(address)
+        if found is None and address.startswith("//"):
+            _, kind, name = split(address)
+            found = self._find(kind + name)
+        return self._default if found is None else found
+
+    def _find(self, address: str) -> Policy | None:
         for pattern, policy in self._patterns:
             if pattern.fullmatch(address) is not None:
                 return policy
-        return self._default
+        return None
 
 
 def _detail(pattern: str) -> tuple[bool, int, bool, str]:
@@ -173,7 +186,7 @@ def _detail(pattern: str) -> tuple[bool, int, bool, str]:
 
 def compiled(pattern: str) -> re.Pattern[str]:
     """The pattern as a regular expression.  Raises ConfigurationError."""
-    if not re.match(r"/(queue|topic)/.", pattern) or ">" in pattern[:-1]:
+    if not re.match(r"(//[^/]+)?/(queue|topic)/.", pattern) or ">" in pattern[:-1]:
         raise ConfigurationError(
             f"{pattern!r} is no pattern of destinations",
             'as "/queue/orders", "/queue/orders.*" or "/topic/>"',

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 
 from twisted.internet.interfaces import IDelayedCall, IReactorTime
 
-from stomp_tx.address import is_topic
+from stomp_tx.address import is_shared, is_topic
 from stomp_tx.broker.deadletter import DeadLetters
 from stomp_tx.broker.destination import Destination, Topic
 from stomp_tx.broker.policy import Policies
@@ -22,6 +22,7 @@ class SubscriptionRegistry:
 
     dropped -- called with (subscription, message) when a slow subscription loses a message
     too_slow -- called with a subscription whose connection is to end for being slow
+    retained -- gives what is retained of a topic
     """
 
     def __init__(
@@ -33,7 +34,9 @@ class SubscriptionRegistry:
         dead_letters: DeadLetters,
         dropped: Callable[[Subscription, Message], None],
         too_slow: Callable[[Subscription], None],
+        retained: Callable[[str], list[Message]],
     ) -> None:
+        self._retained = retained
         self._engine = engine
         self._clock = clock
         self._settings = settings
@@ -93,6 +96,8 @@ class SubscriptionRegistry:
     def _close(self, destination: Destination) -> None:
         del self._destinations[destination.address]
         destination.close()
+        if is_shared(destination.address):
+            self._engine.unbind(destination.address)  # those who shared it have left
 
     def _lingered(self, destination: Destination) -> None:
         if destination.subscriptions:
@@ -104,5 +109,5 @@ class SubscriptionRegistry:
         policy = self._policies.of(self._engine.bindings.get(address, address))
         common = self._clock, self._settings, policy, self._dead_letters
         if is_topic(address):
-            return Topic(address, self._engine, *common, self._dropped, self._too_slow)
+            return Topic(address, self._engine, *common, self._dropped, self._too_slow, self._retained)
         return Queue(address, self._engine, *common)

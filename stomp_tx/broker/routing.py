@@ -1,48 +1,184 @@
-"""From the name that a client uses to the address inside the broker."""
+"""From the names that a client uses to the addresses inside the broker."""
 
 from __future__ import annotations
 
 import re
 
-from stomp_tx.address import QUEUE, TOPIC
+from stomp_tx.address import QUEUE, TEMP_QUEUE, TEMP_TOPIC, TOPIC, split, within
+from stomp_tx.broker.dialect.subscribing import fully_qualified
 from stomp_tx.broker.settings import BrokerSettings
-from stomp_tx.errors import ProtocolViolation
+from stomp_tx.errors import LimitExceeded, ProtocolViolation
+from stomp_tx.wildcards import is_pattern
 
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
+_VIRTUAL = re.compile(r"Consumer\.[^.]+\.(VirtualTopic\..+)", re.DOTALL)
+
+_REMOTE = {"/remote-temp-queue/": TEMP_QUEUE, "/remote-temp-topic/": TEMP_TOPIC}
+"""What others write before a temporary destination's session and name: ActiveMQ's way."""
+
+_OWN = {TEMP_QUEUE: TEMP_QUEUE, TEMP_TOPIC: TEMP_TOPIC}
+
+_PREFIXES = {
+    QUEUE: QUEUE,
+    TOPIC: TOPIC,
+    "/amq/queue/": QUEUE,  # RabbitMQ: a queue that was made by another protocol
+    "/exchange/amq.topic/": TOPIC,  # RabbitMQ: where its topics are
+}
+
+MOST_WORDS = 64
+"""Words of a name with wildcards: more would make it slow to match."""
 
 
 class Names:
-    """What the names that one session uses stand for."""
+    """What the names that one session uses stand for.
 
-    __slots__ = ("_settings",)
+    temporary -- the addresses of its temporary destinations
+    """
 
-    def __init__(self, settings: BrokerSettings) -> None:
+    __slots__ = ("_host", "_session_id", "_settings", "temporary")
+
+    def __init__(self, settings: BrokerSettings, host: str = "", session_id: str = "") -> None:
+        """``host``: its virtual host, "" for the default one."""
         self._settings = settings
+        self._host = host
+        self._session_id = session_id
+        self.temporary: dict[str, None] = {}
 
-    def address_of(self, destination: str | None) -> str:
-        """The address of a destination: "/queue/a" or "/topic/a".  Raises ProtocolViolation.
+    def addresses_of(self, destination: str | None, type: str | None = None) -> list[str]:
+        """The addresses of a destination, several where there are commas in it; some may be patterns.
+
+        A part without a prefix has that of the part before it.  ``type`` (Artemis' ``destination-type`` and
+        ``subscription-type``) says what one without any prefix is.  Raises ProtocolViolation.
 
         ``None`` is a frame without the header, which is REQUIRED (STOMP 1.2, "SEND" and "SUBSCRIBE").
         """
-        settings = self._settings
         if not destination:
             raise ProtocolViolation(
                 "destination header missing",
                 "SEND and SUBSCRIBE name their destination, as in destination:/queue/a",
             )
-        if len(destination) > settings.name_length:
+        parts = destination.split(",")
+        if len(parts) > self._settings.composite:
+            raise LimitExceeded(
+                "too many destinations in one", f"{self._settings.composite} may stand between commas"
+            )
+        prefix = ""
+        addresses: dict[str, None] = {}
+        for part in parts:
+            if not part:
+                raise ProtocolViolation("empty part of a destination", "write /queue/a,/topic/b without gaps")
+            if prefix and not part.startswith("/") and self._prefix(part) is None:
+                part = prefix + part
+            address = self._address(part, type)
+            prefix = split(address)[1]
+            addresses[address] = None
+        return list(addresses)
+
+    def address_of(self, destination: str | None, type: str | None = None) -> str:
+        """The same as one text: addresses with commas between."""
+        return ",".join(self.addresses_of(destination, type))
+
+    def _address(self, name: str, type: str | None) -> str:
+        settings = self._settings
+        if len(name) > settings.name_length:
             raise ProtocolViolation(
                 "destination too long", f"a destination may have {settings.name_length} characters"
             )
-        if _CONTROL.search(destination) is not None:
-            raise ProtocolViolation("control characters in a destination", f"in {destination[:60]!a}")
-        for prefix in (QUEUE, TOPIC):
-            if destination.startswith(prefix):
-                if destination == prefix:
-                    raise ProtocolViolation("destination has no name", f"{prefix}NAME is a destination")
-                return destination
-        if settings.unprefixed == "refuse":
+        if _CONTROL.search(name) is not None:
+            raise ProtocolViolation("control characters in a destination", f"in {name[:60]!a}")
+        kind, rest = self._kind(name, type)
+        if not rest:
+            raise ProtocolViolation("destination has no name", f"{kind}NAME is a destination")
+        if kind in _OWN:
+            if not rest.partition("/")[2]:
+                raise ProtocolViolation("destination has no name", f"{name[:60]!a} was never a reply-to")
+        elif is_pattern(rest) and len(re.split(r"[./]", rest)) > MOST_WORDS:
             raise ProtocolViolation(
-                "unknown destination", f"{destination[:60]!a} begins with neither {QUEUE} nor {TOPIC}"
+                "too many words in a pattern", f"a destination with wildcards may have {MOST_WORDS}"
             )
-        return (QUEUE if settings.unprefixed == "queue" else TOPIC) + destination
+        if kind == TOPIC and "::" in rest:
+            topic, _, queue = rest.partition("::")
+            return within(self._host, fully_qualified(TOPIC + topic, queue))
+        return within(self._host, kind + rest)
+
+    def _kind(self, name: str, type: str | None) -> tuple[str, str]:
+        """Its kind, and what follows the prefix."""
+        if type not in (None, "ANYCAST", "MULTICAST"):
+            raise ProtocolViolation("unknown destination type", f"{type[:40]!a} is not ANYCAST or MULTICAST")
+        wanted = {None: None, "ANYCAST": QUEUE, "MULTICAST": TOPIC}[type]
+        found = self._prefix(name)
+        if found is None:
+            if wanted is None:
+                if self._settings.unprefixed == "refuse":
+                    raise ProtocolViolation(
+                        "unknown destination", f"{name[:60]!a} begins with neither {QUEUE} nor {TOPIC}"
+                    )
+                wanted = QUEUE if self._settings.unprefixed == "queue" else TOPIC
+            return wanted, name
+        kind, rest = found
+        if wanted is not None and kind in (QUEUE, TOPIC) and kind != wanted:
+            raise ProtocolViolation(
+                "destination of another type",
+                f"{name[:60]!a} is not {type}: leave one of the two out",
+            )
+        return kind, rest
+
+    def _prefix(self, name: str) -> tuple[str, str] | None:
+        """The kind that a name's prefix says, and the rest; None: it has no prefix."""
+        for prefixes, kind in (
+            (self._settings.queue_prefixes, QUEUE),
+            (self._settings.topic_prefixes, TOPIC),
+        ):
+            for prefix in prefixes:
+                if name.startswith(prefix):
+                    return kind, name[len(prefix) :]
+        for prefix, kind in {**_PREFIXES, **_REMOTE}.items():
+            if name.startswith(prefix):
+                return kind, name[len(prefix) :]
+        for prefix, kind in _OWN.items():
+            if name.startswith(prefix):
+                return kind, f"{self._session_id}/{name[len(prefix) :]}"
+        if name.startswith("/exchange/"):
+            raise ProtocolViolation(
+                "no such exchange",
+                f"{name[:60]!a}: instead of amq.topic use /topic/KEY",
+            )
+        return None
+
+    # -- temporary destinations ---------------------------------------------------------------------------
+
+    def own(self, address: str) -> bool:
+        """Is it a temporary destination of this session?"""
+        return split(address)[2].startswith(f"{self._session_id}/")
+
+    def make(self, address: str) -> None:
+        """A temporary destination of this session is used.  Raises LimitExceeded."""
+        if address not in self.temporary and len(self.temporary) >= self._settings.temporary:
+            raise LimitExceeded(
+                "too many temporary destinations", f"a connection may have {self._settings.temporary}"
+            )
+        self.temporary[address] = None
+
+
+def is_temporary(address: str) -> bool:
+    """Does it live as long as its session?"""
+    return split(address)[1] in (TEMP_QUEUE, TEMP_TOPIC)
+
+
+def name_for_owner(address: str) -> str:
+    """What the session that a temporary destination belongs to calls it."""
+    _, kind, name = split(address)
+    return kind + name.partition("/")[2]
+
+
+def name_for_others(address: str) -> str:
+    """What everybody else calls it, in their own virtual host."""
+    _, kind, name = split(address)
+    return f"/remote-{kind[1:]}{name}"
+
+
+def virtual_topic_of(address: str) -> str | None:
+    """ActiveMQ: of "/queue/Consumer.NAME.VirtualTopic.X" it is "/topic/VirtualTopic.X"; None: of others."""
+    host, kind, name = split(address)
+    found = _VIRTUAL.fullmatch(name) if kind == QUEUE else None
+    return None if found is None else within(host, TOPIC + found[1])

@@ -12,12 +12,14 @@ from twisted.logger import Logger
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
-from stomp_tx.address import is_topic
+from stomp_tx.address import TEMP_QUEUE, TEMP_TOPIC, TOPIC, is_bound, is_topic, split
 from stomp_tx.broker import rendering
 from stomp_tx.broker.bounds import Put
+from stomp_tx.broker.composite import Composite, Part
 from stomp_tx.broker.deadletter import REASON, without_reason
 from stomp_tx.broker.deliveries import Delivery, Named
-from stomp_tx.broker.dialect.sending import UNUSUAL, keeping_of, tell_keeping
+from stomp_tx.broker.dialect.dialects import AUTO, Dialect
+from stomp_tx.broker.dialect.sending import UNUSUAL, keeping_of, stamp, stamped, tell_keeping
 from stomp_tx.broker.events import (
     Connected,
     Disconnected,
@@ -29,7 +31,8 @@ from stomp_tx.broker.handshake import Agreement, agree, connected
 from stomp_tx.broker.login import Login, log_in
 from stomp_tx.broker.own import OwnMessages
 from stomp_tx.broker.policy import Policy
-from stomp_tx.broker.routing import Names
+from stomp_tx.broker.retained import RETAIN
+from stomp_tx.broker.routing import Names, is_temporary, name_for_others
 from stomp_tx.broker.subscription import Subscription
 from stomp_tx.broker.subscriptions import Subscriptions
 from stomp_tx.broker.transaction import Transactions
@@ -42,6 +45,7 @@ from stomp_tx.errors import (
 )
 from stomp_tx.interfaces import IFrameReceiver, IFrameSender, IStompUser, Safe
 from stomp_tx.message import PERSISTENT, Batch, Message, Outcome
+from stomp_tx.wildcards import is_pattern
 from stomp_tx.wire.commands import CLIENT_COMMANDS, V10, V11, V12
 from stomp_tx.wire.frame import Frame
 
@@ -76,6 +80,7 @@ class BrokerSession:
     __slots__ = (
         "_agreement",
         "_deliveries",
+        "_dialect",
         "_engine",
         "_factory",
         "_handlers",
@@ -101,11 +106,12 @@ class BrokerSession:
     _sender: IFrameSender
     user: IStompUser
 
-    def __init__(self, factory: StompBrokerFactory, session_id: str) -> None:
+    def __init__(self, factory: StompBrokerFactory, session_id: str, dialect: Dialect = AUTO) -> None:
         self.id = session_id
         self.state = State.CONNECTING
         self.version: str = V10
         self._factory = factory
+        self._dialect = dialect
         self._engine = factory.engine
         self._id_prefix = factory.message_id_prefix
         self._numbers = factory.message_numbers
@@ -120,6 +126,7 @@ class BrokerSession:
         self._when_all_safe: Deferred[None] | None = None
         self._timeout: IDelayedCall | None = None
         self._logout: Callable[[], None] | None = None
+        self._names: Names | None = None  # once it is open
         self._agreement: Agreement | None = None
 
     # -- what the protocol calls --------------------------------------------------------------------------
@@ -254,6 +261,8 @@ class BrokerSession:
         for transaction in self._transactions.end_all():
             held.extend(transaction.held())
         self._give_back(held)
+        if self._names is not None:
+            self._factory.temporary.end(self._names)
         if self._logout is not None:
             self._logout()
             self._logout = None
@@ -317,7 +326,7 @@ class BrokerSession:
     # -- CONNECT ------------------------------------------------------------------------------------------
 
     def _connect(self, frame: Frame) -> Deferred[None] | None:
-        agreement = agree(frame, self._factory.settings)
+        agreement = agree(frame, self._factory.settings, self._dialect)
         portal = self._factory.portal
         if portal is None:
             self._open(agreement, self._factory.anonymous, None)
@@ -343,9 +352,12 @@ class BrokerSession:
             self._timeout = None
         sender = self._sender
         sender.version = agreement.version
-        self._names = Names(self._factory.settings)
+        self._dialect = agreement.dialect
+        self._names = Names(self._factory.settings, agreement.host, self.id)
         client_id = agreement.headers.get("client-id") or None
-        self._subscriptions.open(sender, agreement.version, user, self._names, client_id)
+        self._subscriptions.open(
+            sender, agreement.version, user, self._names, client_id, agreement.dialect, agreement.host
+        )
         sender.send_frame(connected(agreement, self.id, self._factory.settings))
         sender.start_heart_beat(agreement.sending, agreement.receiving)
         self._factory.events.emit(Connected, self.id, user.name, agreement.version, self._peer)
@@ -355,15 +367,13 @@ class BrokerSession:
     def _send(self, frame: Frame) -> Deferred[None] | None:
         headers = frame.headers
         destination = headers.get("destination")
-        put, address, policy = self._routes.get(destination) or self._route(destination)
+        put, address, policy = self._routes.get(destination) or self._first_route(headers)
         message_id = f"{self._id_prefix}{next(self._numbers)}"
         message = Message(message_id, destination or "", address, headers, frame.body, frame.size)
         if not UNUSUAL.isdisjoint(headers):
             keeping = message.keeping = keeping_of(headers, policy, self._factory.now)
-            if REASON in headers:
-                message.headers = without_reason(headers)
-            if keeping is not PERSISTENT or "transaction" in headers:
-                return self._send_unusual(frame, message, put)
+            if keeping is not PERSISTENT:
+                return self._send_unusual(frame, message, put, policy)
         safe = put(message)
         if safe is not None or "receipt" in headers:
             self._done(frame, safe)
@@ -371,18 +381,33 @@ class BrokerSession:
                 return self._wait_for_room(destination, address)
         return None
 
-    def _send_unusual(self, frame: Frame, message: Message, put: Put) -> Deferred[None] | None:
+    def _send_unusual(
+        self, frame: Frame, message: Message, put: Put, policy: Policy
+    ) -> Deferred[None] | None:
         """One that asks for more than to be passed on, or to be persistent."""
-        keeping = message.keeping
+        headers = frame.headers
+        if "destination-type" in headers:
+            put, message.address, policy = self._typed_route(headers)
+            message.keeping = keeping_of(headers, policy, self._factory.now)
+        if REASON in headers:
+            message.headers = without_reason(headers)
+        if message.keeping == PERSISTENT:
+            message.keeping = PERSISTENT
         tell_keeping(message)
+        if "reply-to" in headers:
+            self._translate_reply_to(message)
+        if RETAIN in headers and split(message.address)[1] == TOPIC:
+            put = self._retaining(headers[RETAIN], message.address, put)
         if "transaction" in frame.headers:
-            self._transactions.named(frame).send(message)
+            transaction = self._transactions.named(frame)
+            for one in self._in_transaction(message, put, policy):
+                transaction.send(one)
             if self._subscriptions.own is not None:
                 self._subscriptions.own.add(message.id)
             self._transactions.check()
             self._done(frame)
             return None
-        if keeping is not None and keeping.expires and self._factory.dead_letters.is_over(message):
+        if self._is_over_already(message):
             instead = self._factory.dead_letters.expired(message)
             safe = None if instead is None else self._engine.append(instead)
             self._done(frame, safe)
@@ -395,13 +420,96 @@ class BrokerSession:
             return None
         return self._wait_for_room(frame.headers.get("destination"), message.address)
 
-    def _route(self, destination: str | None) -> Route:
+    def _in_transaction(self, message: Message, put: Put, policy: Policy) -> list[Message]:
+        """What is appended at COMMIT, which goes past ``put``."""
+        if self._dialect.stamps:
+            stamp(message, self._dialect, self._factory.now)
+        if isinstance(put, Composite):
+            return put.copies(message)
+        if is_temporary(message.address):
+            return self._factory.temporary.as_sent(message)
+        retains = policy.retain or message.headers.get(RETAIN) == "set"
+        if retains and split(message.address)[1] == TOPIC:
+            return self._factory.retained.with_copy(message)
+        return [message]
+
+    def _first_route(self, headers: dict[str, str]) -> Route:
+        return (
+            self._typed_route(headers)
+            if "destination-type" in headers
+            else self._route(headers.get("destination"))
+        )
+
+    def _typed_route(self, headers: dict[str, str]) -> Route:
+        """Artemis' ``destination-type`` says what a name without prefix is."""
+        destination, type = headers.get("destination"), headers["destination-type"]
+        key = f"{type}\n{destination}"  # (no destination has a line feed in it)
+        return self._routes.get(key) or self._route(destination, type, key)
+
+    def _is_over_already(self, message: Message) -> bool:
+        keeping = message.keeping
+        if keeping is None or not keeping.expires or "," in message.address:
+            return False
+        return self._factory.dead_letters.is_over(message)
+
+    def _retaining(self, what: str, topic: str, put: Put) -> Put:
+        """Apollo's ``retain``; what is none of its words says nothing."""
+        if what == "set":
+            return self._factory.retained.set
+        if what == "remove":
+            self._factory.retained.remove(topic)
+        return put
+
+    def _translate_reply_to(self, message: Message) -> None:
+        """The name of a temporary destination is this session's own: others get one that leads here."""
+        name = message.headers["reply-to"]
+        if not name.startswith((TEMP_QUEUE, TEMP_TOPIC)):
+            return
+        address = self._names_of_session.address_of(name)
+        self._factory.temporary.make(address, self._names_of_session)
+        message.headers = {**message.headers, "reply-to": name_for_others(address)}
+        if self._dialect.replies_subscribe and name.startswith(TEMP_QUEUE):
+            self._subscriptions.subscribe_replies(name)
+
+    @property
+    def _names_of_session(self) -> Names:
+        assert self._names is not None, "the session is open"
+        return self._names
+
+    def _route(self, destination: str | None, type: str | None = None, key: str | None = None) -> Route:
         """Where a destination leads, and whether this user may send there: asked once, then remembered."""
-        address = self._names.address_of(destination)
+        addresses = self._names_of_session.addresses_of(destination, type)
+        for address in addresses:
+            self._may_send(address)
+        if len(addresses) > 1:
+            route = self._composite(addresses)
+        else:
+            route = self._route_to(*addresses)
+        if len(self._routes) >= ROUTES:
+            self._routes.clear()
+        self._routes[key or destination] = route
+        return route
+
+    def _may_send(self, address: str) -> None:
         if not self.user.may("send", address):
             raise AccessDenied(self.user.name, "send to", address)
+        if is_pattern(split(address)[2]) and not is_bound(address):
+            raise ProtocolViolation("can't send to a pattern", "name one destination, or several with commas")
+
+    def _composite(self, addresses: list[str]) -> Route:
+        factory = self._factory
+        parts = [Part(one, split(one)[1] + split(one)[2], factory.policies.of(one)) for one in addresses]
+        put: Put = Composite(parts, self._engine, factory.bounds, factory.now)
+        return put, ",".join(addresses), Policy()
+
+    def _route_to(self, address: str) -> Route:
         policy = self._factory.policies.of(address)
         put: Put = self._engine.publish if is_topic(address) else self._engine.append
+        if is_temporary(address):
+            put = self._factory.temporary.around(put, address, self._names_of_session)
+        elif is_bound(address) and address not in self._engine.bindings:
+            raise ProtocolViolation("no such durable subscription", "nobody has made the one that is named")
+        put = self._factory.retained.around(put, address, policy)
         put = self._factory.bounds.around(put, address, policy)
         if policy.stamps:
             put = self._stamped(put, policy)
@@ -409,9 +517,8 @@ class BrokerSession:
             put = self._observed(put)
         if self._subscriptions.own is not None:
             put = self._remembered(put, self._subscriptions.own)
-        if len(self._routes) >= ROUTES:
-            self._routes.clear()
-        self._routes[destination] = put, address, policy
+        if self._dialect.stamps:
+            put = stamped(put, self._dialect, self._factory.now)
         return put, address, policy
 
     def _stamped(self, put: Put, policy: Policy) -> Put:
@@ -455,7 +562,7 @@ class BrokerSession:
         late = self._engine.caught_up()
         if late is not None:
             return late
-        room = self._engine.room(address)
+        room = self._room_in(address)
         if room is None or not self._subscriptions.consume_from(address):
             return room
         _give_up(room)
@@ -468,6 +575,14 @@ class BrokerSession:
             return put(message)
 
         self._routes[destination] = refuse_or_put, address, policy
+        return None
+
+    def _room_in(self, address: str) -> Deferred[None] | None:
+        """The first of several that has none."""
+        for one in address.split(","):
+            room: Deferred[None] | None = self._engine.room(one)
+            if room is not None:
+                return room
         return None
 
     def _is_stuck_at(self, address: str) -> bool:

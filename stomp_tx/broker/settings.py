@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, fields
+from urllib.parse import quote
 
 from stomp_tx import __version__
 from stomp_tx.errors import ConfigurationError
@@ -42,6 +43,30 @@ class BrokerSettings:
 
     unprefixed: str = "queue"
     """What a destination without a known prefix is: ``queue``, ``topic``, or ``refuse``."""
+
+    queue_prefixes: tuple[str, ...] = ()
+    """What names of queues may begin with besides ``/queue/``, as in "jms.queue."."""
+
+    topic_prefixes: tuple[str, ...] = ()
+    """The same of topics, besides ``/topic/``."""
+
+    virtual_topics: bool = True
+    """Does ``/queue/Consumer.NAME.VirtualTopic.X`` get all that is published to ``/topic/VirtualTopic.X``?"""
+
+    composite: int = 100
+    """Destinations that may stand in one destination header, with commas between."""
+
+    temporary: int = 1000
+    """Temporary destinations of one connection."""
+
+    hosts: tuple[str, ...] = ()
+    """Virtual hosts besides the default one: each has queues and topics of its own."""
+
+    unknown_host: str = "default"
+    """What a CONNECT gets whose ``host`` is none of them: the ``default`` one, or ``refuse``."""
+
+    dialect: str = "auto"
+    """Whose words count where they collide: ``auto``, ``activemq``, ``artemis`` or ``rabbitmq``."""
 
     prefetch: int = 1000
     """Messages a subscription may hold unacknowledged, where SUBSCRIBE does not say."""
@@ -95,9 +120,23 @@ class BrokerSettings:
         for name in ("connect_timeout", "stop_timeout"):
             if getattr(self, name) <= 0:
                 raise ConfigurationError(f"{name} must be more than 0")
+        self._one_of("unknown_host", ("default", "refuse"))
+        self._one_of("dialect", ("auto", "activemq", "artemis", "rabbitmq"))
+        for host in self.hosts:
+            if not host or quote(host, safe=":") != host:
+                raise ConfigurationError(f"{host!r} can't be the name of a virtual host")
+        if "" in (*self.queue_prefixes, *self.topic_prefixes):
+            raise ConfigurationError("a prefix can't be empty", "see unprefixed")
         self._one_of("unprefixed", ("queue", "topic", "refuse"))
         self._one_of("slow_topic", ("drop-oldest", "disconnect"))
-        for name in ("prefetch", "prefetch_max", "name_length", "topic_backlog", "heart_beat_grace"):
+        for name in (
+            "prefetch",
+            "prefetch_max",
+            "composite",
+            "name_length",
+            "topic_backlog",
+            "heart_beat_grace",
+        ):
             if getattr(self, name) < 1:
                 raise ConfigurationError(f"{name} must be at least 1")
         unknown = [version for version in self.versions if version not in VERSIONS]

@@ -34,6 +34,8 @@ class Terms(NamedTuple):
     rank: int = 0
     exclusive: bool = False
     wants: Callable[[Message], bool] | None = None
+    wants_retained: bool = True
+    tells_redelivered: bool = False
 
 
 class Subscription:
@@ -48,6 +50,7 @@ class Subscription:
     rank -- those of a higher one come first at a queue
     exclusive -- while it is there, it alone gets a queue's messages
     wants -- says of a message whether it wants it; None: it wants all
+    wants_retained -- does it want what is retained of a topic?
     paused -- its connection has as much to send as it takes
     ready -- its queue may give it the next message
     backlog -- what waits for it at a topic, oldest first; None while nothing does
@@ -57,6 +60,7 @@ class Subscription:
         "_bare",
         "_outgoing",
         "_sender",
+        "_start",
         "backlog",
         "backlog_octets",
         "credit",
@@ -73,6 +77,7 @@ class Subscription:
         "redelivery",
         "version",
         "wants",
+        "wants_retained",
     )
 
     destination: Destination
@@ -85,7 +90,7 @@ class Subscription:
         exhausted: list[Subscription],
     ) -> None:
         self.id, self.number, self.mode, self.prefetch, self.redelivery = terms[:5]
-        self.rank, self.exclusive, self.wants = terms[5:]
+        self.rank, self.exclusive, self.wants, self.wants_retained, tells_redelivered = terms[5:]
         self.version = version
         self.credit = terms.prefetch
         self.paused = sender.full
@@ -97,7 +102,8 @@ class Subscription:
         self._outgoing = sender.outgoing
         # 1.0 says which subscription only where the client gave an id.
         named = "" if terms.id is None else f"\nsubscription:{escape(terms.id, version)}"
-        self._bare = f"MESSAGE{named}".encode()
+        self._start = f"MESSAGE{named}".encode()
+        self._bare = self._start + b"\nredelivered:false" if tells_redelivered else self._start
 
     @property
     def name(self) -> str:
@@ -112,7 +118,7 @@ class Subscription:
         """A MESSAGE frame up to its ``message-id``, but for what ACK names it by."""
         if not message.attempts:
             return self._bare
-        return b"%b\nredelivered:true\nredelivery-count:%d" % (self._bare, message.attempts)
+        return b"%b\nredelivered:true\nredelivery-count:%d" % (self._start, message.attempts)
 
     def _send_unusual(self, message: Message, octets: bytes) -> None:
         self._sender.send_octets(octets)

@@ -5,27 +5,31 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from typing import TYPE_CHECKING
 
-from stomp_tx.address import is_topic
+from stomp_tx.address import is_bound, is_topic, split, within
 from stomp_tx.broker.browsing import Browse, View
 from stomp_tx.broker.deliveries import Deliveries, Delivery
+from stomp_tx.broker.dialect.dialects import Dialect
 from stomp_tx.broker.dialect.subscribing import (
     Durable,
     durable_of,
+    fully_qualified,
     is_deaf_to_own,
     is_exclusive,
     prefetch,
     rank_of,
     redelivery_of,
     selector_of,
+    shared_of,
     view_of,
 )
 from stomp_tx.broker.events import Subscribed, Unsubscribed
 from stomp_tx.broker.own import OwnMessages
-from stomp_tx.broker.routing import Names
+from stomp_tx.broker.routing import Names, is_temporary, virtual_topic_of
 from stomp_tx.broker.subscription import Subscription, Terms, make_subscription
 from stomp_tx.errors import AccessDenied, LimitExceeded, ProtocolViolation
 from stomp_tx.interfaces import IFrameSender, IStompUser, Safe
 from stomp_tx.message import Batch, Message, Outcome
+from stomp_tx.wildcards import is_pattern
 from stomp_tx.wire.commands import ACK_MODES, V10
 from stomp_tx.wire.frame import Frame
 
@@ -42,9 +46,12 @@ class Subscriptions:
     """
 
     __slots__ = (
+        "_automatic",
         "_by_key",
         "_client_id",
+        "_dialect",
         "_factory",
+        "_host",
         "_names",
         "_sender",
         "_session_id",
@@ -64,9 +71,17 @@ class Subscriptions:
         self.exhausted: list[Subscription] = []
         self.count = 0
         self.own: OwnMessages | None = None
+        self._automatic: dict[str, str] = {}  # temporary queues that SEND has subscribed to: address, key
 
     def open(
-        self, sender: IFrameSender, version: str, user: IStompUser, names: Names, client_id: str | None
+        self,
+        sender: IFrameSender,
+        version: str,
+        user: IStompUser,
+        names: Names,
+        client_id: str | None,
+        dialect: Dialect,
+        host: str,
     ) -> None:
         """The session is open: whose it is, and how it speaks."""
         self._sender = sender
@@ -74,6 +89,8 @@ class Subscriptions:
         self._user = user
         self._names = names
         self._client_id = client_id
+        self._dialect = dialect
+        self._host = host
 
     def __iter__(self) -> Iterator[Subscription]:
         return iter(list(self._by_key.values()))
@@ -102,8 +119,10 @@ class Subscriptions:
         """What SUBSCRIBE asks for, not yet in force; to what, see ``start``; and when it is safe."""
         headers = frame.headers
         settings = self._factory.settings
+        address, queue = self._address(headers)
+        if address in self._automatic:
+            self._end(self._automatic.pop(address))
         key, subscription_id = self._new_key(frame)
-        address = self._names.address_of(headers.get("destination"))
         mode = headers.get("ack", "auto")
         if mode not in ACK_MODES[self._version]:
             raise ProtocolViolation(
@@ -116,7 +135,8 @@ class Subscriptions:
         policy = self._factory.policies.of(address)
         redelivery = redelivery_of(headers, policy)
         wants = self._wants(headers)
-        durable = durable_of(headers, address, subscription_id, self._client_id)
+        durable = queue or self._durable(headers, address, subscription_id)
+        shared = None if durable is not None else shared_of(headers, address)
         if view is not None:
             self._check_view(address)
         self._may_subscribe(address)
@@ -124,10 +144,25 @@ class Subscriptions:
         if durable is not None and view is None:
             safe = self._bind(durable, address)
             address = durable.queue
+        elif shared is not None:
+            self._factory.engine.bind(shared, address)
+            self._factory.bounds.bind(shared, address)
+            address = shared
+        elif view is None:
+            safe = self._bind_virtual(address)
         self.count += 1
         exclusive = policy.exclusive or is_exclusive(headers)
         terms = Terms(
-            subscription_id, self.count, mode, credit, redelivery, rank_of(headers), exclusive, wants
+            subscription_id,
+            self.count,
+            mode,
+            credit,
+            redelivery,
+            rank_of(headers),
+            exclusive,
+            wants,
+            headers.get("retained") != "false",
+            self._dialect.tells_redelivered,
         )
         subscription = make_subscription(self._sender, self._version, terms, self.exhausted, self.deliveries)
         self._by_key[key] = subscription
@@ -201,27 +236,77 @@ class Subscriptions:
         """1.0: what a subscription without an id goes by.  No client can use it as an id."""
         return f"\n{self._names.address_of(destination)}"
 
+    def _address(self, headers: Mapping[str, str]) -> tuple[str, Durable | None]:
+        """What SUBSCRIBE is to, and the durable subscription that its destination names (Artemis' ``::``)."""
+        destination, type = headers.get("destination", ""), headers.get("subscription-type")
+        topic, _, name = destination.partition("::")
+        if name and "," not in destination:
+            address = self._names.address_of(topic, type)
+            if is_topic(address):
+                return address, Durable(within(self._host, fully_qualified(address, name)), name)
+        return self._names.address_of(headers.get("destination"), type), None
+
+    def _durable(
+        self, headers: Mapping[str, str], address: str | None, subscription_id: str | None
+    ) -> Durable | None:
+        return durable_of(headers, address, subscription_id, self._client_id, self._dialect, self._host)
+
     def _may_subscribe(self, address: str) -> None:
-        if not self._user.may("subscribe", address):
-            raise AccessDenied(self._user.name, "subscribe to", address)
+        for one in address.split(","):
+            if not self._user.may("subscribe", one):
+                raise AccessDenied(self._user.name, "subscribe to", one)
+            if is_temporary(one):
+                if not self._names.own(one):
+                    raise AccessDenied(self._user.name, "subscribe to", "another connection's destination")
+                self._factory.temporary.make(one, self._names)
+            elif is_bound(one) and one not in self._factory.engine.bindings:
+                raise ProtocolViolation(
+                    "no such durable subscription", "nobody has made the one that is named"
+                )
+
+    def subscribe_replies(self, destination: str) -> None:
+        """RabbitMQ: who wants an answer to a temporary queue is subscribed to it, with its name as the id."""
+        address = self._names.address_of(destination)
+        if destination in self._by_key or self.consume_from(address):
+            return
+        frame = Frame("SUBSCRIBE", {"id": destination, "destination": destination, "ack": "auto"})
+        subscription, place, _ = self.make(frame)
+        self._automatic[address] = destination
+        self.start(subscription, place)
 
     # -- durable subscriptions ----------------------------------------------------------------------------
 
+    def _bind_virtual(self, address: str) -> Safe:
+        """ActiveMQ: who consumes from a queue of a virtual topic has it filled from now on."""
+        engine = self._factory.engine
+        topic = virtual_topic_of(address) if self._factory.settings.virtual_topics else None
+        if topic is None or address in engine.bindings or is_pattern(split(address)[2]):
+            return None
+        self._may_be_bound()
+        self._factory.bounds.bind(address, topic)
+        safe: Safe = engine.bind(address, topic)
+        return safe
+
+    def _may_be_bound(self) -> None:
+        most = self._factory.settings.durable_subscriptions
+        if len(self._factory.engine.bindings) >= most:
+            raise LimitExceeded("too many durable subscriptions", f"the broker keeps {most}")
+
     def _bind(self, durable: Durable, topic: str) -> Safe:
-        engine, most = self._factory.engine, self._factory.settings.durable_subscriptions
+        engine = self._factory.engine
         length = self._factory.settings.name_length
         if len(durable.name) > length or len(self._client_id or "") > length:
             raise ProtocolViolation(
                 "name of a durable subscription too long",
                 f"it and client-id may have {length} characters each",
             )
-        if self.consume_from(durable.queue):
+        if any(one.destination.address == durable.queue for one in self._by_key.values()):
             raise ProtocolViolation(
                 "durable subscription in use", f"this connection has {durable.name[:60]!a} already"
             )
         bound_to = engine.bindings.get(durable.queue)
-        if bound_to is None and len(engine.bindings) >= most:
-            raise LimitExceeded("too many durable subscriptions", f"the broker keeps {most}")
+        if bound_to is None:
+            self._may_be_bound()
         if bound_to not in (None, topic):
             raise ProtocolViolation(
                 "durable subscription to another topic",
@@ -265,7 +350,7 @@ class Subscriptions:
         if key is None and destination is not None and self._version == V10:
             key = self._find_by_destination(destination)
         live = None if key is None else self._by_key.get(key)
-        durable = durable_of(headers, self._topic(live, destination), subscription_id, self._client_id)
+        durable = self._durable(headers, self._topic(live, destination), subscription_id)
         if durable is not None:
             return [], self._unbind(durable)
         if key is None and self._version == V10:

@@ -8,10 +8,11 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from twisted.internet.defer import Deferred, succeed
 from zope.interface import implementer
 
-from stomp_tx.address import base_of, is_bound, is_topic, lane_of, priority_of
+from stomp_tx.address import base_of, is_bound, is_shared, is_topic, lane_of, priority_of
 from stomp_tx.engine.lanes import MemoryLane
 from stomp_tx.engine.limits import ENOUGH, EngineLimits
 from stomp_tx.engine.queue import MemoryQueue
+from stomp_tx.engine.reach import Reach
 from stomp_tx.engine.seen import Seen
 from stomp_tx.errors import EngineError
 from stomp_tx.interfaces import IClaim, IEngine, Judge, Safe
@@ -39,9 +40,10 @@ class MemoryEngine:
         self._roomy = min(self._queue_octets, self._total_octets, self._length * OVERHEAD)
         self.octets = 0  # of all messages that are in memory, those handed out and not settled among them
         self._queues: dict[str, MemoryQueue] = {}
-        self._topics: dict[str, list[Callable[[Message], None]]] = {}
+        self._topics: Reach[Callable[[Message], None]] = Reach()
         self.bindings: dict[str, str] = {}  # bound queue -> topic
-        self._bound: dict[str, tuple[str, ...]] = {}  # topic -> bound queues
+        self._bound: Reach[str] = Reach()  # topic -> bound queues
+        self.made: Callable[[str], None] | None = None
         self._bound_since: dict[str, int] = {}  # bound queue -> the last position before it was
         self._seen = Seen(limits, now)
         self.expiring: dict[MemoryQueue, None] = {}  # those in which something will expire
@@ -55,7 +57,7 @@ class MemoryEngine:
 
     def stop(self) -> Deferred[None] | None:
         self._queues.clear()
-        self._topics.clear()
+        self._topics = Reach()
         return None
 
     # -- queues -------------------------------------------------------------------------------------------
@@ -143,6 +145,8 @@ class MemoryEngine:
             queue = MemoryLane(name, self, base, priority)
             base.add_lane(queue)
         self._queues[name] = queue
+        if priority is None and self.made is not None:
+            self.made(name)
         return queue
 
     def lane_of(self, message: Message) -> MemoryQueue | None:
@@ -217,6 +221,9 @@ class MemoryEngine:
         if base is not queue:
             base.drop_lane(queue)
             self.forget_if_idle(base)
+
+    def queues(self) -> list[str]:
+        return [name for name, queue in self._queues.items() if queue.base is queue]
 
     def browse(self, queue: str, after: int = 0) -> Iterator[list[Message]]:
         found = self._queues.get(queue)
@@ -301,7 +308,7 @@ class MemoryEngine:
         return self._room(queue)
 
     def _room(self, queue: str) -> Deferred[None] | None:
-        for name in self._bound.get(queue, (queue,)):
+        for name in self._bound.of(queue) or (queue,):
             found = self._queues.get(name)
             if found is not None and self._is_full(found):
                 self._total_is_short |= not self._total_has_room()
@@ -338,12 +345,16 @@ class MemoryEngine:
     # -- topics -------------------------------------------------------------------------------------------
 
     def publish(self, message: Message) -> Safe:
-        if message.keeping is not None or self._bound:
+        if message.keeping is not None or self.bindings:
             return self._publish_kept(message)
-        listeners = self._topics.get(message.address)
-        if listeners is not None:
-            for heard in listeners:
-                heard(message)
+        topics = self._topics
+        listeners = topics.known.get(message.address)
+        if listeners is None:
+            if not topics.has_patterns:
+                return None
+            listeners = topics.of(message.address)
+        for heard in listeners:
+            heard(message)
         return None
 
     def _publish_kept(self, message: Message) -> Safe:
@@ -358,27 +369,24 @@ class MemoryEngine:
 
     def _copies(self, message: Message) -> list[Message]:
         """One for each queue that is bound to its topic."""
-        copies = [message.bound_for(queue) for queue in self._bound.get(message.address, ())]
-        for copy in copies:
+        copies = []
+        for queue in self._bound.of(message.address):
+            copy = message.bound_for(queue)
+            if is_shared(queue) and copy.keeping is not None:
+                copy.keeping = copy.keeping._replace(
+                    persistent=False
+                )  # nor does the queue outlive the process
             self._to_lane(copy)
+            copies.append(copy)
         return copies
 
     def _hear(self, message: Message) -> None:
-        for heard in self._topics.get(message.address, ()):
+        for heard in self._topics.of(message.address):
             heard(message)
 
     def listen(self, topic: str, heard: Callable[[Message], None]) -> Callable[[], None]:
-        # The list is replaced, never edited: a message may be on its way through it.
-        self._topics[topic] = [*self._topics.get(topic, ()), heard]
-
-        def stop() -> None:
-            rest = [other for other in self._topics.get(topic, ()) if other != heard]
-            if rest:
-                self._topics[topic] = rest
-            else:
-                self._topics.pop(topic, None)
-
-        return stop
+        self._topics.add(topic, heard)
+        return lambda: self._topics.remove(topic, heard)
 
     def bind(self, queue: str, topic: str) -> Safe:
         self._bind(queue, topic)
@@ -393,7 +401,8 @@ class MemoryEngine:
             self.bindings[queue] = topic
             self._bound_since[queue] = self.last_position
             self.last_position += 1  # nothing of an earlier one of this name is above that
-            self._bound[topic] = (*self._bound.get(topic, ()), queue)
+            for part in topic.split(","):
+                self._bound.add(part, queue)
         return bound_to is None
 
     def unbind(self, queue: str) -> Safe:
@@ -404,16 +413,20 @@ class MemoryEngine:
         topic = self.bindings.pop(queue, None)
         if topic is not None:
             del self._bound_since[queue]
-            rest = tuple(other for other in self._bound[topic] if other != queue)
-            if rest:
-                self._bound[topic] = rest
-            else:
-                del self._bound[topic]
+            for part in topic.split(","):
+                self._bound.remove(part, queue)
         found = self._queues.get(queue)
         if found is not None:
             for lane in list(found.lanes or (found,)):
                 self._purge(lane)
                 self.forget_if_idle(lane)
+
+    def delete(self, queue: str) -> Safe:
+        found = self._queues.get(queue)
+        for lane in [] if found is None else list(found.lanes or (found,)):
+            self._purge(lane)
+            self.forget_if_idle(lane)
+        return None
 
     def _purge(self, queue: MemoryQueue) -> None:
         """Drop what waits."""

@@ -12,7 +12,7 @@ from twisted.internet.defer import Deferred, succeed
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
-from stomp_tx.address import base_of, is_bound, is_topic, priority_of
+from stomp_tx.address import base_of, is_bound, is_shared, is_topic, priority_of
 from stomp_tx.engine import file, rows
 from stomp_tx.engine.journal import Group, Journal, Worker
 from stomp_tx.engine.lanes import StoredLane
@@ -235,6 +235,8 @@ class SQLiteEngine(MemoryEngine):
             queue = StoredLane(name, self, base, priority)
             base.add_lane(queue)
         self._queues[name] = queue
+        if priority is None and self.made is not None:
+            self.made(name)
         return queue
 
     def _numbered(self, name: str) -> StoredQueue:
@@ -469,7 +471,7 @@ class SQLiteEngine(MemoryEngine):
         keeping = message.keeping
         if keeping is None or not keeping.persistent:
             return super()._publish_kept(message)
-        if keeping.dedupe is None and message.address not in self._bound:
+        if keeping.dedupe is None and not self._bound.of(message.address):
             self._hear(message)  # nobody will ever ask the file for it
             return None
         if not self._is_first(message):
@@ -485,6 +487,8 @@ class SQLiteEngine(MemoryEngine):
         group.effects.append((self._hear, message))
 
     def bind(self, queue: str, topic: str) -> Safe:
+        if is_shared(queue):
+            return super().bind(queue, topic)
         if self._bind(queue, topic):
             bound = self._numbered(queue)
             bound.topic = topic
@@ -494,6 +498,18 @@ class SQLiteEngine(MemoryEngine):
             group.failed.append(lambda: self._unbind(queue) if self._queues.get(queue) is bound else None)
             return group.when_safe()
         return self._journal.pending_of(queue, topic)
+
+    def delete(self, queue: str) -> Safe:
+        found = self._queues.get(queue)
+        if found is None or found.topic is not None:
+            return None  # (it is bound: ``unbind``)
+        lanes = list(found.lanes or (found,))
+        super().delete(queue)
+        for lane in lanes:
+            assert isinstance(lane, StoredQueue)
+            if lane.number:
+                self._drop(lane)
+        return self._journal.pending()
 
     def _unbind(self, queue: str) -> None:
         found = self._queues.get(queue)

@@ -340,7 +340,7 @@ class TopicTests(SynchronousTestCase):
         bob = self.listener()
         bob.says("DISCONNECT")
         self.assertEqual(list(self.broker.factory.registry), [])
-        self.assertEqual(self.broker.engine._topics, {})
+        self.assertEqual(self.broker.engine._topics.known, {})
 
 
 class SlowReaderTests(SynchronousTestCase):

@@ -2,6 +2,7 @@
 
 from twisted.trial.unittest import SynchronousTestCase
 
+from stomp_tx.broker.dialect.dialects import AUTO
 from stomp_tx.broker.dialect.subscribing import prefetch
 from stomp_tx.broker.handshake import agree
 from stomp_tx.broker.policy import Policy
@@ -49,7 +50,7 @@ class AddressTests(SynchronousTestCase):
 class AgreementTests(SynchronousTestCase):
     def heart_beat(self, text: str) -> tuple[str, float, float]:
         frame = Frame("CONNECT", {"accept-version": "1.2", "host": "x", "heart-beat": text})
-        agreement = agree(frame, BrokerSettings())
+        agreement = agree(frame, BrokerSettings(), AUTO)
         return agreement.heart_beat, agreement.sending, agreement.receiving
 
     def test_heart_beats_mirror_the_client_down_to_the_floor(self) -> None:
@@ -61,9 +62,9 @@ class AgreementTests(SynchronousTestCase):
         self.assertEqual(self.heart_beat(" 3000 , 0 "), ("0,3000", 0.0, 3.0))
 
     def test_a_1_0_client_s_padding_is_trimmed_and_a_1_2_client_s_kept(self) -> None:
-        old = agree(Frame("CONNECT", {"login": " ann "}), BrokerSettings())
+        old = agree(Frame("CONNECT", {"login": " ann "}), BrokerSettings(), AUTO)
         self.assertEqual((old.version, old.headers["login"]), ("1.0", "ann"))
-        new = agree(Frame("CONNECT", {"accept-version": "1.2", "login": " ann "}), BrokerSettings())
+        new = agree(Frame("CONNECT", {"accept-version": "1.2", "login": " ann "}), BrokerSettings(), AUTO)
         self.assertEqual(new.headers["login"], " ann ")
 
 

@@ -211,7 +211,7 @@ class EveryVersion(Conversation):
 
     def test_utf_8_goes_both_ways(self) -> None:
         """Header content-type: all servers MUST support UTF-8 encoding and decoding."""
-        text = "é, 中 and 🐇"
+        text = "é 中 and 🐇"
         self.bob.subscribes(f"/queue/{text}")
         self.send(text, to=f"/queue/{text}", note=text)
         message = self.bob.hears("MESSAGE")

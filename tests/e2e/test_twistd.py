@@ -65,6 +65,18 @@ def test_ports_share_their_queues(tmp_path):
         assert bob.hears("MESSAGE").endswith("hello")
 
 
+def test_a_port_may_have_a_dialect(tmp_path):
+    with (
+        broker(tmp_path, *ANY_PORT, "--port", "rabbitmq:unix:stomp.sock", ports=2) as running,
+        over_unix(tmp_path / "stomp.sock") as bob,
+        running.connect() as ann,
+    ):
+        for client, queue, says_so in ((bob, "/queue/b", True), (ann, "/queue/a", False)):
+            client.connects().says(f"SUBSCRIBE id:1 destination:{queue}")
+            client.says(f"SEND destination:{queue}", "hello")
+            assert ("redelivered:false" in client.hears("MESSAGE")) == says_so
+
+
 def test_ipv6(tmp_path):
     try:
         with socket.socket(socket.AF_INET6) as probe:

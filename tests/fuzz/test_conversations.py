@@ -127,7 +127,7 @@ class ConversationTests(InMemory, SynchronousTestCase):
         self.broker.clock.advance(1000)
         self.assertEqual(self.broker.factory.sessions, {})
         self.assertEqual(list(self.broker.factory.registry), [])
-        self.assertEqual(self.broker.engine._topics, {})
+        self.assertEqual(self.broker.engine._topics.known, {})
         self.assertEqual(self.broker.clock.getDelayedCalls(), [])
         self.assertEqual(self.flushLoggedErrors(), [], "something broke that should have been refused")
 

@@ -4,29 +4,40 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 
+from stomp_tx.broker.bounds import Put
 from stomp_tx.broker.deadletter import REASON
+from stomp_tx.broker.dialect.dialects import NOW, Dialect
 from stomp_tx.broker.dialect.values import number
 from stomp_tx.broker.policy import Policy
 from stomp_tx.errors import ProtocolViolation
+from stomp_tx.interfaces import Safe
 from stomp_tx.message import GROUP, LAST_VALUE, PERSISTENT, USUAL_PRIORITY, Keeping, Message
 
 _DEDUPE = ("message-dedupe-id", "_AMQ_DUPL_ID")
 
 _GROUPS = (GROUP, "message_group")  # the latter is Apollo's
 
-_RARE = frozenset({"expires", "ttl", "expiration", "priority", *_DEDUPE, *_GROUPS})
+_RARE = frozenset(
+    {
+        *("expires", "ttl", "expiration", "priority"),
+        *("transaction", "reply-to", "destination-type", "retain", REASON),
+        *_DEDUPE,
+        *_GROUPS,
+    }
+)
 
 _LONGEST = 1024
 """Characters of a name for de-duplication, of a group, and of what a last value is of."""
 
-UNUSUAL = frozenset({"transaction", "persistent", REASON, *_RARE})
+UNUSUAL = frozenset({"persistent", *_RARE})
 """Headers of a SEND that ask for more than to be passed on."""
 
 
 def keeping_of(headers: Mapping[str, str], policy: Policy, clock: Callable[[], int]) -> Keeping | None:
     """How a message with these headers is to be kept; None: as usual.
 
-    ``clock`` gives the milliseconds since 1970; it is asked only where the headers or the policy name a time.
+    It is PERSISTENT itself only where the headers ask for nothing else, whatever it is about.  ``clock`` gives
+    the milliseconds since 1970; it is asked only where the headers or the policy name a time.
 
     Raises ProtocolViolation for times that are no numbers.
     """
@@ -48,8 +59,6 @@ def keeping_of(headers: Mapping[str, str], policy: Policy, clock: Callable[[], i
         _first(headers, _GROUPS),
         _first(headers, (policy.last_value,)),
     )
-    if keeping == PERSISTENT:
-        return PERSISTENT
     return None if keeping == _USUAL else keeping
 
 
@@ -71,6 +80,23 @@ def _priority(headers: Mapping[str, str]) -> int:
     """From 0 to 9 (ActiveMQ, Artemis); what is above (RabbitMQ's go up to 255) counts as the highest."""
     priority = number(headers, "priority")
     return USUAL_PRIORITY if priority is None else min(priority, 9)
+
+
+def stamped(put: Put, dialect: Dialect, now: Callable[[], int]) -> Put:
+    """``put``, of messages that say what a dialect's clients expect them to; ``now`` gives milliseconds."""
+
+    def stamp_and_put(message: Message) -> Safe:
+        stamp(message, dialect, now)
+        return put(message)
+
+    return stamp_and_put
+
+
+def stamp(message: Message, dialect: Dialect, now: Callable[[], int]) -> None:
+    """The same of one message."""
+    time = str(now())
+    told = {name: time if value == NOW else value for name, value in dialect.stamps}
+    message.headers = {**told, **message.headers}
 
 
 def tell_keeping(message: Message) -> None:

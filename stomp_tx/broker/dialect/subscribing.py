@@ -7,8 +7,9 @@ from collections.abc import Mapping
 from typing import NamedTuple
 from urllib.parse import quote
 
-from stomp_tx.address import BOUND, TOPIC
+from stomp_tx.address import BOUND, SHARED, TOPIC, split, within
 from stomp_tx.broker.browsing import View
+from stomp_tx.broker.dialect.dialects import AUTO, Dialect
 from stomp_tx.broker.dialect.values import is_true, number
 from stomp_tx.broker.policy import Policy, Redelivery
 from stomp_tx.broker.rendering import OWNED
@@ -125,15 +126,44 @@ class Durable(NamedTuple):
     name: str
 
 
+def fully_qualified(topic: str, name: str) -> str:
+    """Artemis' ``topic::name``: the queue of that name, bound to the topic, for all who use it."""
+    if not name or "::" in name:
+        raise ProtocolViolation("malformed destination", "a queue of a topic is written /topic/NAME::QUEUE")
+    return f"{BOUND}at/{quote(topic, safe='')}/{quote(name, safe='')}"
+
+
+def shared_of(headers: Mapping[str, str], topic: str) -> str | None:
+    """The queue of a subscription that several share as long as one of them is there; None: it is no such.
+
+    ``shared-subscription`` (ours) names it; so does RabbitMQ's ``x-queue-name`` where it is not durable.
+    """
+    name = headers.get("shared-subscription") or headers.get("x-queue-name")
+    if not name:
+        return None
+    host, kind, rest = split(topic.partition(",")[0])
+    if kind != TOPIC:
+        raise ProtocolViolation(
+            "shared subscriptions are to topics", f"{rest[:60]!a} is none; queues are shared"
+        )
+    return within(host, f"{SHARED}{quote(topic, safe='')}/{quote(name, safe='')}")
+
+
 def durable_of(
-    headers: Mapping[str, str], address: str | None, subscription_id: str | None, client_id: str | None
+    headers: Mapping[str, str],
+    address: str | None,
+    subscription_id: str | None,
+    client_id: str | None,
+    dialect: Dialect = AUTO,
+    host: str = "",
 ) -> Durable | None:
     """The durable subscription that SUBSCRIBE or UNSUBSCRIBE is about; None: it is about no such.
 
     Its name is ``durable-subscription`` (ours; within the connection's ``client-id`` where it has one),
     ``durable-subscription-name`` or ``durable-subscriber-name`` (Artemis) and ``activemq.subscriptionName``,
     which need a ``client-id``; RabbitMQ's are named by subscription id and topic, where ``durable`` (or
-    ``persistent``) is true and ``auto-delete`` is not.  ``address``: of the destination, where it is known.
+    ``persistent``) is true and ``auto-delete`` is not, or by ``x-queue-name`` and topic.  ``address``: of the
+    destination, where it is known; ``host``: the session's virtual host.
 
     Raises ProtocolViolation when it can't be one.
     """
@@ -145,17 +175,26 @@ def durable_of(
                 "client-id missing", f"{header} needs a client-id header in CONNECT: the two make the name"
             )
         queue = f"{BOUND}of/{quote(client_id or '', safe='')}/{quote(name, safe='')}"
-    elif is_true(headers, "durable") or is_true(headers, "persistent"):
-        if is_true(headers, "auto-delete") or address is None or not address.startswith(TOPIC):
+    elif is_true(headers, "durable") or (dialect.persistent_subscribes and is_true(headers, "persistent")):
+        if is_true(headers, "auto-delete") or address is None or not _is_topics(address):
             return None  # (RabbitMQ: of a queue it says that the queue is durable, as all of ours are)
         if subscription_id is None:
             raise ProtocolViolation(
                 "id header missing", "a durable subscription by durable:true is named by its id and its topic"
             )
-        name = f"{subscription_id} of {address}"
-        queue = f"{BOUND}to/{quote(address, safe='')}/{quote(subscription_id, safe='')}"
+        shared = headers.get("x-queue-name")
+        name = f"{shared or subscription_id} of {address}"
+        if shared:
+            queue = fully_qualified(address, shared)
+        else:
+            queue = f"{BOUND}to/{quote(address, safe='')}/{quote(subscription_id, safe='')}"
     else:
         return None
-    if address is not None and not address.startswith(TOPIC):
+    if address is not None and not _is_topics(address):
         raise ProtocolViolation("durable subscriptions are to topics", f"{address[:60]!a} is a queue")
-    return Durable(queue, name)
+    return Durable(within(host, queue), name)
+
+
+def _is_topics(address: str) -> bool:
+    """Is it a topic, or several?"""
+    return all(split(part)[1] == TOPIC for part in address.split(","))

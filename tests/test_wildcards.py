@@ -1,4 +1,4 @@
-"""broker/wildcards.py: which patterns a name matches."""
+"""wildcards.py: which patterns a name matches."""
 
 import time
 from functools import cache
@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
-from stomp_tx.broker.wildcards import Patterns, is_pattern
+from stomp_tx.wildcards import Patterns, is_pattern
 
 
 def matches(pattern: str, name: str) -> bool:

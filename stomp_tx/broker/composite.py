@@ -1,0 +1,51 @@
+"""Composite: one SEND to several destinations, all or nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import NamedTuple
+
+from stomp_tx.broker.bounds import Bounds
+from stomp_tx.broker.dialect.sending import keeping_of, tell_keeping
+from stomp_tx.broker.policy import Policy
+from stomp_tx.interfaces import IEngine, Safe
+from stomp_tx.message import Batch, Message
+
+
+class Part(NamedTuple):
+    """One of the destinations: its address, what its copy's MESSAGE shows, and its policy."""
+
+    address: str
+    name: str
+    policy: Policy
+
+
+class Composite:
+    """Puts a copy of a message into each."""
+
+    __slots__ = ("_bounds", "_engine", "_now", "_parts")
+
+    def __init__(self, parts: list[Part], engine: IEngine, bounds: Bounds, now: Callable[[], int]) -> None:
+        """``now`` gives the milliseconds since 1970."""
+        self._parts = parts
+        self._engine = engine
+        self._bounds = bounds
+        self._now = now
+
+    def __call__(self, message: Message) -> Safe:
+        copies = self.copies(message)
+        self._bounds.check(copies)
+        safe: Safe = self._engine.commit(Batch(copies))
+        return safe
+
+    def copies(self, message: Message) -> list[Message]:
+        """One for each destination, as its policy has it."""
+        found = []
+        for address, name, policy in self._parts:
+            copy = message.bound_for(address)
+            copy.destination = name
+            if policy.stamps:
+                copy.keeping = keeping_of(message.headers, policy, self._now)
+                tell_keeping(copy)
+            found.append(copy)
+        return found

@@ -1,0 +1,52 @@
+"""Temporary: destinations that live as long as their session, and are read by it alone."""
+
+from __future__ import annotations
+
+from stomp_tx.address import is_topic
+from stomp_tx.broker.bounds import Put
+from stomp_tx.broker.events import Dropped, Events
+from stomp_tx.broker.routing import Names, name_for_owner
+from stomp_tx.interfaces import IEngine, Safe
+from stomp_tx.message import Message
+
+
+class Temporary:
+    """Those that there are.  What is sent to one that is no more is dropped: who asked has gone."""
+
+    def __init__(self, engine: IEngine, events: Events) -> None:
+        self._engine = engine
+        self._events = events
+        self._there: dict[str, None] = {}  # addresses
+
+    def make(self, address: str, names: Names) -> None:
+        """Its session uses it.  Raises LimitExceeded."""
+        names.make(address)
+        self._there[address] = None
+
+    def end(self, names: Names) -> None:
+        """Its session has ended."""
+        for address in names.temporary:
+            self._there.pop(address, None)
+            if not is_topic(address):
+                self._engine.delete(address)
+        names.temporary.clear()
+
+    def around(self, put: Put, address: str, names: Names) -> Put:
+        """``put`` for a temporary destination.  Raises LimitExceeded when it is one too many."""
+        if names.own(address):
+            self.make(address, names)
+
+        def put_if_there(message: Message) -> Safe:
+            return put(message) if self.as_sent(message) else None
+
+        return put_if_there
+
+    def as_sent(self, message: Message) -> list[Message]:
+        """The message, as its receiver gets it; none when the destination is no more."""
+        if message.address not in self._there:
+            self._events.emit(Dropped, "", "", message, "temporary destination is no more")
+            return []
+        message.destination = name_for_owner(message.address)
+        if message.keeping is not None and message.keeping.persistent:
+            message.keeping = message.keeping._replace(persistent=False)  # it ends with its session
+        return [message]
