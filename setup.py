@@ -49,6 +49,8 @@ setup(
         "twisted[tls]>=24.7",
         # Selectors; 1.2.2 made asking what was expected cheap.
         "lark>=1.2.2,<2",
+        # The times of AMQ_SCHEDULED_CRON.
+        "cronsim>=2.6,<3",
         "tomli>=2; python_version < '3.11'",
     ],
     extras_require={

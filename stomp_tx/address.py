@@ -5,6 +5,7 @@
 ``/temp-queue/SID/NAME``   a queue of one session, by the session's id; ``/temp-topic/SID/NAME``: a topic
 ``/dsub/...``              a queue that is bound to a topic: a durable subscription
 ``/shared/...``            the same for a subscription that several share, until the last of them has left
+``/later/messages``        a queue with all that is not due yet
 ``/retained/NAME``         a queue with what is retained of a topic
 ``//HOST/queue/NAME``      the same in a virtual host that is not the default one
 =========================  ===========================================================================

@@ -25,8 +25,8 @@ Everything that becomes safe together shares one Deferred: who adds a callback g
 """
 
 
-Judge = Callable[[Message], Message | None]
-"""Says which message is appended instead of one that ends; None: none."""
+Judge = Callable[[Message], Sequence[Message]]
+"""Says which messages are appended instead of one that ends."""
 
 
 class IFrameSender(Interface):
@@ -170,9 +170,9 @@ class IEngine(Interface):
     def expire(now: int, judge: Judge) -> bool:
         """Take out what waits and has expired by ``now`` (milliseconds since 1970).
 
-        ``judge(message)`` says which message is appended in its stead, all or nothing; None: none.  Not more
-        at a time than others can wait for: True when there is more to be taken out, soon.  Called every
-        second or so; what could not be read or written before is tried again too.
+        ``judge(message)`` says which messages are appended in its stead, all or nothing.  Not more at a time
+        than others can wait for: True when there is more to be taken out, soon.  Called every second or so;
+        what could not be read or written before is tried again too.
         """
 
     made = Attribute("Called with the name of each queue that comes to be; None: nobody wants to know.")
@@ -204,6 +204,9 @@ class IEngine(Interface):
 
     def limit(queue: str, length: int, octets: int) -> None:
         """``room`` is asked to see to it that no more wait in this queue; 0: no limit of its own."""
+
+    def next_expiry(queue: str) -> int:
+        """When the first message that waits in a queue will expire, or earlier; 0: none will."""
 
     def room(queue: str) -> Deferred[None] | None:
         """None when the queue is within its limits; else a Deferred that fires when it is again.

@@ -47,12 +47,13 @@ class DeadLetters:
         keeping = message.keeping
         return keeping is not None and 0 < keeping.expires <= self._now()
 
-    def expired(self, message: Message) -> Message | None:
-        """What is appended instead of a message that has expired; None: it is dropped."""
+    def expired(self, message: Message) -> list[Message]:
+        """What is appended instead of a message that has expired; nothing: it is dropped."""
         if split(base_of(message.address))[1] == RETAINED:
-            return None  # those who heard it have it
+            return []  # those who heard it have it
         policy = self._policies.of(_destination(message))
-        return self.instead_of(message, "expired", policy if policy.expired == "dead-letter" else None)
+        letter = self.instead_of(message, "expired", policy if policy.expired == "dead-letter" else None)
+        return [] if letter is None else [letter]
 
     def instead_of(self, message: Message, reason: str, policy: Policy | None) -> Message | None:
         """The same for another reason; without a policy it is dropped."""

@@ -21,6 +21,7 @@ from stomp_tx.broker.events import Dropped, Events, log_events
 from stomp_tx.broker.policy import Policies
 from stomp_tx.broker.registry import SubscriptionRegistry
 from stomp_tx.broker.retained import Retained
+from stomp_tx.broker.scheduler import Scheduler
 from stomp_tx.broker.session import BrokerSession
 from stomp_tx.broker.settings import BrokerSettings
 from stomp_tx.broker.subscription import Subscription
@@ -51,6 +52,7 @@ class StompBrokerFactory(ServerFactory):
     """
 
     noisy = False
+    log = Logger()
 
     def __init__(
         self,
@@ -98,7 +100,11 @@ class StompBrokerFactory(ServerFactory):
             self.retained.for_subscriber,
         )
         self.temporary = Temporary(engine, self.events)
-        self._upkeep = Upkeep(engine, self.dead_letters, self.bounds, clock, self.now)
+        self.scheduler = Scheduler(
+            engine, self.policies, clock, self.now, self.new_message_id, self.settings.scheduled
+        )
+        self._upkeep = Upkeep(engine, self._judge, self.bounds, clock, self.now, self.scheduler.next_due)
+        self.scheduler.due_at = self._upkeep.due_at
         self._outbox = Outbox(clock)
         self._make_session_id = make_session_id or (lambda: secrets.token_hex(8))
         # A message's id is prefix and number: unique across restarts, and nothing in it needs an escape.
@@ -137,6 +143,16 @@ class StompBrokerFactory(ServerFactory):
         """The last port is closed."""
         self._upkeep.stop()
         self.registry.stop()
+
+    def _judge(self, message: Message) -> list[Message]:
+        """What is appended instead of a message whose time has come."""
+        try:
+            if self.scheduler.is_waiting(message):
+                return self.scheduler.due(message)
+            return self.dead_letters.expired(message)
+        except Exception:
+            self.log.failure("{message} is dropped", message=message)  # the others go on
+            return []
 
     def new_message_id(self) -> str:
         """The id of a message that nobody has sent."""

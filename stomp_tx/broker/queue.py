@@ -398,7 +398,7 @@ class Queue(Destination):
     def _bury(self, message: Message) -> None:
         """It has expired: nobody gets it."""
         instead = self._dead_letters.expired(message)
-        self._engine.commit(Batch([] if instead is None else [instead], [(message, Outcome.ACCEPTED)]))
+        self._engine.commit(Batch(instead, [(message, Outcome.ACCEPTED)]))
 
     # -- refused messages ---------------------------------------------------------------------------------
 

@@ -19,6 +19,7 @@ from stomp_tx.broker.composite import Composite, Part
 from stomp_tx.broker.deadletter import REASON, without_reason
 from stomp_tx.broker.deliveries import Delivery, Named
 from stomp_tx.broker.dialect.dialects import AUTO, Dialect
+from stomp_tx.broker.dialect.scheduling import SCHEDULING, schedule_of
 from stomp_tx.broker.dialect.sending import UNUSUAL, keeping_of, stamp, stamped, tell_keeping
 from stomp_tx.broker.events import (
     Connected,
@@ -393,11 +394,20 @@ class BrokerSession:
             message.headers = without_reason(headers)
         if message.keeping == PERSISTENT:
             message.keeping = PERSISTENT
-        tell_keeping(message)
         if "reply-to" in headers:
             self._translate_reply_to(message)
         if RETAIN in headers and split(message.address)[1] == TOPIC:
             put = self._retaining(headers[RETAIN], message.address, put)
+        if not SCHEDULING.isdisjoint(headers) and not self._factory.scheduler.manages(message.address):
+            schedule = schedule_of(headers, self._factory.now())
+            if schedule is not None:
+                if self._dialect.stamps:
+                    stamp(message, self._dialect, self._factory.now)
+                message, put = self._factory.scheduler.later(message, schedule), self._engine.append
+        else:
+            schedule = None
+        if schedule is None:
+            tell_keeping(message)
         if "transaction" in frame.headers:
             transaction = self._transactions.named(frame)
             for one in self._in_transaction(message, put, policy):
@@ -408,20 +418,24 @@ class BrokerSession:
             self._done(frame)
             return None
         if self._is_over_already(message):
-            instead = self._factory.dead_letters.expired(message)
-            safe = None if instead is None else self._engine.append(instead)
+            letters = self._factory.dead_letters.expired(message)
+            safe = self._engine.append(letters[0]) if letters else None
             self._done(frame, safe)
-            if instead is None or safe is None or self._subscriptions.consume_from(instead.address):
+            if safe is None or self._subscriptions.consume_from(letters[0].address):
                 return None
-            return self._engine.caught_up() or self._engine.room(instead.address)
+            return self._engine.caught_up() or self._engine.room(letters[0].address)
         safe = put(message)
         self._done(frame, safe)
         if safe is None:
             return None
+        if self._factory.scheduler.is_waiting(message):
+            return self._engine.caught_up() or self._engine.room(message.address)
         return self._wait_for_room(frame.headers.get("destination"), message.address)
 
     def _in_transaction(self, message: Message, put: Put, policy: Policy) -> list[Message]:
         """What is appended at COMMIT, which goes past ``put``."""
+        if self._factory.scheduler.is_waiting(message):
+            return [message]
         if self._dialect.stamps:
             stamp(message, self._dialect, self._factory.now)
         if isinstance(put, Composite):
@@ -449,6 +463,8 @@ class BrokerSession:
     def _is_over_already(self, message: Message) -> bool:
         keeping = message.keeping
         if keeping is None or not keeping.expires or "," in message.address:
+            return False
+        if self._factory.scheduler.is_waiting(message):
             return False
         return self._factory.dead_letters.is_over(message)
 
@@ -504,6 +520,8 @@ class BrokerSession:
 
     def _route_to(self, address: str) -> Route:
         policy = self._factory.policies.of(address)
+        if self._factory.scheduler.manages(address):
+            return self._factory.scheduler.manage, address, policy
         put: Put = self._engine.publish if is_topic(address) else self._engine.append
         if is_temporary(address):
             put = self._factory.temporary.around(put, address, self._names_of_session)

@@ -95,6 +95,9 @@ class BrokerSettings:
     selector_length: int = 4096
     """Characters of a selector."""
 
+    scheduled: int = 1_000_000
+    """Messages of all clients together that wait for the time when they are to be delivered."""
+
     durable_subscriptions: int = 100_000
     """Durable subscriptions of all clients together."""
 

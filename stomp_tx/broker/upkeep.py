@@ -8,8 +8,7 @@ from twisted.internet.interfaces import IDelayedCall, IReactorTime
 from twisted.logger import Logger
 
 from stomp_tx.broker.bounds import Bounds
-from stomp_tx.broker.deadletter import DeadLetters
-from stomp_tx.interfaces import IEngine
+from stomp_tx.interfaces import IEngine, Judge
 
 EVERY = 1.0
 """Seconds from one sweep to the next."""
@@ -19,24 +18,30 @@ SOON = 0.02
 
 
 class Upkeep:
-    """Takes expired messages out of the engine, and those that are too many, every second while it is on."""
+    """Takes out of the engine what has expired, is due, or is too much: every second, or sooner."""
 
     log = Logger()
 
     def __init__(
         self,
         engine: IEngine,
-        dead_letters: DeadLetters,
+        judge: Judge,
         bounds: Bounds,
         clock: IReactorTime,
         now: Callable[[], int],
+        next_due: Callable[[], int],
     ) -> None:
-        """``now`` gives the milliseconds since 1970."""
+        """
+        judge -- says what is appended instead of a message whose time has come
+        now -- gives the milliseconds since 1970
+        next_due -- gives the time at which the next message is to be taken out at once; 0: there is none
+        """
         self._engine = engine
-        self._dead_letters = dead_letters
+        self._judge = judge
         self._bounds = bounds
         self._now = now
         self._clock = clock
+        self._next_due = next_due
         self._next: IDelayedCall | None = None
 
     def start(self) -> None:
@@ -48,11 +53,23 @@ class Upkeep:
             self._next.cancel()
             self._next = None
 
+    def due_at(self, due: int) -> None:
+        """A message is to be taken out at that time (milliseconds since 1970)."""
+        if self._next is not None and self._next.active():
+            wait = max(0.0, (due - self._now()) / 1000)
+            if self._clock.seconds() + wait < self._next.getTime():
+                self._next.reset(wait)
+
     def _sweep(self) -> None:
         there_is_more = False
+        wait = EVERY
         try:
-            there_is_more = self._engine.expire(self._now(), self._dead_letters.expired)
+            there_is_more = self._engine.expire(self._now(), self._judge)
             self._bounds.sweep()
+            due = self._next_due()
+            if due:
+                # Not at once: what could not be taken out now needs some time.
+                wait = min(EVERY, max(SOON, (due - self._now()) / 1000))
         except Exception:
-            self.log.failure("expired messages could not be taken out; trying again")
-        self._next = self._clock.callLater(SOON if there_is_more else EVERY, self._sweep)
+            self.log.failure("what is over or due could not be taken out; trying again")
+        self._next = self._clock.callLater(SOON if there_is_more else wait, self._sweep)

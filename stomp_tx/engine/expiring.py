@@ -31,6 +31,10 @@ class Expiring:
             self._due = [entry for entry in self._due if entry[1] in self._waiting]
             heapify(self._due)
 
+    def next(self) -> int:
+        """When the first of them does, or earlier; 0: none is there."""
+        return self._due[0][0] if self._due else 0
+
     def over(self, now: int, most: int) -> list[Message]:
         """Take out so many of those that have expired by now, first the one that did so first."""
         found: list[Message] = []

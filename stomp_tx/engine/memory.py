@@ -260,10 +260,12 @@ class MemoryEngine:
 
     def _bury(self, over: list[Message], judge: Judge) -> None:
         for message in over:
-            instead = judge(message)
-            appended = [] if instead is None else [instead]
             # (When it fails the message is back where it was, and expires again.)
-            self.commit(Batch(appended, [(message, Outcome.ACCEPTED)]))
+            self.commit(Batch(list(judge(message)), [(message, Outcome.ACCEPTED)]))
+
+    def next_expiry(self, queue: str) -> int:
+        found = self._queues.get(queue)
+        return 0 if found is None or found.expiring is None else found.expiring.next()
 
     # -- room ---------------------------------------------------------------------------------------------
 

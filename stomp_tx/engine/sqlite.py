@@ -393,6 +393,12 @@ class SQLiteEngine(MemoryEngine):
             self._journal.group().changes.forgotten = self._now() - self.limits.dedupe_window
         return there_is_more or left <= 0
 
+    def next_expiry(self, queue: str) -> int:
+        found = self._queues.get(queue)
+        in_file = 0 if found is None else self.next_expiries.get(found, 0)
+        in_memory = super().next_expiry(queue)
+        return min(in_file, in_memory) if in_file and in_memory else in_file or in_memory
+
     def _expire_in_file(self, queue: StoredQueue, now: int, judge: Judge) -> int:
         """Take out a page of what has expired of one queue's; gives how many were found."""
         number = queue.number

@@ -41,15 +41,17 @@ class Letters:
 class UpkeepTests(SynchronousTestCase):
     def setUp(self) -> None:
         self.clock = Clock()
+        self.due = 0
         self.engine = Engine(self.clock)
         letters: Any = Letters()
         engine: Any = self.engine
         self.upkeep = Upkeep(
             engine,
-            letters,
+            letters.expired,
             Bounds(engine, Policies(), letters),
             self.clock,
             lambda: int(self.clock.seconds() * 1000),
+            lambda: self.due,
         )
 
     def sweeps(self, seconds: float) -> int:

@@ -263,9 +263,9 @@ class EngineContract:
         """Sweep; the bodies of what was judged."""
         judged = []
 
-        def judge(message: Message) -> Message | None:
+        def judge(message: Message) -> list[Message]:
             judged.append(message.body)
-            return None if instead is None else self.message(message.body.decode(), instead)
+            return [] if instead is None else [self.message(message.body.decode(), instead)]
 
         self.engine.expire(now, judge)
         self.settled(None)
@@ -291,8 +291,9 @@ class EngineContract:
         self.settled(None)
         judged: list[bytes] = []
 
-        def judge(message: Message) -> None:
+        def judge(message: Message) -> list[Message]:
             judged.append(message.body)
+            return []
 
         for _ in range(20):
             there_is_more = self.engine.expire(10, judge)

@@ -348,7 +348,7 @@ class Life:
         commit = self.engine.commit
         buried: list[tuple[list[Owed], list[Owed]]] = []
 
-        def judge(message: Message) -> Message | None:
+        def judge(message: Message) -> list[Message]:
             one = self.owed[base_of(message.address), message.body]
             assert one.status == "waiting", f"{one} expires"
             assert 0 < one.expires <= now, f"{one} expires too early"
@@ -361,7 +361,7 @@ class Life:
             buried.append((new, [one]))
             if not one.persistent:
                 self.arrive(new)
-            return letter
+            return [] if letter is None else [letter]
 
         def committed(batch: Batch) -> Safe:
             if not buried:

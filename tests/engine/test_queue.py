@@ -101,7 +101,7 @@ class ClaimTests(SynchronousTestCase):
         taker.claim.request(1)
         taker.claim.stop()
         self.append("2")
-        self.engine.expire(20, lambda message: None)
+        self.engine.expire(20, lambda message: [])
         other = Taker(self.engine, NAME)
         other.claim.request(1)
         self.assertEqual(other.bodies(), [b"2"])
@@ -113,7 +113,7 @@ class ClaimTests(SynchronousTestCase):
             if number % 100 == 0:
                 self.append("stays")
         self.append("last")
-        self.engine.expire(10, lambda message: None)
+        self.engine.expire(10, lambda message: [])
         queue = self.engine._queues[NAME]
         self.assertEqual(queue.length, 12)
         self.assertLessEqual(len(queue.messages), 2 * queue.length)
@@ -154,7 +154,7 @@ class BookTests(SynchronousTestCase):
                 some, settled = taker.got[settled:], len(taker.got)
                 engine.commit(Batch(settled=[(message, value) for message in some]))  # type: ignore[misc]
             elif step == "expire":
-                engine.expire(value, lambda message: None)  # type: ignore[arg-type]
+                engine.expire(value, lambda message: [])  # type: ignore[arg-type]
             elif step == "stop":
                 got = taker.got
                 taker.claim.stop()

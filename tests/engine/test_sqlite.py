@@ -223,7 +223,7 @@ class RestartTests(Files):
         self.append("4", dedupe="y")
         self.assertEqual(self.taker().bodies(), [b"1", b"4"])
         self.seconds += 601
-        self.engine.expire(int(self.seconds * 1000), lambda message: None)
+        self.engine.expire(int(self.seconds * 1000), lambda message: [])
         self.turn()
         (count,) = self.engine._reader.execute("SELECT count(*) FROM seen").fetchone()  # type: ignore[union-attr]
         self.assertEqual(count, 0)
@@ -380,8 +380,9 @@ class PagingTests(Files):
             self.append(str(number), expires=10 if number % 2 else 0)
         judged: list[bytes] = []
 
-        def judge(message: Message) -> None:
+        def judge(message: Message) -> list[Message]:
             judged.append(message.body)
+            return []
 
         for _ in range(10):
             self.engine.expire(10, judge)
@@ -557,7 +558,7 @@ class FailureTests(Files):
         for number in range(10):
             self.append(str(number), expires=10)
         self.fails()
-        self.engine.expire(10, lambda message: None)
+        self.engine.expire(10, lambda message: [])
         self.turn()
         self.recovers()
         self.assertEqual(sorted(self.taker().bodies()), [b"%d" % number for number in range(10)])
@@ -573,6 +574,6 @@ class FailureTests(Files):
         taker = self.taker(done=True)
         self.assertEqual(taker.bodies(), [b"0", b"1"])
         patched.restore()
-        self.engine.expire(0, lambda message: None)
+        self.engine.expire(0, lambda message: [])
         self.turn()
         self.assertEqual(taker.bodies(), [b"%d" % number for number in range(10)])

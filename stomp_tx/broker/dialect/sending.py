@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping
 from stomp_tx.broker.bounds import Put
 from stomp_tx.broker.deadletter import REASON
 from stomp_tx.broker.dialect.dialects import NOW, Dialect
+from stomp_tx.broker.dialect.scheduling import SCHEDULING
 from stomp_tx.broker.dialect.values import number
 from stomp_tx.broker.policy import Policy
 from stomp_tx.errors import ProtocolViolation
@@ -23,6 +24,7 @@ _RARE = frozenset(
         *("transaction", "reply-to", "destination-type", "retain", REASON),
         *_DEDUPE,
         *_GROUPS,
+        *SCHEDULING,
     }
 )
 
@@ -36,8 +38,8 @@ UNUSUAL = frozenset({"persistent", *_RARE})
 def keeping_of(headers: Mapping[str, str], policy: Policy, clock: Callable[[], int]) -> Keeping | None:
     """How a message with these headers is to be kept; None: as usual.
 
-    It is PERSISTENT itself only where the headers ask for nothing else, whatever it is about.  ``clock`` gives
-    the milliseconds since 1970; it is asked only where the headers or the policy name a time.
+    It is PERSISTENT itself only where the headers ask for nothing else, whatever it is about.  ``clock``
+    gives the milliseconds since 1970; it is asked only where the headers or the policy name a time.
 
     Raises ProtocolViolation for times that are no numbers.
     """

@@ -1,0 +1,185 @@
+"""Scheduler: messages that wait until they are due.
+
+They wait in one queue that no client can name, and expire there when they are due: what the engine then puts
+in their place, all or nothing, is the message itself, and its next round.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator
+
+from twisted.internet.interfaces import IReactorTime
+
+from stomp_tx.address import is_topic, split, within
+from stomp_tx.broker.dialect.scheduling import JOB, SCHEDULING, Schedule
+from stomp_tx.broker.dialect.sending import keeping_of, tell_keeping
+from stomp_tx.broker.dialect.values import number
+from stomp_tx.broker.policy import Policies
+from stomp_tx.errors import LimitExceeded, ProtocolViolation
+from stomp_tx.interfaces import IEngine, Safe
+from stomp_tx.message import OVERHEAD, Keeping, Message
+
+LATER = "/later/messages"
+"""The queue in which they wait."""
+
+MANAGEMENT = "ActiveMQ.Scheduler.Management"
+"""Who sends to a destination of this name, looks at what waits, or takes it out (ActiveMQ)."""
+
+_PLAN = "\x01plan"  # the header of a waiting message that says what becomes of it; clients' are written over
+_ACTION = "AMQ_SCHEDULER_ACTION"
+
+
+class Scheduler:
+    """Makes waiting messages, and of those the ones that are delivered."""
+
+    def __init__(
+        self,
+        engine: IEngine,
+        policies: Policies,
+        clock: IReactorTime,
+        now: Callable[[], int],
+        new_id: Callable[[], str],
+        most: int,
+    ) -> None:
+        """
+        now -- gives the milliseconds since 1970
+        new_id -- gives the id of a message
+        most -- messages that may wait at a time
+        """
+        self._engine = engine
+        self._policies = policies
+        self._clock = clock
+        self._now = now
+        self._new_id = new_id
+        self._most = most
+        self.due_at: Callable[[int], None] = lambda due: None
+        """Called with the time at which one will be due."""
+
+    def later(self, message: Message, schedule: Schedule) -> Message:
+        """What is appended now, for a message that is to be delivered later.  Raises LimitExceeded."""
+        if self._engine.depth(LATER)[0] >= self._most:
+            raise LimitExceeded("too many scheduled messages", f"the broker keeps {self._most}")
+        job = message.headers.get(JOB) or message.id
+        waiting = self._waiting(message, message.address, message.is_persistent, job, schedule)
+        dedupe = None if message.keeping is None else message.keeping.dedupe
+        if dedupe is not None:
+            assert waiting.keeping is not None
+            waiting.keeping = waiting.keeping._replace(dedupe=f"{message.address} {dedupe}")
+        return waiting
+
+    def _waiting(
+        self, message: Message, address: str, persistent: bool, job: str, schedule: Schedule
+    ) -> Message:
+        plan = json.dumps([address, job, schedule])
+        headers = {**message.headers, _PLAN: plan}
+        size = message.size - OVERHEAD + len(_PLAN) + len(plan)
+        waiting = Message(self._new_id(), message.destination, LATER, headers, message.body, size)
+        waiting.keeping = Keeping(persistent, schedule.due)
+        self.due_at(schedule.due)
+        return waiting
+
+    def is_waiting(self, message: Message) -> bool:
+        """Is it one of those?"""
+        return message.address == LATER
+
+    def due(self, waiting: Message) -> list[Message]:
+        """What is appended in place of one that is due."""
+        addresses, job, schedule = _plan(waiting)
+        now = self._now()
+        found = []
+        if schedule.delivers:
+            found += [self._delivered(waiting, one, job, now) for one in addresses.split(",")]
+        try:
+            rounds = schedule.after(now)
+        except ProtocolViolation:
+            rounds = []  # its crontab fires no more
+        for later in rounds:
+            found.append(self._waiting(waiting, addresses, waiting.is_persistent, job, later))
+        return found
+
+    def _delivered(self, waiting: Message, address: str, job: str, now: int) -> Message:
+        headers = {name: value for name, value in waiting.headers.items() if name not in SCHEDULING}
+        plan = headers.pop(_PLAN)
+        headers[JOB] = job
+        size = waiting.size - OVERHEAD - len(_PLAN) - len(plan)
+        message = Message(self._new_id(), waiting.destination, address, headers, waiting.body, size)
+        keeping = keeping_of(headers, self._policies.of(address), lambda: now)
+        if keeping is not None:
+            message.keeping = keeping._replace(dedupe=None)  # that was asked when it was sent
+            tell_keeping(message)
+        return message
+
+    def next_due(self) -> int:
+        """When the next one is due, in milliseconds since 1970; 0: none waits."""
+        due: int = self._engine.next_expiry(LATER)
+        return due
+
+    # -- ActiveMQ's management ----------------------------------------------------------------------------
+
+    def manages(self, address: str) -> bool:
+        """Is what is sent there for us?"""
+        return split(address)[2] == MANAGEMENT
+
+    def manage(self, message: Message) -> Safe:
+        """``AMQ_SCHEDULER_ACTION``: REMOVE one, REMOVEALL, or BROWSE them (to ``reply-to``), bit by bit.
+
+        The last two may be limited to what is due from ``ACTION_START_TIME`` to ``ACTION_END_TIME``.  It is
+        about the messages of one virtual host.  Raises ProtocolViolation.
+        """
+        headers = message.headers
+        action, job = headers.get(_ACTION), headers.get(JOB)
+        if action not in ("REMOVE", "REMOVEALL", "BROWSE"):
+            raise ProtocolViolation(f"malformed {_ACTION} header", "it is REMOVE, REMOVEALL or BROWSE")
+        if action == "REMOVE" and not job:
+            raise ProtocolViolation(f"{JOB} header missing", "REMOVE names the message by it")
+        host = split(message.address)[0]
+        start, end = number(headers, "ACTION_START_TIME") or 0, number(headers, "ACTION_END_TIME")
+        reply_to = headers.get("reply-to", "")
+        if action == "BROWSE" and not reply_to.startswith(("/queue/", "/topic/", "/remote-temp-")):
+            raise ProtocolViolation("reply-to header missing", "BROWSE sends what it finds there")
+
+        def concerns(waiting: Message) -> bool:
+            addresses, its_job, schedule = _plan(waiting)
+            if split(addresses.partition(",")[0])[0] != host or (action == "REMOVE" and its_job != job):
+                return False
+            return start <= schedule.due and (end is None or schedule.due <= end)
+
+        found = (one for page in self._engine.browse(LATER) for one in _pause_after(page))
+        self._go_on(found, concerns, within(host, reply_to) if action == "BROWSE" else "")
+        return None
+
+    def _go_on(
+        self, found: Iterator[Message | None], concerns: Callable[[Message], bool], reply_to: str
+    ) -> None:
+        for waiting in found:
+            if waiting is None:
+                self._clock.callLater(0, self._go_on, found, concerns, reply_to)
+                return
+            if concerns(waiting):
+                if reply_to:
+                    self._tell(waiting, reply_to)
+                else:
+                    self._engine.withdraw(waiting)
+
+    def _tell(self, waiting: Message, reply_to: str) -> None:
+        _, job, _ = _plan(waiting)
+        headers = {name: value for name, value in waiting.headers.items() if name != _PLAN}
+        headers[JOB] = job
+        address = reply_to.replace("/remote-temp-", "/temp-", 1)
+        copy = Message(self._new_id(), waiting.destination, address, headers, waiting.body, waiting.size)
+        if is_topic(address):
+            self._engine.publish(copy)
+        else:
+            self._engine.append(copy)
+
+
+def _plan(waiting: Message) -> tuple[str, str, Schedule]:
+    addresses, job, schedule = json.loads(waiting.headers[_PLAN])
+    return addresses, job, Schedule(*schedule)
+
+
+def _pause_after(page: list[Message]) -> Iterator[Message | None]:
+    """What is on a page, and None at its end: it is others' turn."""
+    yield from page
+    yield None
