@@ -42,6 +42,10 @@ class Destination:
         self._clock = clock
         self._settings = settings
 
+    def reads(self, address: str) -> bool:
+        """Do its subscriptions get what is sent to this address?"""
+        return self.address == address
+
     def add(self, subscription: Subscription) -> None:
         """Give it messages from now on."""
         raise NotImplementedError

@@ -6,15 +6,17 @@ from collections.abc import Callable, Iterator
 
 from twisted.internet.interfaces import IDelayedCall, IReactorTime
 
-from stomp_tx.address import is_shared, is_topic
+from stomp_tx.address import is_bound, is_shared, is_topic, split
 from stomp_tx.broker.deadletter import DeadLetters
 from stomp_tx.broker.destination import Destination, Topic
 from stomp_tx.broker.policy import Policies
 from stomp_tx.broker.queue import Queue
 from stomp_tx.broker.settings import BrokerSettings
+from stomp_tx.broker.several import Several
 from stomp_tx.broker.subscription import Subscription
 from stomp_tx.interfaces import IEngine
 from stomp_tx.message import Message
+from stomp_tx.wildcards import Patterns, is_pattern
 
 
 class SubscriptionRegistry:
@@ -37,6 +39,8 @@ class SubscriptionRegistry:
         retained: Callable[[str], list[Message]],
     ) -> None:
         self._retained = retained
+        self._patterns: dict[tuple[str, str], Patterns[Several]] = {}  # of queues, by virtual host and kind
+        engine.made = self._made
         self._engine = engine
         self._clock = clock
         self._settings = settings
@@ -57,15 +61,88 @@ class SubscriptionRegistry:
 
     def add(self, subscription: Subscription, address: str) -> None:
         """Put a subscription in force: messages may reach it before this returns."""
+        if _is_several(address):
+            self._add_to_several(subscription, address)
+            return
         destination = self._destinations.get(address)
         if destination is None:
             destination = self._destinations[address] = self._make(address)
         destination.add(subscription)
 
+    def _add_to_several(self, subscription: Subscription, address: str) -> None:
+        several = Several(
+            address,
+            self._engine,
+            self._clock,
+            self._settings,
+            self._dead_letters,
+            self.add,
+            self.remove,
+        )
+        several.add(subscription)
+        parts = address.split(",")
+        topics = ",".join(part for part in parts if is_topic(part))
+        if topics:
+            several.join(topics)
+        for part in parts:
+            if is_topic(part):
+                continue
+            if _is_pattern(part):
+                self._watch(several, part)
+            else:
+                several.join(part)
+
+    # -- patterns of queues -------------------------------------------------------------------------------
+
+    def _watch(self, several: Several, pattern: str) -> None:
+        """It gets what is in the queues that match now, and in those that will come to be."""
+        host, kind, name = split(pattern)
+        self._patterns.setdefault((host, kind), Patterns()).add(name, several)
+        matching: Patterns[int] = Patterns()
+        matching.add(name, 1)
+        for queue in self._engine.queues():
+            of_host, of_kind, of = split(queue)
+            if (of_host, of_kind) == (host, kind) and matching.matching(of):
+                self._join(several, queue)
+
+    def _unwatch(self, several: Several) -> None:
+        for part in several.address.split(","):
+            if _is_pattern(part):
+                host, kind, name = split(part)
+                patterns = self._patterns[host, kind]
+                patterns.remove(name, several)
+                if not len(patterns):
+                    del self._patterns[host, kind]
+
+    def _made(self, queue: str) -> None:
+        """The engine's word for a queue that has come to be: who is to have it gets it in the next turn."""
+        if not self._patterns:
+            return
+        host, kind, name = split(queue)
+        patterns = self._patterns.get((host, kind))
+        for several in () if patterns is None else patterns.matching(name):
+            self._clock.callLater(0, self._join, several, queue)
+
+    def _join(self, several: Several, queue: str) -> None:
+        if queue in several.joined or not several.subscriptions:
+            return
+        if len(several.joined) >= self._settings.wildcard_queues:
+            for one in several.joined:
+                if not self._engine.depth(one)[0]:
+                    several.leave(one)  # until something is sent there again
+            if len(several.joined) >= self._settings.wildcard_queues:
+                for subscription in list(several.subscriptions):
+                    self._too_slow(subscription)
+                return
+        several.join(queue)
+
     def remove(self, subscription: Subscription) -> None:
         """End a subscription: no message reaches it any more."""
         destination = subscription.destination
         destination.remove(subscription)
+        if isinstance(destination, Several):
+            self._unwatch(destination)
+            return
         if not destination.subscriptions and self._destinations.get(destination.address) is destination:
             self._drop(destination)
 
@@ -111,3 +188,16 @@ class SubscriptionRegistry:
         if is_topic(address):
             return Topic(address, self._engine, *common, self._dropped, self._too_slow, self._retained)
         return Queue(address, self._engine, *common)
+
+
+def _is_pattern(address: str) -> bool:
+    """Is it a pattern of queues?"""
+    return not is_topic(address) and not is_bound(address) and is_pattern(split(address)[2])
+
+
+def _is_several(address: str) -> bool:
+    """Is there more to it than one queue, or topics?"""
+    parts = address.split(",")
+    if all(is_topic(part) for part in parts):
+        return False
+    return len(parts) > 1 or _is_pattern(address)

@@ -237,7 +237,7 @@ class BrokerSession:
         self._fail(
             LimitExceeded(
                 "subscription too slow",
-                f"more messages wait for subscription {subscription.name!a} than are kept for it",
+                f"more waits for subscription {subscription.name!a} than is kept for it, or in more queues",
             ),
             None,
         )

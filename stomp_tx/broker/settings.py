@@ -56,6 +56,9 @@ class BrokerSettings:
     composite: int = 100
     """Destinations that may stand in one destination header, with commas between."""
 
+    wildcard_queues: int = 1000
+    """Queues that one subscription to a pattern may get messages of at a time."""
+
     temporary: int = 1000
     """Temporary destinations of one connection."""
 

@@ -102,7 +102,7 @@ class Subscriptions:
         """Is one of them to this destination, or to a queue that is bound to it?"""
         bindings = self._factory.engine.bindings
         return any(
-            one.destination.address == address or bindings.get(one.destination.address) == address
+            one.destination.reads(address) or bindings.get(one.destination.address) == address
             for one in self._by_key.values()
         )
 
@@ -188,8 +188,8 @@ class Subscriptions:
         return self.own.others_only if selector is None else self.own.others_that(selector.matches)
 
     def _check_view(self, address: str) -> None:
-        if is_topic(address):
-            raise ProtocolViolation("nothing to browse", "what waits in a queue can be browsed, a topic not")
+        if "," in address or is_topic(address) or is_pattern(split(address)[2]):
+            raise ProtocolViolation("nothing to browse", "what waits in one queue can be browsed")
 
     def _browse(self, address: str, destination: str, view: View) -> Browse:
         factory = self._factory
