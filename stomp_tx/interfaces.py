@@ -202,8 +202,11 @@ class IEngine(Interface):
     def depth(queue: str) -> tuple[int, int]:
         """How many messages wait in a queue, or will when they are safe; and about how many octets."""
 
-    def limit(queue: str, length: int, octets: int) -> None:
-        """``room`` is asked to see to it that no more wait in this queue; 0: no limit of its own."""
+    def limit(limits_of: Callable[[str], tuple[int, int]] | None) -> None:
+        """From now on there is room in a queue for so many messages and octets as ``limits_of(queue)`` says.
+
+        0: no limit but the engine's own.  None: so it is for all queues.
+        """
 
     def next_expiry(queue: str) -> int:
         """When the first message that waits in a queue will expire, or earlier; 0: none will."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import NoReturn
@@ -30,6 +31,7 @@ from stomp_tx.process import (
     PortService,
     SessionsService,
 )
+from stomp_tx.reload import ReloadService
 
 EXAMPLES = """
 Examples:
@@ -49,7 +51,7 @@ Examples:
       durable messages in that file; a backup of it while it is in use: stomp-tx backup
   twistd stomp --settings > stomp.toml
   twistd stomp --config stomp.toml --set limits.frame=1MiB
-      every setting in one file; the command line wins
+      every setting in one file; the command line wins.  On SIGHUP its policies are read again
 
 Endpoint strings: https://docs.twisted.org/en/stable/core/howto/endpoints.html#servers
 """
@@ -72,6 +74,7 @@ class Options(UsageOptions):
     def __init__(self) -> None:
         super().__init__()
         self["configuration"] = Configuration()
+        self["read_again"] = None
         self._ports: list[str] = []
         self._assignments: list[str] = []
         self._show_settings = False
@@ -118,6 +121,9 @@ class Options(UsageOptions):
         if self["engine"] is not None:
             wins["engine"] = self["engine"]
         self["configuration"] = read(self["config"], self._assignments, **wins)
+        # A daemon goes to another folder.
+        file = None if self["config"] is None else os.path.abspath(self["config"])
+        self["read_again"] = None if file is None else lambda: read(file, self._assignments, **wins)
         if self._show_settings:
             print(written(self["configuration"]))
             raise SystemExit(0)
@@ -168,6 +174,7 @@ def makeService(options: Options) -> MultiService:
     InterpreterService().setServiceParent(process)
     EngineService(engine, reactor).setServiceParent(process)
     SessionsService(factory, reactor, settings.stop_timeout, log).setServiceParent(process)
+    ReloadService(options["read_again"], chosen, factory, reactor).setServiceParent(process)
     for port in ports:
         port.setServiceParent(process)
     NotifyService(ports, reactor).setServiceParent(process)

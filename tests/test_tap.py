@@ -19,6 +19,7 @@ from stomp_tx.process import (
     PortService,
     SessionsService,
 )
+from stomp_tx.reload import ReloadService
 from stomp_tx.tap import Options, makeService
 from tests.scratch import scratch
 
@@ -118,7 +119,15 @@ class ServiceTests(TestCase):
         self.assertTrue(IService.providedBy(service))
         self.assertEqual(
             [type(one) for one in service],
-            [InterpreterService, EngineService, SessionsService, PortService, PortService, NotifyService],
+            [
+                InterpreterService,
+                EngineService,
+                SessionsService,
+                ReloadService,
+                PortService,
+                PortService,
+                NotifyService,
+            ],
         )
 
     def test_nothing_is_made_of_what_can_not_be_used(self):

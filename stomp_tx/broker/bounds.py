@@ -30,28 +30,30 @@ class Bounds:
         self._policies = policies
         self._dead_letters = dead_letters
         self._trimmed: dict[str, None] = {}  # queues that may have become too long since the last sweep
+        self.renew()
 
     def around(self, put: Put, address: str, policy: Policy) -> Put:
         """``put`` for a destination that has such bounds; for others the same one."""
         if not policy.is_bounded:
             return put
         if is_topic(address):
-            if not policy.drops:
-                for queue in self._queues_of(address):
-                    self._engine.limit(queue, policy.length, policy.octets)
             return put
         if policy.overflow == "pause":
-            self._engine.limit(address, policy.length, policy.octets)
             return self._pausing(put, address, policy)
         if policy.overflow == "reject":
             return self._rejecting(put, address, policy)
         return self._dropping(put, address, policy)
 
-    def bind(self, queue: str, topic: str) -> None:
-        """A durable subscription has the bounds of its topic."""
-        policy = self._policies.of(topic)
-        if policy.is_bounded and not policy.drops:
-            self._engine.limit(queue, policy.length, policy.octets)
+    def renew(self) -> None:
+        """The policies have changed."""
+        self._engine.limit(self._limits_of if self._policies.bound else None)
+
+    def _limits_of(self, queue: str) -> tuple[int, int]:
+        """What the engine is to see to."""
+        topic = self._engine.bindings.get(queue)
+        policy = self._policies.of(queue if topic is None else topic)
+        waits = policy.overflow == "pause" or (topic is not None and not policy.drops)
+        return (policy.length, policy.octets) if waits else (0, 0)
 
     def check(self, messages: Iterable[Message]) -> None:
         """Raises LimitExceeded when these may not all be appended together."""
@@ -75,9 +77,6 @@ class Bounds:
             policy = self._policies.of(topic)
             if policy.is_bounded and policy.drops:
                 self._trim(queue, policy)
-
-    def _queues_of(self, topic: str) -> list[str]:
-        return [queue for queue, bound_to in self._engine.bindings.items() if bound_to == topic]
 
     def _pausing(self, put: Put, address: str, policy: Policy) -> Put:
         def put_and_wait(message: Message) -> Safe:

@@ -18,7 +18,9 @@ from stomp_tx.broker.bounds import Bounds
 from stomp_tx.broker.deadletter import DeadLetters
 from stomp_tx.broker.dialect.dialects import DIALECTS, Dialect
 from stomp_tx.broker.events import Dropped, Events, log_events
+from stomp_tx.broker.idle import Idle
 from stomp_tx.broker.policy import Policies
+from stomp_tx.broker.producers import Producers
 from stomp_tx.broker.registry import SubscriptionRegistry
 from stomp_tx.broker.retained import Retained
 from stomp_tx.broker.scheduler import Scheduler
@@ -100,10 +102,19 @@ class StompBrokerFactory(ServerFactory):
             self.retained.for_subscriber,
         )
         self.temporary = Temporary(engine, self.events)
+        self.producers = Producers(self.policies)
         self.scheduler = Scheduler(
             engine, self.policies, clock, self.now, self.new_message_id, self.settings.scheduled
         )
-        self._upkeep = Upkeep(engine, self._judge, self.bounds, clock, self.now, self.scheduler.next_due)
+        self._idle = Idle(engine, self.policies, clock, self.registry.is_consumed)
+        self._upkeep = Upkeep(
+            engine,
+            self._judge,
+            (self.bounds.sweep, self._idle.sweep),
+            clock,
+            self.now,
+            self.scheduler.next_due,
+        )
         self.scheduler.due_at = self._upkeep.due_at
         self._outbox = Outbox(clock)
         self._make_session_id = make_session_id or (lambda: secrets.token_hex(8))
@@ -134,6 +145,14 @@ class StompBrokerFactory(ServerFactory):
     def speaking(self, dialect: str) -> Port:
         """The factory of one port, whose connections speak that dialect if they say nothing else."""
         return Port(self, DIALECTS[dialect])
+
+    def change_policies(self, policies: Policies) -> None:
+        """Put other policies in force, for all that there is and comes: nobody is disconnected for it."""
+        self.policies.become(policies)
+        self.bounds.renew()
+        self.registry.renew_policies()
+        for session in self.sessions:
+            session.forget_routes()
 
     def startFactory(self) -> None:
         """The first port is open."""

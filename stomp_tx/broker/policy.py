@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import NamedTuple
 
-from stomp_tx.address import split
+from stomp_tx.address import QUEUE, TOPIC, split
 from stomp_tx.errors import ConfigurationError
 
 
@@ -84,6 +84,27 @@ class Policy:
     """What happens at these limits: ``pause`` producers, ``reject`` what they send with an ERROR,
     ``drop-oldest``, or ``dead-letter`` the oldest."""
 
+    consumers: int = 0
+    """Subscriptions at a time; 0: any number."""
+
+    producers: int = 0
+    """Connections that send to it at a time; 0: any number."""
+
+    auto_create: bool = True
+    """Do destinations come to be when they are used?  Else those exist that have a section of their own."""
+
+    delete_idle: float = 0.0
+    """After how long a queue that nobody consumes from is deleted, with its messages; 0: never."""
+
+    prefetch: int = 0
+    """Messages a subscription may hold unacknowledged, if SUBSCRIBE does not say; 0: the broker's number."""
+
+    prefetch_max: int = 0
+    """The most that SUBSCRIBE may ask for; 0: the broker's number."""
+
+    prefetch_octets: int = 0
+    """Octets (of frames) a subscription may hold unacknowledged, where SUBSCRIBE does not say; 0: any."""
+
     retain: int = 0
     """How many of a topic's last messages those get first who subscribe later."""
 
@@ -106,6 +127,12 @@ class Policy:
             "length",
             "octets",
             "retain",
+            "consumers",
+            "producers",
+            "delete_idle",
+            "prefetch",
+            "prefetch_max",
+            "prefetch_octets",
         ):
             if getattr(self, name) < 0:
                 raise ConfigurationError(f"{name} can't be negative")
@@ -162,6 +189,31 @@ class Policies:
         self._default = default or Policy()
         by_detail = sorted(patterns, key=lambda pair: _detail(pair[0]), reverse=True)
         self._patterns = [(compiled(pattern), policy) for pattern, policy in by_detail]
+        self._names = {pattern for pattern, _ in by_detail if "*" not in pattern and ">" not in pattern}
+
+    def become(self, other: Policies) -> None:
+        """From now on say what the other one says."""
+        self._default, self._patterns, self._names = other._default, other._patterns, other._names
+
+    @property
+    def bound(self) -> bool:
+        """Does any of them say how much may wait?"""
+        return any(policy.is_bounded for policy in self._all())
+
+    @property
+    def delete_idle(self) -> bool:
+        """Does any of them say that idle queues are deleted?"""
+        return any(policy.delete_idle for policy in self._all())
+
+    def _all(self) -> list[Policy]:
+        return [self._default, *(policy for _, policy in self._patterns)]
+
+    def exists(self, address: str) -> bool:
+        """May a destination with this address come to be?"""
+        _, kind, name = split(address)
+        if kind not in (QUEUE, TOPIC) or address in self._names or kind + name in self._names:
+            return True
+        return self.of(address).auto_create
 
     def of(self, address: str) -> Policy:
         """The policy of the destination with this address."""

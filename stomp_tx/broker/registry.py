@@ -9,7 +9,7 @@ from twisted.internet.interfaces import IDelayedCall, IReactorTime
 from stomp_tx.address import is_bound, is_shared, is_topic, split
 from stomp_tx.broker.deadletter import DeadLetters
 from stomp_tx.broker.destination import Destination, Topic
-from stomp_tx.broker.policy import Policies
+from stomp_tx.broker.policy import Policies, Policy
 from stomp_tx.broker.queue import Queue
 from stomp_tx.broker.settings import BrokerSettings
 from stomp_tx.broker.several import Several
@@ -154,6 +154,19 @@ class SubscriptionRegistry:
             timer.cancel()
             self._close(destination)
 
+    def is_consumed(self, address: str) -> bool:
+        """Has anybody subscribed to it?"""
+        destination = self._destinations.get(address)
+        return destination is not None and bool(destination.subscriptions)
+
+    def renew_policies(self) -> None:
+        """They have changed."""
+        for address, destination in self._destinations.items():
+            destination.policy = self._policy_of(address)
+
+    def _policy_of(self, address: str) -> Policy:
+        return self._policies.of(self._engine.bindings.get(address, address))
+
     def stop(self) -> None:
         """From now on no destination outlives its subscriptions."""
         self._stops = True
@@ -183,7 +196,7 @@ class SubscriptionRegistry:
             self._drop(destination)
 
     def _make(self, address: str) -> Destination:
-        policy = self._policies.of(self._engine.bindings.get(address, address))
+        policy = self._policy_of(address)
         common = self._clock, self._settings, policy, self._dead_letters
         if is_topic(address):
             return Topic(address, self._engine, *common, self._dropped, self._too_slow, self._retained)

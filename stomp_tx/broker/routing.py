@@ -6,6 +6,7 @@ import re
 
 from stomp_tx.address import QUEUE, TEMP_QUEUE, TEMP_TOPIC, TOPIC, split, within
 from stomp_tx.broker.dialect.subscribing import fully_qualified
+from stomp_tx.broker.policy import Policies
 from stomp_tx.broker.settings import BrokerSettings
 from stomp_tx.errors import LimitExceeded, ProtocolViolation
 from stomp_tx.wildcards import is_pattern
@@ -158,6 +159,14 @@ class Names:
                 "too many temporary destinations", f"a connection may have {self._settings.temporary}"
             )
         self.temporary[address] = None
+
+
+def must_exist(address: str, policies: Policies) -> None:
+    """Raises ProtocolViolation when a destination may not come to be by being used."""
+    if not policies.exists(address) and not is_pattern(split(address)[2]):
+        raise ProtocolViolation(
+            "no such destination", f"{address[:60]!a} has no section of its own, and auto_create is false"
+        )
 
 
 def is_temporary(address: str) -> bool:

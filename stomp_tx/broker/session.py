@@ -33,7 +33,7 @@ from stomp_tx.broker.login import Login, log_in
 from stomp_tx.broker.own import OwnMessages
 from stomp_tx.broker.policy import Policy
 from stomp_tx.broker.retained import RETAIN
-from stomp_tx.broker.routing import Names, is_temporary, name_for_others
+from stomp_tx.broker.routing import Names, is_temporary, must_exist, name_for_others
 from stomp_tx.broker.subscription import Subscription
 from stomp_tx.broker.subscriptions import Subscriptions
 from stomp_tx.broker.transaction import Transactions
@@ -264,6 +264,7 @@ class BrokerSession:
         self._give_back(held)
         if self._names is not None:
             self._factory.temporary.end(self._names)
+            self._factory.producers.remove(self)
         if self._logout is not None:
             self._logout()
             self._logout = None
@@ -509,6 +510,8 @@ class BrokerSession:
     def _may_send(self, address: str) -> None:
         if not self.user.may("send", address):
             raise AccessDenied(self.user.name, "send to", address)
+        must_exist(address, self._factory.policies)
+        self._factory.producers.add(address, self)
         if is_pattern(split(address)[2]) and not is_bound(address):
             raise ProtocolViolation("can't send to a pattern", "name one destination, or several with commas")
 

@@ -24,7 +24,7 @@ from stomp_tx.broker.dialect.subscribing import (
 )
 from stomp_tx.broker.events import Subscribed, Unsubscribed
 from stomp_tx.broker.own import OwnMessages
-from stomp_tx.broker.routing import Names, is_temporary, virtual_topic_of
+from stomp_tx.broker.routing import Names, is_temporary, must_exist, virtual_topic_of
 from stomp_tx.broker.subscription import Subscription, Terms, make_subscription
 from stomp_tx.errors import AccessDenied, LimitExceeded, ProtocolViolation
 from stomp_tx.interfaces import IFrameSender, IStompUser, Safe
@@ -129,10 +129,12 @@ class Subscriptions:
                 "unknown ack mode", f"{mode[:40]!a} is not auto, client or client-individual"
             )
         view = view_of(headers, self._factory.engine.last_position)
-        credit = prefetch(headers, settings) if mode != "auto" or view is not None else settings.prefetch
+        policy = self._factory.policies.of(address)
+        credit = settings.prefetch
+        if mode != "auto" or view is not None:
+            credit = prefetch(headers, settings, policy)
         if view is not None:
             mode = "auto"  # there is nothing to acknowledge
-        policy = self._factory.policies.of(address)
         redelivery = redelivery_of(headers, policy)
         wants = self._wants(headers)
         durable = queue or self._durable(headers, address, subscription_id)
@@ -146,10 +148,10 @@ class Subscriptions:
             address = durable.queue
         elif shared is not None:
             self._factory.engine.bind(shared, address)
-            self._factory.bounds.bind(shared, address)
             address = shared
         elif view is None:
             safe = self._bind_virtual(address)
+        self._may_consume(address)
         self.count += 1
         exclusive = policy.exclusive or is_exclusive(headers)
         terms = Terms(
@@ -255,6 +257,7 @@ class Subscriptions:
         for one in address.split(","):
             if not self._user.may("subscribe", one):
                 raise AccessDenied(self._user.name, "subscribe to", one)
+            must_exist(one, self._factory.policies)
             if is_temporary(one):
                 if not self._names.own(one):
                     raise AccessDenied(self._user.name, "subscribe to", "another connection's destination")
@@ -263,6 +266,15 @@ class Subscriptions:
                 raise ProtocolViolation(
                     "no such durable subscription", "nobody has made the one that is named"
                 )
+
+    def _may_consume(self, address: str) -> None:
+        """Are there not too many already?  (``address``: also of a durable subscription.)"""
+        factory = self._factory
+        for one in address.split(","):
+            most = factory.policies.of(factory.engine.bindings.get(one, one)).consumers
+            destination = factory.registry.get(one) if most else None
+            if destination is not None and len(destination.subscriptions) >= most:
+                raise LimitExceeded("too many consumers", f"{most} at a time may subscribe to {one}")
 
     def subscribe_replies(self, destination: str) -> None:
         """RabbitMQ: who wants an answer to a temporary queue is subscribed to it, with its name as the id."""
@@ -283,7 +295,6 @@ class Subscriptions:
         if topic is None or address in engine.bindings or is_pattern(split(address)[2]):
             return None
         self._may_be_bound()
-        self._factory.bounds.bind(address, topic)
         safe: Safe = engine.bind(address, topic)
         return safe
 
@@ -313,7 +324,6 @@ class Subscriptions:
                 f"{durable.name[:60]!a} is to {bound_to}: UNSUBSCRIBE it there, or use another name",
             )
         safe: Safe = engine.bind(durable.queue, topic)
-        self._factory.bounds.bind(durable.queue, topic)
         return safe
 
     def _unbind(self, durable: Durable) -> Safe:

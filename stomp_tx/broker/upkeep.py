@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
 from twisted.internet.interfaces import IDelayedCall, IReactorTime
 from twisted.logger import Logger
 
-from stomp_tx.broker.bounds import Bounds
 from stomp_tx.interfaces import IEngine, Judge
 
 EVERY = 1.0
@@ -26,19 +25,20 @@ class Upkeep:
         self,
         engine: IEngine,
         judge: Judge,
-        bounds: Bounds,
+        chores: Iterable[Callable[[], None]],
         clock: IReactorTime,
         now: Callable[[], int],
         next_due: Callable[[], int],
     ) -> None:
         """
         judge -- says what is appended instead of a message whose time has come
+        chores -- what else is to be called each time
         now -- gives the milliseconds since 1970
         next_due -- gives the time at which the next message is to be taken out at once; 0: there is none
         """
         self._engine = engine
         self._judge = judge
-        self._bounds = bounds
+        self._chores = tuple(chores)
         self._now = now
         self._clock = clock
         self._next_due = next_due
@@ -65,7 +65,8 @@ class Upkeep:
         wait = EVERY
         try:
             there_is_more = self._engine.expire(self._now(), self._judge)
-            self._bounds.sweep()
+            for chore in self._chores:
+                chore()
             due = self._next_due()
             if due:
                 # Not at once: what could not be taken out now needs some time.

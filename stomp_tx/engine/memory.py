@@ -49,7 +49,7 @@ class MemoryEngine:
         self.expiring: dict[MemoryQueue, None] = {}  # those in which something will expire
         self.waiting: dict[str, list[Deferred[None]]] = {}  # for room in that queue
         self._total_is_short = False  # somebody waits for room in what all queues share
-        self._own_limits: dict[str, tuple[int, int]] = {}  # of queues that have any: messages, octets
+        self._limits_of: Callable[[str], tuple[int, int]] | None = None
         self.last_position = 0
 
     def start(self) -> Deferred[None] | None:
@@ -275,25 +275,28 @@ class MemoryEngine:
             length >= self._length
             or octets >= self._queue_octets
             or self.octets >= self._total_octets
-            or (bool(self._own_limits) and self._has_own_room(queue, 1.0) is False)
+            or (self._limits_of is not None and not self._has_own_room(queue, 1.0))
         )
 
     def _has_own_room(self, queue: MemoryQueue, part: float) -> bool:
         """Is no more than a part of its own limits taken, if it has any?"""
         base = queue.base
-        most = self._own_limits.get(base.name)
+        most = base.own_limits
         if most is None:
+            if self._limits_of is None:
+                return True
+            most = base.own_limits = self._limits_of(base.name)
+        if most == (0, 0):
             return True
         length, octets = base.depth()
         return (not most[0] or length < part * most[0]) and (not most[1] or octets < part * most[1])
 
-    def limit(self, queue: str, length: int, octets: int) -> None:
-        if length or octets:
-            self._own_limits[queue] = length, octets
-        else:
-            self._own_limits.pop(queue, None)
-        if self.waiting:
-            self.wake(queue)
+    def limit(self, limits_of: Callable[[str], tuple[int, int]] | None) -> None:
+        self._limits_of = limits_of
+        for queue in self._queues.values():
+            queue.own_limits = None
+        for name in list(self.waiting):
+            self.wake(name)
 
     def _has_room_again(self, queue: MemoryQueue) -> bool:
         length, octets = queue.depth_in_memory()
@@ -305,7 +308,7 @@ class MemoryEngine:
         )
 
     def room(self, queue: str) -> Deferred[None] | None:
-        if self.octets < self._roomy and not self._own_limits:
+        if self.octets < self._roomy and self._limits_of is None:
             return None
         return self._room(queue)
 

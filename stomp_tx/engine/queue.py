@@ -37,6 +37,7 @@ class MemoryQueue:
     demand -- how many more its taker has asked for
     lanes -- where messages of each priority wait, the highest first, itself among them; None: here wait all
     noticed -- called with what begins to wait; None: nobody wants to know
+    own_limits -- messages and octets that may wait here, by the engine's ``limit``
     patchy -- some in ``messages`` are to be passed over, or something else is to be known of who leaves
     """
 
@@ -53,6 +54,7 @@ class MemoryQueue:
         "name",
         "noticed",
         "octets",
+        "own_limits",
         "patchy",
         "tail",
         "taker",
@@ -74,6 +76,7 @@ class MemoryQueue:
         self.noticed: Callable[[Sequence[Message]], None] | None = None
         self._came_back: list[Message] = []
         self._handing_out = False
+        self.own_limits: tuple[int, int] | None = None  # None: not known yet
 
     @property
     def length(self) -> int:

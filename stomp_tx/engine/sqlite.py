@@ -448,7 +448,7 @@ class SQLiteEngine(MemoryEngine):
     def _is_full(self, queue: MemoryQueue) -> bool:
         if self.stored_octets >= self.limits.stored_octets:
             return True
-        if self._own_limits and not self._has_own_room(queue, 1.0):
+        if self._limits_of is not None and not self._has_own_room(queue, 1.0):
             return True
         return not self._spills and self._memory_is_full(queue)
 
@@ -464,7 +464,7 @@ class SQLiteEngine(MemoryEngine):
 
     def room(self, queue: str) -> Deferred[None] | None:
         roomy = self.octets < self._roomy and self.stored_octets < self.limits.stored_octets
-        if roomy and not self._own_limits:
+        if roomy and self._limits_of is None:
             return None
         return self._room(queue)
 

@@ -8,8 +8,6 @@ from typing import Any
 from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 
-from stomp_tx.broker.bounds import Bounds
-from stomp_tx.broker.policy import Policies
 from stomp_tx.broker.upkeep import EVERY, SOON, Upkeep
 from tests.conversation import Broker
 
@@ -22,7 +20,6 @@ class Engine:
         self.times: list[float] = []
         self.more = 0
         self.breaks = False
-        self.bindings: dict[str, str] = {}
 
     def expire(self, now: int, judge: object) -> bool:
         self.times.append(self.clock.seconds())
@@ -42,13 +39,14 @@ class UpkeepTests(SynchronousTestCase):
     def setUp(self) -> None:
         self.clock = Clock()
         self.due = 0
+        self.chores: list[int] = []
         self.engine = Engine(self.clock)
         letters: Any = Letters()
         engine: Any = self.engine
         self.upkeep = Upkeep(
             engine,
             letters.expired,
-            Bounds(engine, Policies(), letters),
+            [lambda: self.chores.append(1)],
             self.clock,
             lambda: int(self.clock.seconds() * 1000),
             lambda: self.due,
@@ -71,6 +69,23 @@ class UpkeepTests(SynchronousTestCase):
         self.assertEqual(self.clock.getDelayedCalls(), [])
         self.upkeep.start()
         self.assertEqual(self.sweeps(2 * EVERY + 0.1), 2)
+
+    def test_chores_are_done_each_time(self) -> None:
+        self.upkeep.start()
+        self.sweeps(3 * EVERY + 0.1)
+        self.assertEqual(self.chores, [1, 1, 1])
+
+    def test_it_comes_sooner_when_something_is_due(self) -> None:
+        self.upkeep.start()
+        self.due = 250
+        self.upkeep.due_at(250)
+        self.upkeep.due_at(900)
+        self.sweeps(0.3)
+        self.assertAlmostEqual(self.engine.times[0], 0.25)
+        self.assertAlmostEqual(self.engine.times[1], 0.25 + SOON, delta=0.011)  # it could not be taken out
+        self.due = 0
+        self.sweeps(SOON + 0.01)
+        self.assertEqual(self.sweeps(0.9), 0)
 
     def test_where_there_is_more_it_goes_on_soon_but_lets_others_in_between(self) -> None:
         self.upkeep.start()

@@ -45,6 +45,41 @@ def trusting(authority):
     return ssl.create_default_context(cafile=authority)
 
 
+# -- policies that change ---------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("command", [TWISTD, TWIST], ids=["twistd", "twist"])
+def test_sighup_reads_the_policies_again(tmp_path, command):
+    config = tmp_path / "stomp.toml"
+    config.write_text("")
+    with (
+        broker(tmp_path, *ANY_PORT, "--config", "stomp.toml", command=command) as running,
+        running.connect() as ann,
+    ):
+        ann.connects().exchanges_a_message()
+        config.write_text('[policy."/queue/small"]\nlength = 1\noverflow = "reject"\n[limits]\nheaders = 5')
+        running.process.send_signal(signal.SIGHUP)
+        eventually(lambda: "policies were read again" in running.log, "the broker reads its policies")
+        assert "needs a restart: limits" in running.log
+        config.write_text('[policy."/queue/small"]\nlegnth = 9')
+        running.process.send_signal(signal.SIGHUP)
+        eventually(lambda: "the policies stay as they are" in running.log, "the broker says what is wrong")
+        assert "did you mean policy.length?" in running.log
+        ann.says("SEND destination:/queue/small receipt:1", "1")
+        ann.hears("RECEIPT")
+        ann.says("SEND destination:/queue/small", "2")
+        assert "queue full" in ann.hears("ERROR")
+        assert running.stop() == 0
+
+
+def test_sighup_without_a_file_does_no_harm(tmp_path):
+    with broker(tmp_path, *ANY_PORT) as running, running.connect() as ann:
+        ann.connects()
+        running.process.send_signal(signal.SIGHUP)
+        eventually(lambda: "started without --config" in running.log, "the broker says so")
+        ann.exchanges_a_message()
+
+
 # -- ways to connect --------------------------------------------------------------------------------------
 
 

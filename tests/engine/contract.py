@@ -494,7 +494,7 @@ class EngineContract:
     # -- limits of one queue ------------------------------------------------------------------------------
 
     def test_a_queue_may_have_limits_of_its_own(self) -> None:
-        self.engine.limit("/queue/a", 10, 0)
+        self.engine.limit(lambda queue: (10, 0) if queue == "/queue/a" else (0, 0))
         self.append(*map(str, range(9)))
         self.assertIsNone(self.engine.room("/queue/a"))
         self.append("9")
@@ -506,10 +506,10 @@ class EngineContract:
         self.assertFalse(room.called)
         self.ask(taker, 1)
         self.assertTrue(room.called)
-        self.engine.limit("/queue/a", 2, 0)
+        self.engine.limit(lambda queue: (2, 0))
         waits = self.engine.room("/queue/a")
         assert waits is not None
-        self.engine.limit("/queue/a", 0, 0)
+        self.engine.limit(None)
         self.assertTrue(waits.called)
         self.assertIsNone(self.engine.room("/queue/a"))
 

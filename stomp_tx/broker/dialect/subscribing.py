@@ -26,17 +26,19 @@ _DURABLE = (
 )
 
 
-def prefetch(headers: Mapping[str, str], settings: BrokerSettings) -> int:
+def prefetch(headers: Mapping[str, str], settings: BrokerSettings, policy: Policy | None = None) -> int:
     """How many messages a subscription may hold unacknowledged, by SUBSCRIBE's headers.
 
     ``prefetch-count`` as RabbitMQ has it, ``activemq.prefetchSize`` as ActiveMQ has it; the first of them
     counts.  0 means the most there is.  Raises ProtocolViolation for what is no number.
     """
+    usual = (policy and policy.prefetch) or settings.prefetch
+    most = (policy and policy.prefetch_max) or settings.prefetch_max
     for name in _PREFETCH:
         count = number(headers, name)
         if count is not None:
-            return min(count or settings.prefetch_max, settings.prefetch_max)
-    return settings.prefetch
+            return min(count or most, most)
+    return min(usual, most)
 
 
 def redelivery_of(headers: Mapping[str, str], policy: Policy) -> Redelivery:
