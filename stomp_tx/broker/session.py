@@ -637,7 +637,7 @@ class BrokerSession:
         headers = frame.headers
         ack = headers.get("id")
         delivery = self._deliveries.by_ack.get(ack)  # type: ignore[arg-type]
-        if delivery is None or "transaction" in headers or delivery[1].order is not None:
+        if delivery is None or "transaction" in headers or delivery[1].is_counted:
             self._acknowledge(frame, Outcome.ACCEPTED)
             return
         # client-individual, outside a transaction: the short road.
@@ -672,6 +672,7 @@ class BrokerSession:
         else:
             safe = self._settle([(named, outcome) for named in taken])
         subscription.destination.give_credit(subscription, len(taken))
+        subscription.acknowledged(message for _, message, _, _ in taken)
         if transaction is not None:
             self._transactions.check()
         self._done(frame, safe)
@@ -722,8 +723,10 @@ class BrokerSession:
         live = set(self._subscriptions)
         still_owed = [named for named, _ in transaction.taken if named[2] in live]
         self._deliveries.restore(still_owed)
-        for _, _, subscription, _ in still_owed:
+        for _, message, subscription, _ in still_owed:
             subscription.destination.take_credit(subscription, 1)
+            if subscription.window:
+                subscription.holds(message)
         # The subscription has ended since: nobody here will acknowledge it.
         self._give_back([delivery for delivery in transaction.held() if delivery[1] not in live])
         self._done(frame)

@@ -7,7 +7,7 @@ subscription is made, not for each message.
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, NamedTuple
 
 from stomp_tx.address import is_bound
@@ -36,6 +36,7 @@ class Terms(NamedTuple):
     wants: Callable[[Message], bool] | None = None
     wants_retained: bool = True
     tells_redelivered: bool = False
+    window: int = 0
 
 
 class Subscription:
@@ -90,7 +91,7 @@ class Subscription:
         exhausted: list[Subscription],
     ) -> None:
         self.id, self.number, self.mode, self.prefetch, self.redelivery = terms[:5]
-        self.rank, self.exclusive, self.wants, self.wants_retained, tells_redelivered = terms[5:]
+        self.rank, self.exclusive, self.wants, self.wants_retained, tells_redelivered = terms[5:10]
         self.version = version
         self.credit = terms.prefetch
         self.paused = sender.full
@@ -149,9 +150,21 @@ class AckSubscription(Subscription):
 
     sent -- how many deliveries it was given
     order -- mode client: those in flight, name to number, oldest first; None in client-individual
+    window -- octets that it may hold; 0: any number
+    is_counted -- must somebody be told which ones it has acknowledged, not only how many?
     """
 
-    __slots__ = ("_ack", "_ack_octets", "_by_ack", "order", "sent")
+    __slots__ = (
+        "_ack",
+        "_ack_octets",
+        "_by_ack",
+        "_octets",
+        "_withheld",
+        "is_counted",
+        "order",
+        "sent",
+        "window",
+    )
 
     def __init__(
         self,
@@ -167,8 +180,32 @@ class AckSubscription(Subscription):
         self._ack_octets = self._bare + b"\nack:%d-" % terms.number
         self.order: dict[str, int] | None = {} if terms.mode == "client" else None
         self.sent = 0
+        self.window = terms.window
+        self.is_counted = self.order is not None or self.window > 0
+        self._octets = 0  # of those in flight, where there is a window
+        self._withheld = 0  # credit that it does not get while it is full
+
+    def holds(self, message: Message) -> None:
+        """It has been given this one, and may be full with that."""
+        self._octets += message.size
+        # (A topic takes the credit for this one afterwards.)
+        spare = self.credit - (0 if self.destination.stores else 1)
+        if self._octets >= self.window and spare > 0:
+            self._withheld += spare
+            self.destination.take_credit(self, spare)
+
+    def acknowledged(self, messages: Iterable[Message]) -> None:
+        """It holds these no more."""
+        if not self.window:
+            return
+        self._octets -= sum([message.size for message in messages])
+        if self._withheld and self._octets < self.window:
+            credit, self._withheld = self._withheld, 0
+            self.destination.give_credit(self, credit)
 
     def offer(self, message: Message) -> bool:
+        if self.window:
+            self.holds(message)
         self.sent = sent = self.sent + 1
         ack = self._ack + str(sent)
         self._by_ack[ack] = message, self
@@ -196,6 +233,8 @@ class NamedAckSubscription(AckSubscription):
     __slots__ = ()
 
     def offer(self, message: Message) -> bool:
+        if self.window:
+            self.holds(message)
         tail = message.encoded or message_tail(message, self.version)
         shown = message.id
         if not self.destination.stores or (self.version == V10 and is_bound(message.address)):

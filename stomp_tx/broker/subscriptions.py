@@ -21,6 +21,7 @@ from stomp_tx.broker.dialect.subscribing import (
     selector_of,
     shared_of,
     view_of,
+    window_of,
 )
 from stomp_tx.broker.events import Subscribed, Unsubscribed
 from stomp_tx.broker.own import OwnMessages
@@ -132,7 +133,7 @@ class Subscriptions:
         policy = self._factory.policies.of(address)
         credit = settings.prefetch
         if mode != "auto" or view is not None:
-            credit = prefetch(headers, settings, policy)
+            credit = prefetch(headers, settings, policy, self._dialect)
         if view is not None:
             mode = "auto"  # there is nothing to acknowledge
         redelivery = redelivery_of(headers, policy)
@@ -165,6 +166,7 @@ class Subscriptions:
             wants,
             headers.get("retained") != "false",
             self._dialect.tells_redelivered,
+            window_of(headers, self._dialect, policy) if mode != "auto" else 0,
         )
         subscription = make_subscription(self._sender, self._version, terms, self.exhausted, self.deliveries)
         self._by_key[key] = subscription

@@ -26,19 +26,56 @@ _DURABLE = (
 )
 
 
-def prefetch(headers: Mapping[str, str], settings: BrokerSettings, policy: Policy | None = None) -> int:
+def prefetch(
+    headers: Mapping[str, str],
+    settings: BrokerSettings,
+    policy: Policy | None = None,
+    dialect: Dialect = AUTO,
+) -> int:
     """How many messages a subscription may hold unacknowledged, by SUBSCRIBE's headers.
 
-    ``prefetch-count`` as RabbitMQ has it, ``activemq.prefetchSize`` as ActiveMQ has it; the first of them
-    counts.  0 means the most there is.  Raises ProtocolViolation for what is no number.
+    ``prefetch-count`` as RabbitMQ has it, ``activemq.prefetchSize`` as ActiveMQ has it, the first number of
+    Apollo's ``credit``; the first of them counts.
+    0 means the most there is.  Raises ProtocolViolation for what is no number.
     """
     usual = (policy and policy.prefetch) or settings.prefetch
     most = (policy and policy.prefetch_max) or settings.prefetch_max
     for name in _PREFETCH:
+        if name == "activemq.prefetchSize" and dialect.prefetch_in_octets:
+            continue
         count = number(headers, name)
         if count is not None:
             return min(count or most, most)
-    return min(usual, most)
+    return min(_credit(headers)[0] or usual, most)
+
+
+def window_of(headers: Mapping[str, str], dialect: Dialect, policy: Policy) -> int:
+    """How many octets a subscription may hold unacknowledged; 0: any number.
+
+    ``consumer-window-size`` (Artemis; -1 is any number, 0 is one message at a time), the second number of
+    ``credit`` (Apollo), and in Artemis' dialect ``activemq.prefetchSize``.  Raises ProtocolViolation.
+    """
+    names = ["consumer-window-size"]
+    if dialect.prefetch_in_octets:
+        names.append("activemq.prefetchSize")
+    for name in names:
+        if headers.get(name) == "-1":
+            return 0
+        octets = number(headers, name)
+        if octets is not None:
+            return max(octets, 1)
+    return _credit(headers)[1] or policy.prefetch_octets
+
+
+def _credit(headers: Mapping[str, str]) -> tuple[int, int]:
+    """Apollo's ``credit:COUNT,OCTETS``; 0: it does not say."""
+    text = headers.get("credit")
+    if text is None:
+        return 0, 0
+    found = re.fullmatch(r"([0-9]{1,15})(?:,([0-9]{1,15})(?:,[a-z]{0,10})?)?", text, re.ASCII)
+    if found is None:
+        raise ProtocolViolation("malformed credit header", f"{text[:40]!a} is not COUNT,OCTETS")
+    return int(found[1]), int(found[2] or 0)
 
 
 def redelivery_of(headers: Mapping[str, str], policy: Policy) -> Redelivery:
