@@ -175,6 +175,7 @@ class DurableTests(SynchronousTestCase):
 
     @holds_for(names, names, names, names)
     def test_so_it_is_with_rabbitmq_s(self, id: str, topic: str, other_id: str, other_topic: str) -> None:
+        assume("," not in topic + other_topic)  # that would be several
         queues = []
         for subscription, name in ((id, topic), (other_id, other_topic)):
             found = durable_of({"durable": "true"}, f"/topic/{name}", subscription, None)
