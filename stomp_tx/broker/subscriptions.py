@@ -15,6 +15,7 @@ from stomp_tx.broker.dialect.subscribing import (
     fully_qualified,
     is_deaf_to_own,
     is_exclusive,
+    must_be_possible,
     prefetch,
     rank_of,
     redelivery_of,
@@ -120,6 +121,7 @@ class Subscriptions:
         """What SUBSCRIBE asks for, not yet in force; to what, see ``start``; and when it is safe."""
         headers = frame.headers
         settings = self._factory.settings
+        must_be_possible(headers)
         address, queue = self._address(headers)
         if address in self._automatic:
             self._end(self._automatic.pop(address))

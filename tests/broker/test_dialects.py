@@ -93,6 +93,17 @@ class DialectTests(SynchronousTestCase):
         protocol: Any = port.buildProtocol(None)
         self.assertIs(protocol.receiver._dialect, DIALECTS["auto"])
 
+    def test_streams_are_refused(self) -> None:
+        for headers in (
+            {"x-stream-offset": "first"},
+            {"x-stream-filter": "a"},
+            {"x-queue-type": "stream"},
+            {"from-seq": "7"},
+        ):
+            client = self.broker.connect(dialect="rabbitmq")
+            client.says("SUBSCRIBE", {"id": "1", "destination": "/queue/a", **headers})
+            client.fails("is not supported")
+
     def test_an_unknown_one_is_refused(self) -> None:
         client = self.broker.dial()
         client.says("CONNECT", {"accept-version": "1.2", "host": "x", "dialect": "klingon"})

@@ -26,6 +26,20 @@ _DURABLE = (
 )
 
 
+_STREAMS = ("x-stream-offset", "x-stream-filter", "x-stream-match-unfiltered", "from-seq")
+
+
+def must_be_possible(headers: Mapping[str, str]) -> None:
+    """Raises ProtocolViolation for what can't be done, where to ignore it would leave messages out."""
+    for name in _STREAMS:
+        if name in headers and not is_true(headers, "browser"):
+            raise ProtocolViolation(
+                f"{name} is not supported", "there are no streams: what waits in a queue can be browsed"
+            )
+    if headers.get("x-queue-type") == "stream":
+        raise ProtocolViolation("x-queue-type is not supported", "there are queues, and no streams")
+
+
 def prefetch(
     headers: Mapping[str, str],
     settings: BrokerSettings,
