@@ -66,6 +66,10 @@ class Destination:
         """It takes so many more."""
         raise NotImplementedError
 
+    def top_up(self, subscription: Subscription) -> None:
+        """It has been given one message, and its credit stays as it is."""
+        raise NotImplementedError
+
     def take_credit(self, subscription: Subscription, count: int) -> None:
         """It takes so many fewer: what it had acknowledged is in flight again (ABORT)."""
         raise NotImplementedError
@@ -224,6 +228,10 @@ class Topic(Destination):
         subscription.credit -= count
         if subscription.credit <= 0 and subscription.backlog is None:
             subscription.backlog = deque()
+
+    def top_up(self, subscription: Subscription) -> None:
+        if subscription.mode != "auto":
+            subscription.credit += 1  # and one fewer when this has returned
 
     def replenish(self, subscription: Subscription) -> None:
         self._drain(subscription)

@@ -103,6 +103,16 @@ class Groups:
             self._orphans.setdefault(message.keeping.group, []).append(message)
         return bool(self._orphans)
 
+    def first_of(self, group: str) -> Message:
+        """The first that is held of a group that nobody has."""
+        return self._orphans[group][0]
+
+    def drop(self, group: str) -> list[Message]:
+        """What is held of it, held no more."""
+        dropped = self._orphans.pop(group)
+        self.held -= len(dropped)
+        return dropped
+
     def adopt(self, group: str, subscription: Subscription) -> None:
         """It has that group from now on, and what is held of it."""
         self._owners[group] = subscription

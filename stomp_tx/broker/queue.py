@@ -40,6 +40,7 @@ class Queue(Destination):
         "_choosers",
         "_claim",
         "_engine",
+        "_entering",
         "_groups",
         "_is_bound",
         "_overdrawn",
@@ -66,6 +67,7 @@ class Queue(Destination):
         self._turns = Turns()
         self._ready = self._turns.ready
         self._active: Subscription | None = None  # the exclusive one
+        self._entering: Subscription | None = None  # it is ready, and its credit was not asked for yet
         self._choosers: Choosers | None = None
         self._chooser_was_first = False
         self._groups: Groups | None = None
@@ -155,6 +157,11 @@ class Queue(Destination):
         subscription.credit -= count
         self._enter(subscription)
 
+    def top_up(self, subscription: Subscription) -> None:
+        subscription.credit += 1
+        if subscription.ready and subscription is not self._entering:
+            self._claim.request(1)
+
     def replenish(self, subscription: Subscription) -> None:
         self.give_credit(subscription, subscription.prefetch - subscription.credit)
 
@@ -170,7 +177,7 @@ class Queue(Destination):
             return
         if self._groups is not None and self._groups.holds_for(subscription):
             self._give_held(subscription)
-            if subscription.credit <= 0 or self._groups.holds_for(subscription):
+            if subscription.credit <= 0 or subscription.paused or self._groups.holds_for(subscription):
                 return
         if subscription.wants is not None:
             if self._choosers is not None:
@@ -179,7 +186,11 @@ class Queue(Destination):
         subscription.ready = True
         self._turns.add(subscription)
         if self._refusals.held:
-            self._offer_held(entering=subscription)
+            self._entering = subscription
+            try:
+                self._offer_held()
+            finally:
+                self._entering = None
         if subscription.ready:
             self._claim.request(subscription.credit)
 
@@ -187,7 +198,8 @@ class Queue(Destination):
         if subscription.ready:
             subscription.ready = False
             self._turns.remove(subscription)
-            self._claim.request(-subscription.credit)
+            if subscription is not self._entering:
+                self._claim.request(-subscription.credit)
 
     # -- the exclusive one --------------------------------------------------------------------------------
 
@@ -206,6 +218,8 @@ class Queue(Destination):
             if self._is_barred(subscription):
                 self._leave(subscription)
                 self._remove_chooser(subscription)
+                if self._groups is not None and self._groups.leave(subscription):
+                    self._clock.callLater(0, self._adopt)
             elif subscription.wants is not None:
                 self._add_chooser(subscription)
             else:
@@ -226,6 +240,17 @@ class Queue(Destination):
             if not self._choosers:
                 self._choosers = None
                 self._claim.watch(None)
+
+    def _take_in_turn(self, message: Message) -> bool:
+        """Whoever's turn it is, whatever group it is of."""
+        if self._choosers is not None:
+            return self._take_or_choose(message)
+        if not self._ready:
+            self._engine.settle(message, Outcome.RELEASED)
+            return False
+        subscription = self._ready[0]
+        self._use_credit(subscription)
+        return subscription.offer(message)
 
     def _take_or_choose(self, message: Message) -> bool:
         """The next in turn may be a chooser who wants it: they and the others take turns."""
@@ -259,7 +284,9 @@ class Queue(Destination):
     def may_have(self, message: Message, subscription: Subscription) -> float:
         group, groups = None if message.keeping is None else message.keeping.group, self._groups
         if group is not None and groups is not None and not groups.is_open_to(subscription, group):
-            return -1.0
+            owner = groups.owner(group)
+            if owner is None or _wants(owner, message):
+                return -1.0
         return self._wait_of(message, subscription)
 
     def unwanted(self, message: Message) -> None:
@@ -296,8 +323,8 @@ class Queue(Destination):
         if owner is None and is_free:
             self._engine.settle(message, Outcome.RELEASED)
             return False
-        if owner is not None and owner.wants is not None and not owner.wants(message):
-            return self._take_or_choose(message)
+        if owner is not None and not _wants(owner, message):
+            return self._take_in_turn(message)
         wait = 0.0 if owner is None else self._wait_of(message, owner)
         if owner is None or wait or groups.holds_for(owner) or not self._can_be_given(owner):
             if owner is not None:
@@ -358,15 +385,18 @@ class Queue(Destination):
     def _give_held(self, subscription: Subscription) -> None:
         """What is held for it, because of its groups, as far as it has credit."""
         assert self._groups is not None
-        while subscription.credit > 0 and self._groups.holds_for(subscription):
+        while subscription.credit > 0 and not subscription.paused and self._groups.holds_for(subscription):
             message = self._groups.first_for(subscription)
-            if self._wait_of(message, subscription):
+            wait = self._wait_of(message, subscription)
+            if wait:
+                self._clock.callLater(wait, self._enter, subscription)
                 return  # and nothing else before it
             self._groups.release(message, subscription)
+            self._make_up(1)
+            if not _wants(subscription, message):
+                self._engine.settle(message, Outcome.RELEASED)
+                continue
             self._refusals.discard(message.id)
-            if self._overdrawn:
-                self._overdrawn -= 1
-                self._claim.request(1)
             if self._is_over(message):
                 self._bury(message)
                 continue
@@ -381,7 +411,13 @@ class Queue(Destination):
         if groups is None or not self.subscriptions:
             return
         for group in groups.orphans:
-            owner = self._active or (self._ready[0] if self._ready else next(iter(self.subscriptions)))
+            owner = self._who_wants(groups.first_of(group))
+            if owner is None:
+                messages = groups.drop(group)
+                self._make_up(len(messages))
+                batch = Batch(settled=[(message, Outcome.RELEASED) for message in messages])
+                self._engine.commit(batch)
+                continue
             if len(self._ready) > 1:
                 self._ready.rotate(-1)
             groups.adopt(group, owner)
@@ -389,6 +425,22 @@ class Queue(Destination):
             self._enter(owner)  # and gets what was held first
         if self._choosers is not None:
             self._choosers.look_again()
+
+    def _who_wants(self, message: Message) -> Subscription | None:
+        """The first that may have it, those that are ready before the others; None: nobody."""
+        if self._active is not None:
+            return self._active if _wants(self._active, message) else None
+        for subscription in (*self._ready, *self.subscriptions):
+            if _wants(subscription, message):
+                return subscription
+        return None
+
+    def _make_up(self, count: int) -> None:
+        """So many are held no more: ask for those that were not asked for because of them."""
+        more = min(self._overdrawn, count)
+        if more:
+            self._overdrawn -= more
+            self._claim.request(more)
 
     # -- the end of one -----------------------------------------------------------------------------------
 
@@ -414,11 +466,8 @@ class Queue(Destination):
         self._offer_held()
         return False
 
-    def _offer_held(self, entering: Subscription | None = None) -> None:
-        """Somebody is ready, or some have been held long enough: give them in turn.
-
-        ``entering`` is ready, but its credit has not been asked of the engine yet.
-        """
+    def _offer_held(self) -> None:
+        """Somebody is ready, or some have been held long enough: give them in turn."""
         now = self._clock.seconds()
         ready = self._ready
         idle = 0
@@ -430,7 +479,7 @@ class Queue(Destination):
                 idle += 1
                 continue
             over = self._is_over(message)
-            uses = 0 if over or subscription is entering else 1
+            uses = 0 if over or subscription is self._entering else 1
             if self._overdrawn:
                 self._overdrawn -= 1
                 uses -= 1  # it was asked for already
@@ -466,3 +515,7 @@ class Queue(Destination):
         held = [*self._refusals.clear(), *([] if self._groups is None else self._groups.clear())]
         for message in sorted(held, key=lambda one: -one.position):
             self._engine.settle(message, Outcome.RELEASED)
+
+
+def _wants(subscription: Subscription, message: Message) -> bool:
+    return subscription.wants is None or subscription.wants(message)

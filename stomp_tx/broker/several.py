@@ -43,12 +43,10 @@ class Part(Subscription):
         self.backlog_octets = 0
 
     def offer(self, message: Message) -> bool:
-        if self.ready:
-            self.destination.give_credit(self, 1)  # it never runs out
-        elif self.destination.stores:
-            self.credit += 1
         self._several.use_credit()
-        return self._whole.offer(message)
+        done = self._whole.offer(message)
+        self.destination.top_up(self)
+        return done
 
 
 class Several(Destination):
