@@ -68,6 +68,15 @@ class Bounds:
                 elif policy.overflow != "pause":
                     self._trimmed[address] = None
 
+    def are_reached(self, messages: Iterable[Message]) -> bool:
+        """Has any of the destinations where these went as much as makes its producers wait?"""
+        for address in {message.address for message in messages}:
+            policy = self._policies.of(address)
+            pauses = policy.is_bounded and policy.overflow == "pause" and not is_topic(address)
+            if pauses and self._is_over(address, policy, 0, 0):
+                return True
+        return False
+
     def sweep(self) -> None:
         """Drop what has become too much meanwhile.  Called every second or so."""
         queues, self._trimmed = self._trimmed, {}

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import NamedTuple
 
+from twisted.internet.defer import succeed
+
 from stomp_tx.broker.bounds import Bounds
 from stomp_tx.broker.dialect.sending import keeping_of, tell_keeping
 from stomp_tx.broker.policy import Policy
@@ -23,10 +25,21 @@ class Part(NamedTuple):
 class Composite:
     """Puts a copy of a message into each."""
 
-    __slots__ = ("_bounds", "_engine", "_now", "_parts")
+    __slots__ = ("_appended", "_bounds", "_engine", "_now", "_parts")
 
-    def __init__(self, parts: list[Part], engine: IEngine, bounds: Bounds, now: Callable[[], int]) -> None:
-        """``now`` gives the milliseconds since 1970."""
+    def __init__(
+        self,
+        parts: list[Part],
+        engine: IEngine,
+        bounds: Bounds,
+        now: Callable[[], int],
+        appended: Callable[[Message, Policy], list[Message]],
+    ) -> None:
+        """
+        now -- gives the milliseconds since 1970
+        appended -- says what is appended for a message to one destination
+        """
+        self._appended = appended
         self._parts = parts
         self._engine = engine
         self._bounds = bounds
@@ -36,6 +49,8 @@ class Composite:
         copies = self.copies(message)
         self._bounds.check(copies)
         safe: Safe = self._engine.commit(Batch(copies))
+        if safe is None and self._bounds.are_reached(copies):
+            return succeed(None)  # ask for room, that says
         return safe
 
     def copies(self, message: Message) -> list[Message]:
@@ -47,5 +62,5 @@ class Composite:
             if policy.stamps:
                 copy.keeping = keeping_of(message.headers, policy, self._now)
                 tell_keeping(copy)
-            found.append(copy)
+            found += self._appended(copy, policy)
         return found

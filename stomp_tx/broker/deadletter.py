@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from stomp_tx.address import RETAINED, TOPIC, base_of, is_bound, split, within
+from stomp_tx.address import RETAINED, TEMP_QUEUE, TEMP_TOPIC, TOPIC, base_of, is_bound, split, within
 from stomp_tx.broker.events import Dropped, Events
 from stomp_tx.broker.policy import Policies, Policy
 from stomp_tx.message import OVERHEAD, Keeping, Message
@@ -57,7 +57,9 @@ class DeadLetters:
 
     def instead_of(self, message: Message, reason: str, policy: Policy | None) -> Message | None:
         """The same for another reason; without a policy it is dropped."""
-        if policy is None or not policy.dead_letter or REASON in message.headers:
+        # (What was for one session alone is nobody else's.)
+        is_private = split(base_of(message.address))[1] in (TEMP_QUEUE, TEMP_TOPIC)
+        if policy is None or not policy.dead_letter or REASON in message.headers or is_private:
             self._events.emit(Dropped, "", "", message, reason)
             return None
         host, _, name = split(_destination(message))

@@ -36,15 +36,16 @@ class Idle:
         now = self._clock.seconds()
         since, self._since = self._since, {}
         for queue in {**dict.fromkeys(self._engine.queues()), **self._engine.bindings}:
-            if split(queue)[1] != QUEUE or self._is_consumed(queue):
+            topic = self._engine.bindings.get(queue)
+            if (topic is None and split(queue)[1] != QUEUE) or self._is_consumed(queue):
                 continue
-            seconds = self._policies.of(queue).delete_idle
+            seconds = self._policies.of(queue if split(queue)[1] == QUEUE else topic or "").delete_idle
             if not seconds:
                 continue
             began = since.get(queue, now)
             if now - began < seconds:
                 self._since[queue] = began
-            elif queue in self._engine.bindings:
+            elif topic is not None:
                 self._engine.unbind(queue)
             else:
                 self._engine.delete(queue)

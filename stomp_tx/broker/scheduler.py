@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator
 
 from twisted.internet.interfaces import IReactorTime
 
-from stomp_tx.address import is_topic, split, within
+from stomp_tx.address import QUEUE, TOPIC, is_topic, split, within
 from stomp_tx.broker.dialect.scheduling import JOB, SCHEDULING, Schedule
 from stomp_tx.broker.dialect.sending import keeping_of, tell_keeping
 from stomp_tx.broker.dialect.values import number
@@ -57,7 +57,13 @@ class Scheduler:
         """Called with the time at which one will be due."""
 
     def later(self, message: Message, schedule: Schedule) -> Message:
-        """What is appended now, for a message that is to be delivered later.  Raises LimitExceeded."""
+        """What is appended now, for a message that is to be delivered later.  Raises StompError."""
+        for address in message.address.split(","):
+            if split(address)[1] not in (QUEUE, TOPIC):
+                raise ProtocolViolation(
+                    "can't be delivered later",
+                    "only queues and topics are still there then",
+                )
         if self._engine.depth(LATER)[0] >= self._most:
             raise LimitExceeded("too many scheduled messages", f"the broker keeps {self._most}")
         job = message.headers.get(JOB) or message.id

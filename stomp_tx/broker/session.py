@@ -6,21 +6,20 @@ import enum
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from twisted.internet.defer import Deferred
+from twisted.internet.defer import Deferred, succeed
 from twisted.internet.interfaces import IDelayedCall
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
-from stomp_tx.address import TEMP_QUEUE, TEMP_TOPIC, TOPIC, is_bound, is_topic, split
+from stomp_tx.address import TEMP_QUEUE, TEMP_TOPIC, TOPIC, split
 from stomp_tx.broker import rendering
 from stomp_tx.broker.bounds import Put
-from stomp_tx.broker.composite import Composite, Part
 from stomp_tx.broker.deadletter import REASON, without_reason
 from stomp_tx.broker.deliveries import Delivery, Named
 from stomp_tx.broker.dialect.dialects import AUTO, Dialect
 from stomp_tx.broker.dialect.scheduling import SCHEDULING, schedule_of
-from stomp_tx.broker.dialect.sending import UNUSUAL, keeping_of, stamp, stamped, tell_keeping
+from stomp_tx.broker.dialect.sending import UNUSUAL, keeping_of, stamp, tell_keeping
 from stomp_tx.broker.events import (
     Connected,
     Disconnected,
@@ -30,15 +29,14 @@ from stomp_tx.broker.events import (
 )
 from stomp_tx.broker.handshake import Agreement, agree, connected
 from stomp_tx.broker.login import Login, log_in
-from stomp_tx.broker.own import OwnMessages
 from stomp_tx.broker.policy import Policy
 from stomp_tx.broker.retained import RETAIN
-from stomp_tx.broker.routing import Names, is_temporary, must_exist, name_for_others
+from stomp_tx.broker.routes import Route, Routes, key_of
+from stomp_tx.broker.routing import Names, name_for_others
 from stomp_tx.broker.subscription import Subscription
 from stomp_tx.broker.subscriptions import Subscriptions
 from stomp_tx.broker.transaction import Transactions
 from stomp_tx.errors import (
-    AccessDenied,
     LimitExceeded,
     ProtocolViolation,
     StompError,
@@ -46,18 +44,11 @@ from stomp_tx.errors import (
 )
 from stomp_tx.interfaces import IFrameReceiver, IFrameSender, IStompUser, Safe
 from stomp_tx.message import PERSISTENT, Batch, Message, Outcome
-from stomp_tx.wildcards import is_pattern
 from stomp_tx.wire.commands import CLIENT_COMMANDS, V10, V11, V12
 from stomp_tx.wire.frame import Frame
 
 if TYPE_CHECKING:
     from stomp_tx.broker.factory import StompBrokerFactory
-
-ROUTES = 256
-"""Destinations that a session remembers the way to."""
-
-Route = tuple[Put, str, Policy]
-"""How a message gets to a destination, its address, and its policy."""
 
 
 class State(enum.Enum):
@@ -86,6 +77,7 @@ class BrokerSession:
         "_factory",
         "_handlers",
         "_id_prefix",
+        "_known_routes",
         "_logout",
         "_names",
         "_numbers",
@@ -117,7 +109,8 @@ class BrokerSession:
         self._id_prefix = factory.message_id_prefix
         self._numbers = factory.message_numbers
         self._handlers = CONNECTING
-        self._routes: dict[str | None, Route] = {}
+        self._routes: Routes | None = None  # once it is open
+        self._known_routes: dict[str | None, Route] = {}
         self._subscriptions = Subscriptions(session_id, factory)
         self._deliveries = self._subscriptions.deliveries
         self._transactions = Transactions(factory.settings)
@@ -258,13 +251,13 @@ class BrokerSession:
         self._subscriptions.end_all()
         held = list(self._deliveries.by_ack.values())
         self._deliveries.by_ack.clear()
-        self._routes.clear()
+        self.forget_routes()
         for transaction in self._transactions.end_all():
             held.extend(transaction.held())
         self._give_back(held)
         if self._names is not None:
             self._factory.temporary.end(self._names)
-            self._factory.producers.remove(self)
+            self._factory.producers.remove(self.id)
         if self._logout is not None:
             self._logout()
             self._logout = None
@@ -360,6 +353,10 @@ class BrokerSession:
         self._subscriptions.open(
             sender, agreement.version, user, self._names, client_id, agreement.dialect, agreement.host
         )
+        self._routes = Routes(
+            self._factory, self.id, self._names, user, agreement.dialect, self._subscriptions
+        )
+        self._known_routes = self._routes.known
         sender.send_frame(connected(agreement, self.id, self._factory.settings))
         sender.start_heart_beat(agreement.sending, agreement.receiving)
         self._factory.events.emit(Connected, self.id, user.name, agreement.version, self._peer)
@@ -369,7 +366,7 @@ class BrokerSession:
     def _send(self, frame: Frame) -> Deferred[None] | None:
         headers = frame.headers
         destination = headers.get("destination")
-        put, address, policy = self._routes.get(destination) or self._first_route(headers)
+        put, address, policy = self._known_routes.get(destination) or self._routes.of(headers)  # type: ignore[union-attr]
         message_id = f"{self._id_prefix}{next(self._numbers)}"
         message = Message(message_id, destination or "", address, headers, frame.body, frame.size)
         if not UNUSUAL.isdisjoint(headers):
@@ -388,8 +385,9 @@ class BrokerSession:
     ) -> Deferred[None] | None:
         """One that asks for more than to be passed on, or to be persistent."""
         headers = frame.headers
+        assert self._routes is not None
         if "destination-type" in headers:
-            put, message.address, policy = self._typed_route(headers)
+            put, message.address, policy = self._routes.of(headers)
             message.keeping = keeping_of(headers, policy, self._factory.now)
         if REASON in headers:
             message.headers = without_reason(headers)
@@ -397,7 +395,7 @@ class BrokerSession:
             message.keeping = PERSISTENT
         if "reply-to" in headers:
             self._translate_reply_to(message)
-        if RETAIN in headers and split(message.address)[1] == TOPIC:
+        if RETAIN in headers and "," not in message.address and split(message.address)[1] == TOPIC:
             put = self._retaining(headers[RETAIN], message.address, put)
         if not SCHEDULING.isdisjoint(headers) and not self._factory.scheduler.manages(message.address):
             schedule = schedule_of(headers, self._factory.now())
@@ -411,10 +409,8 @@ class BrokerSession:
             tell_keeping(message)
         if "transaction" in frame.headers:
             transaction = self._transactions.named(frame)
-            for one in self._in_transaction(message, put, policy):
+            for one in self._routes.in_transaction(message, policy):
                 transaction.send(one)
-            if self._subscriptions.own is not None:
-                self._subscriptions.own.add(message.id)
             self._transactions.check()
             self._done(frame)
             return None
@@ -431,35 +427,7 @@ class BrokerSession:
             return None
         if self._factory.scheduler.is_waiting(message):
             return self._engine.caught_up() or self._engine.room(message.address)
-        return self._wait_for_room(frame.headers.get("destination"), message.address)
-
-    def _in_transaction(self, message: Message, put: Put, policy: Policy) -> list[Message]:
-        """What is appended at COMMIT, which goes past ``put``."""
-        if self._factory.scheduler.is_waiting(message):
-            return [message]
-        if self._dialect.stamps:
-            stamp(message, self._dialect, self._factory.now)
-        if isinstance(put, Composite):
-            return put.copies(message)
-        if is_temporary(message.address):
-            return self._factory.temporary.as_sent(message)
-        retains = policy.retain or message.headers.get(RETAIN) == "set"
-        if retains and split(message.address)[1] == TOPIC:
-            return self._factory.retained.with_copy(message)
-        return [message]
-
-    def _first_route(self, headers: dict[str, str]) -> Route:
-        return (
-            self._typed_route(headers)
-            if "destination-type" in headers
-            else self._route(headers.get("destination"))
-        )
-
-    def _typed_route(self, headers: dict[str, str]) -> Route:
-        """Artemis' ``destination-type`` says what a name without prefix is."""
-        destination, type = headers.get("destination"), headers["destination-type"]
-        key = f"{type}\n{destination}"  # (no destination has a line feed in it)
-        return self._routes.get(key) or self._route(destination, type, key)
+        return self._wait_for_room(key_of(headers), message.address)
 
     def _is_over_already(self, message: Message) -> bool:
         keeping = message.keeping
@@ -482,99 +450,22 @@ class BrokerSession:
         name = message.headers["reply-to"]
         if not name.startswith((TEMP_QUEUE, TEMP_TOPIC)):
             return
-        address = self._names_of_session.address_of(name)
-        self._factory.temporary.make(address, self._names_of_session)
+        assert self._names is not None
+        addresses = self._names.addresses_of(name)
+        if len(addresses) != 1:
+            return
+        address = addresses[0]
+        self._factory.temporary.make(address, self._names)
         message.headers = {**message.headers, "reply-to": name_for_others(address)}
         if self._dialect.replies_subscribe and name.startswith(TEMP_QUEUE):
             self._subscriptions.subscribe_replies(name)
 
-    @property
-    def _names_of_session(self) -> Names:
-        assert self._names is not None, "the session is open"
-        return self._names
-
-    def _route(self, destination: str | None, type: str | None = None, key: str | None = None) -> Route:
-        """Where a destination leads, and whether this user may send there: asked once, then remembered."""
-        addresses = self._names_of_session.addresses_of(destination, type)
-        for address in addresses:
-            self._may_send(address)
-        if len(addresses) > 1:
-            route = self._composite(addresses)
-        else:
-            route = self._route_to(*addresses)
-        if len(self._routes) >= ROUTES:
-            self._routes.clear()
-        self._routes[key or destination] = route
-        return route
-
-    def _may_send(self, address: str) -> None:
-        if not self.user.may("send", address):
-            raise AccessDenied(self.user.name, "send to", address)
-        must_exist(address, self._factory.policies)
-        self._factory.producers.add(address, self)
-        if is_pattern(split(address)[2]) and not is_bound(address):
-            raise ProtocolViolation("can't send to a pattern", "name one destination, or several with commas")
-
-    def _composite(self, addresses: list[str]) -> Route:
-        factory = self._factory
-        parts = [Part(one, split(one)[1] + split(one)[2], factory.policies.of(one)) for one in addresses]
-        put: Put = Composite(parts, self._engine, factory.bounds, factory.now)
-        return put, ",".join(addresses), Policy()
-
-    def _route_to(self, address: str) -> Route:
-        policy = self._factory.policies.of(address)
-        if self._factory.scheduler.manages(address):
-            return self._factory.scheduler.manage, address, policy
-        put: Put = self._engine.publish if is_topic(address) else self._engine.append
-        if is_temporary(address):
-            put = self._factory.temporary.around(put, address, self._names_of_session)
-        elif is_bound(address) and address not in self._engine.bindings:
-            raise ProtocolViolation("no such durable subscription", "nobody has made the one that is named")
-        put = self._factory.retained.around(put, address, policy)
-        put = self._factory.bounds.around(put, address, policy)
-        if policy.stamps:
-            put = self._stamped(put, policy)
-        if self._factory.events.wants(Sent):
-            put = self._observed(put)
-        if self._subscriptions.own is not None:
-            put = self._remembered(put, self._subscriptions.own)
-        if self._dialect.stamps:
-            put = stamped(put, self._dialect, self._factory.now)
-        return put, address, policy
-
-    def _stamped(self, put: Put, policy: Policy) -> Put:
-        """For destinations that limit the life of messages whose producers do not."""
-
-        def stamp_and_put(message: Message) -> Safe:
-            if message.keeping is None:
-                message.keeping = keeping_of(message.headers, policy, self._factory.now)
-                tell_keeping(message)
-            return put(message)
-
-        return stamp_and_put
-
-    def _remembered(self, put: Put, own: OwnMessages) -> Put:
-        """For sessions with subscriptions that don't want what they send."""
-
-        def remember_and_put(message: Message) -> Safe:
-            own.add(message.id)
-            return put(message)
-
-        return remember_and_put
-
-    def _observed(self, put: Put) -> Put:
-        def put_and_tell(message: Message) -> Safe:
-            safe = put(message)
-            self._factory.events.emit(Sent, self.id, message)
-            return safe
-
-        return put_and_tell
-
     def forget_routes(self) -> None:
         """Ask anew where destinations lead: what was remembered has changed."""
-        self._routes.clear()
+        if self._routes is not None:
+            self._routes.forget()
 
-    def _wait_for_room(self, destination: str | None, address: str) -> Deferred[None] | None:
+    def _wait_for_room(self, key: str | None, address: str) -> Deferred[None] | None:
         """Read no more of this producer while too much is on its way to the disk, or the queue is full.
 
         A session that consumes from a full queue too can't be kept waiting: the ACKs that make room come
@@ -583,28 +474,30 @@ class BrokerSession:
         late = self._engine.caught_up()
         if late is not None:
             return late
-        room = self._room_in(address)
-        if room is None or not self._subscriptions.consume_from(address):
-            return room
-        _give_up(room)
-        put, _, policy = self._routes[destination]
-
-        def refuse_or_put(message: Message) -> Safe:
-            if self._is_stuck_at(address):
-                raise _queue_full(address)
-            self._routes[destination] = put, address, policy
-            return put(message)
-
-        self._routes[destination] = refuse_or_put, address, policy
-        return None
-
-    def _room_in(self, address: str) -> Deferred[None] | None:
-        """The first of several that has none."""
         for one in address.split(","):
             room: Deferred[None] | None = self._engine.room(one)
-            if room is not None:
+            if room is None:
+                continue
+            if not self._subscriptions.consume_from(one):
                 return room
+            _give_up(room)
+            self._refuse_next(key, one)
         return None
+
+    def _refuse_next(self, key: str | None, full: str) -> None:
+        """The next SEND by that route, if that one is full by then too."""
+        routes = self._known_routes
+        if key not in routes:
+            return
+        put, address, policy = routes[key]
+
+        def refuse_or_put(message: Message) -> Safe:
+            if self._is_stuck_at(full):
+                raise _queue_full(full)
+            routes[key] = put, address, policy
+            return put(message)
+
+        routes[key] = refuse_or_put, address, policy
 
     def _is_stuck_at(self, address: str) -> bool:
         """Is that queue full, and do we consume from it?"""
@@ -705,6 +598,8 @@ class BrokerSession:
             self._give_back(transaction.held())
             raise
         safe = self._settle(transaction.taken, transaction.messages)
+        if safe is None and self._factory.bounds.are_reached(transaction.messages):
+            safe = succeed(None)  # ask for room, that says
         for message in transaction.messages:
             self._factory.events.emit(Sent, self.id, message)
         self._done(frame, safe)

@@ -146,6 +146,8 @@ class Subscriptions:
             self._check_view(address)
         self._may_subscribe(address)
         safe: Safe = None
+        if view is None:
+            self._may_consume(shared or (address if durable is None else durable.queue), address)
         if durable is not None and view is None:
             safe = self._bind(durable, address)
             address = durable.queue
@@ -154,7 +156,6 @@ class Subscriptions:
             address = shared
         elif view is None:
             safe = self._bind_virtual(address)
-        self._may_consume(address)
         self.count += 1
         exclusive = policy.exclusive or is_exclusive(headers)
         terms = Terms(
@@ -271,11 +272,11 @@ class Subscriptions:
                     "no such durable subscription", "nobody has made the one that is named"
                 )
 
-    def _may_consume(self, address: str) -> None:
-        """Are there not too many already?  (``address``: also of a durable subscription.)"""
+    def _may_consume(self, address: str, topic: str) -> None:
+        """Are there not too many already?  ``topic``: what a bound queue is bound to."""
         factory = self._factory
         for one in address.split(","):
-            most = factory.policies.of(factory.engine.bindings.get(one, one)).consumers
+            most = factory.policies.of(topic if is_bound(one) else one).consumers
             destination = factory.registry.get(one) if most else None
             if destination is not None and len(destination.subscriptions) >= most:
                 raise LimitExceeded("too many consumers", f"{most} at a time may subscribe to {one}")

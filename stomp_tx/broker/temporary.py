@@ -31,10 +31,8 @@ class Temporary:
                 self._engine.delete(address)
         names.temporary.clear()
 
-    def around(self, put: Put, address: str, names: Names) -> Put:
-        """``put`` for a temporary destination.  Raises LimitExceeded when it is one too many."""
-        if names.own(address):
-            self.make(address, names)
+    def around(self, put: Put, address: str) -> Put:
+        """``put`` for a temporary destination."""
 
         def put_if_there(message: Message) -> Safe:
             return put(message) if self.as_sent(message) else None

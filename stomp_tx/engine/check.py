@@ -5,6 +5,7 @@ from __future__ import annotations
 import sqlite3
 from dataclasses import dataclass, field
 
+from stomp_tx.address import base_of
 from stomp_tx.engine import file
 from stomp_tx.engine.reading import reading, version_of
 
@@ -177,10 +178,25 @@ def _check_rows(connection: sqlite3.Connection, report: Report) -> None:
             if told != counted:
                 wrong.append(f"queue {queue.name!r} says that it has {told} {what}, and has {counted}")
     _tell(report, "queues", wrong)
+    report.queues = _together(report.queues)
     for address, name, time in connection.execute("SELECT address, name, time FROM seen"):
         if not (_is_text(address) and _is_text(name) and isinstance(time, float)):
             report.problems.append(f"the name {name!r}, remembered for {address!r}, has odd values")
             break
+
+
+def _together(queues: list[QueueReport]) -> list[QueueReport]:
+    """The lanes of a queue as one: what has another priority is in a row of its own."""
+    found: dict[str, QueueReport] = {}
+    for one in queues:
+        name = base_of(one.name)
+        queue = found.setdefault(name, QueueReport(name, one.topic))
+        queue.topic = queue.topic or one.topic
+        queue.messages += one.messages
+        queue.octets += one.octets
+        queue.spilled += one.spilled
+        queue.expires = min(queue.expires or one.expires, one.expires or queue.expires)
+    return list(found.values())
 
 
 def _is_text(value: object) -> bool:

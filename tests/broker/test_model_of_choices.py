@@ -201,7 +201,7 @@ class Choices(SynchronousTestCase):
             getattr(life, name)(*arguments)
         life.finish()
 
-    @settings(max_examples=150, deadline=None, suppress_health_check=list(HealthCheck))
+    @settings(max_examples=150, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck))
     @given(st.lists(STEPS, min_size=10, max_size=50))
     def test_in_memory(self, steps: list[tuple[Any, ...]]) -> None:
         self.lives(Broker(attempts=0), steps)
@@ -211,7 +211,7 @@ class ChoicesOnFile(OnFile, SynchronousTestCase):
     setUp = Choices.setUp
     lives = Choices.lives
 
-    @settings(max_examples=60, deadline=None, suppress_health_check=list(HealthCheck))
+    @settings(max_examples=60, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck))
     @given(st.lists(STEPS, min_size=10, max_size=50))
     def test_on_a_file(self, steps: list[tuple[Any, ...]]) -> None:
         broker = BrokerOnFile(self.mktemp(), EngineLimits(window_length=3), attempts=0)

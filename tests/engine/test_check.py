@@ -43,6 +43,14 @@ class CheckTests(Kept):
         )
         self.assertEqual((report.messages, report.octets), (3, 300))
 
+    def test_priorities_are_one_queue_s(self) -> None:
+        self.append("1", priority=9, expires=5_000_000)
+        self.append("2")
+        self.append("3", priority=0, expires=4_000_000)
+        self.turn()
+        (queue,) = check.check(self.path).queues
+        self.assertEqual((queue.name, queue.messages, queue.expires), ("/queue/a", 3, 4_000_000))
+
     def test_it_changes_nothing_and_leaves_nothing(self) -> None:
         self.append("1")
         killed = self.leaves_a_log()

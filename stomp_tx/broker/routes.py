@@ -1,0 +1,200 @@
+"""Routes: how what one session sends gets to its destinations."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from stomp_tx.address import TOPIC, is_bound, is_topic, split
+from stomp_tx.broker.bounds import Put
+from stomp_tx.broker.composite import Composite, Part
+from stomp_tx.broker.dialect.dialects import Dialect
+from stomp_tx.broker.dialect.sending import keeping_of, stamp, stamped, tell_keeping
+from stomp_tx.broker.events import Sent
+from stomp_tx.broker.own import OwnMessages
+from stomp_tx.broker.policy import Policy
+from stomp_tx.broker.retained import RETAIN
+from stomp_tx.broker.routing import Names, is_temporary, must_exist
+from stomp_tx.broker.subscriptions import Subscriptions
+from stomp_tx.errors import AccessDenied, ProtocolViolation
+from stomp_tx.interfaces import IStompUser, Safe
+from stomp_tx.message import Message
+from stomp_tx.wildcards import is_pattern
+
+if TYPE_CHECKING:
+    from stomp_tx.broker.factory import StompBrokerFactory
+
+MOST = 256
+"""Destinations that a session remembers the way to."""
+
+Route = tuple[Put, str, Policy]
+"""How a message gets to a destination, its address (several with commas between), and its policy."""
+
+
+class Routes:
+    """The routes of one session: made when it first sends somewhere, and whether it may, then remembered.
+
+    What a destination needs beside being appended or published is put around that when its route is made:
+    all others pay nothing for it.
+
+    known -- routes by destination, or see ``key_of``
+    """
+
+    __slots__ = ("_dialect", "_factory", "_names", "_session", "_subscriptions", "_user", "known")
+
+    def __init__(
+        self,
+        factory: StompBrokerFactory,
+        session_id: str,
+        names: Names,
+        user: IStompUser,
+        dialect: Dialect,
+        subscriptions: Subscriptions,
+    ) -> None:
+        self._factory = factory
+        self._session = session_id
+        self._names = names
+        self._user = user
+        self._dialect = dialect
+        self._subscriptions = subscriptions
+        self.known: dict[str | None, Route] = {}
+
+    def of(self, headers: dict[str, str]) -> Route:
+        """The route of a SEND with these headers.  Raises StompError when it may not go there."""
+        key = key_of(headers)
+        route = self.known.get(key)
+        if route is None:
+            route = self._made(headers.get("destination"), headers.get("destination-type"))
+            if len(self.known) >= MOST:
+                self.known.clear()
+            self.known[key] = route
+        return route
+
+    def forget(self) -> None:
+        """What they were made by has changed."""
+        self.known.clear()
+
+    def _made(self, destination: str | None, type: str | None) -> Route:
+        addresses = self._names.addresses_of(destination, type)
+        for address in addresses:
+            self._may_send(address)
+        return self._to_one(*addresses) if len(addresses) == 1 else self._to_several(addresses)
+
+    def _may_send(self, address: str) -> None:
+        if not self._user.may("send", address):
+            raise AccessDenied(self._user.name, "send to", address)
+        must_exist(address, self._factory.policies)
+        if is_bound(address):
+            self._must_be_bound(address)
+        elif is_pattern(split(address)[2]):
+            raise ProtocolViolation("can't send to a pattern", "name one destination, or several with commas")
+        if is_temporary(address) and self._names.own(address):
+            self._factory.temporary.make(address, self._names)
+        self._factory.producers.add(address, self._session)
+
+    def _must_be_bound(self, address: str) -> None:
+        if address not in self._factory.engine.bindings:
+            raise ProtocolViolation("no such durable subscription", "nobody has made it, or it has ended")
+
+    def _to_several(self, addresses: list[str]) -> Route:
+        factory = self._factory
+        parts = [Part(one, "".join(split(one)[1:]), factory.policies.of(one)) for one in addresses]
+        put: Put = Composite(parts, factory.engine, factory.bounds, factory.now, self.appended)
+        return self._around(put), ",".join(addresses), Policy()
+
+    def _to_one(self, address: str) -> Route:
+        factory = self._factory
+        policy = factory.policies.of(address)
+        if factory.scheduler.manages(address):
+            return factory.scheduler.manage, address, policy
+        put: Put = factory.engine.publish if is_topic(address) else factory.engine.append
+        if is_temporary(address):
+            put = factory.temporary.around(put, address)
+        elif is_bound(address):
+            put = self._while_bound(put)
+        put = factory.retained.around(put, address, policy)
+        put = factory.bounds.around(put, address, policy)
+        if policy.stamps:
+            put = self._stamped(put, policy)
+        return self._around(put), address, policy
+
+    def _around(self, put: Put) -> Put:
+        """What is done with all that this session sends."""
+        if self._factory.events.wants(Sent):
+            put = self._observed(put)
+        if self._subscriptions.own is not None:
+            put = _remembered(put, self._subscriptions.own)
+        if self._dialect.stamps:
+            put = stamped(put, self._dialect, self._factory.now)
+        return put
+
+    def _while_bound(self, put: Put) -> Put:
+        def put_if_bound(message: Message) -> Safe:
+            self._must_be_bound(message.address)
+            return put(message)
+
+        return put_if_bound
+
+    def _stamped(self, put: Put, policy: Policy) -> Put:
+        """For destinations that say of messages what their producers do not."""
+
+        def stamp_and_put(message: Message) -> Safe:
+            if message.keeping is None:
+                message.keeping = keeping_of(message.headers, policy, self._factory.now)
+                tell_keeping(message)
+            return put(message)
+
+        return stamp_and_put
+
+    def _observed(self, put: Put) -> Put:
+        def put_and_tell(message: Message) -> Safe:
+            safe = put(message)
+            self._factory.events.emit(Sent, self._session, message)
+            return safe
+
+        return put_and_tell
+
+    # -- past ``put``: in a transaction, or as one of several -----------------------------------------------
+
+    def in_transaction(self, message: Message, policy: Policy) -> list[Message]:
+        """What is appended at COMMIT for a message of this route."""
+        if self._factory.scheduler.is_waiting(message):
+            return [message]
+        if self._dialect.stamps:
+            stamp(message, self._dialect, self._factory.now)
+        if self._subscriptions.own is not None:
+            self._subscriptions.own.add(message.id)
+        addresses = message.address.split(",")
+        if len(addresses) == 1:
+            return self.appended(message, policy)
+        factory = self._factory
+        parts = [Part(one, "".join(split(one)[1:]), factory.policies.of(one)) for one in addresses]
+        return Composite(parts, factory.engine, factory.bounds, factory.now, self.appended).copies(message)
+
+    def appended(self, message: Message, policy: Policy) -> list[Message]:
+        """A message to one destination, and what else is appended with it; nothing, where it is no more."""
+        address = message.address
+        if is_temporary(address):
+            return self._factory.temporary.as_sent(message)
+        if is_bound(address):
+            self._must_be_bound(address)
+        retains = policy.retain or message.headers.get(RETAIN) == "set"
+        if retains and split(address)[1] == TOPIC:
+            return self._factory.retained.with_copy(message)
+        return [message]
+
+
+def key_of(headers: dict[str, str]) -> str | None:
+    """What a route is remembered by: the destination, and Artemis' type of it where there is one."""
+    destination = headers.get("destination")
+    type = headers.get("destination-type")
+    return destination if type is None else f"{type}\n{destination}"  # (no destination has a line feed)
+
+
+def _remembered(put: Put, own: OwnMessages) -> Put:
+    """For sessions with subscriptions that don't want what they send."""
+
+    def remember_and_put(message: Message) -> Safe:
+        own.add(message.id)
+        return put(message)
+
+    return remember_and_put
