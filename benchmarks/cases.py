@@ -22,6 +22,7 @@ from benchmarks.load import (
     Receiver,
     Sender,
     Slice,
+    ask,
     connect,
     subscriber,
 )
@@ -36,6 +37,9 @@ PINGS = 5000  # in all rounds together
 PING_ROUNDS = 20  # short and many: whatever disturbs the machine for a second then spoils few of them
 IDLE = 2000
 SETTLED = 100  # connections made before the idle ones, so that what the first ones cost is not counted
+PATTERNS = 100_000  # wildcard subscriptions
+CONNECTIONS = 20  # that hold them
+NAMES = 16_000  # topics sent to in turns: more than anything remembers the way to
 MIB = 1 << 20
 
 _numbers = itertools.count(1)
@@ -94,6 +98,57 @@ def steady(loop: Loop, server: Server, settings: Settings, row: str) -> Slice:
         return found
     finally:
         loop.close()
+
+
+class EverOther(Sender):
+    """A sender to many topics, one after the other."""
+
+    def __init__(self, sock: socket.socket, destinations: list[str]) -> None:
+        self._blobs = itertools.cycle(
+            b"".join(map(frames.send, destinations[at : at + frames.BATCH]))
+            for at in range(0, len(destinations), frames.BATCH)
+        )
+        super().__init__(sock, b"", frames.BATCH)
+
+    @property
+    def blob(self) -> memoryview:
+        return memoryview(next(self._blobs))
+
+    @blob.setter
+    def blob(self, blob: bytes) -> None:
+        """There are others."""
+
+
+def wildcards(server: Server, settings: Settings) -> Slice:
+    """Messages to ever other topics, each of interest to one subscription of 101, then of 100,001."""
+    names = [f"{number}.of.a.b" for number in range(NAMES)]
+
+    def through(row: str) -> Slice:
+        root = f"/topic/bench-{next(_numbers)}"
+        others = [connect(server) for _ in range(CONNECTIONS)]
+        try:
+            meter, before = Meter(server), server.resident()
+            count = PATTERNS if row == "wildcards 100,000" else 100
+            # Each begins as one of the names does, and asks for something else at the end.
+            asked = [f"{root}.{number % NAMES}.*.a.{number}.>" for number in range(count)]
+            for at, sock in enumerate(others):
+                mine = enumerate(asked[at::CONNECTIONS])
+                sock.sendall(b"".join(itertools.starmap(frames.subscribe_to, mine)))
+                ask(sock, frames.subscribe(f"{root}.none"), b"RECEIPT\n")
+            taken = (server.resident() - before) / count
+            figures = {"wildcard memory": taken, "to subscribe": meter.seconds()}
+            everything = Receiver(subscriber(server, f"{root}.>"))
+            sender = EverOther(connect(server), [f"{root}.{name}" for name in names])
+            found = steady(Loop(sender, [everything], WINDOW), server, settings, row)
+            return Slice(found.figures | figures, found.generator_cpu, found.server_cpu)
+        finally:
+            for sock in others:
+                sock.close()
+
+    few, many = through("wildcards 100"), through("wildcards 100,000")
+    figures = few.figures | many.figures
+    figures["100,000 / 100"] = figures["wildcards 100,000"] / figures["wildcards 100"]
+    return Slice(figures, many.generator_cpu, many.server_cpu)
 
 
 def backlog(server: Server, settings: Settings) -> Slice:
@@ -294,6 +349,20 @@ CASES: dict[str, Case] = {
             backlog,
             servers=("stomp_tx",),
             durable=True,
+            rounds=1,
+        ),
+        Case(
+            "wildcards",
+            f"topics never the same, one pattern that matches, beside 100 that do not, and {PATTERNS:,}",
+            (
+                Row("wildcards 100", "msg/s"),
+                Row("wildcards 100,000", "msg/s"),
+                Row("100,000 / 100", "ratio", Target(">=", 0.7)),
+                Row("wildcard memory", "KiB each"),
+                Row("to subscribe", "s"),
+            ),
+            wildcards,
+            servers=("stomp_tx",),
             rounds=1,
         ),
         parser.CASE,

@@ -16,6 +16,11 @@ def subscribe(destination: str, ack: str = "auto") -> bytes:
     return f"SUBSCRIBE\nid:0\ndestination:{destination}\nack:{ack}\nreceipt:sub\n\n\0".encode()
 
 
+def subscribe_to(id: int, destination: str) -> bytes:
+    """SUBSCRIBE without a receipt, one of many on its connection."""
+    return f"SUBSCRIBE\nid:{id}-many\ndestination:{destination}\n\n\0".encode()
+
+
 def send(destination: str, size: int = 100, headers: bytes = b"") -> bytes:
     """SEND with a body of `size` octets, none of them NUL: one NUL in it, one in its MESSAGE."""
     return b"SEND\ndestination:%b\ncontent-length:%d\n%b\n%b\0" % (
