@@ -16,7 +16,7 @@ from stomp_tx.broker.subscription import Subscription
 from stomp_tx.interfaces import IEngine
 from stomp_tx.message import OVERHEAD, Message
 
-AT_ONCE = 2000
+AT_ONCE = 200
 """Messages that are looked at before it is others' turn."""
 
 EVERY = 0.2
