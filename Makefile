@@ -11,7 +11,7 @@ NODE := tests/interop/node
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help run test torture trial lint format bench news clean check-python node-clients
+.PHONY: help run test torture trial lint format bench cert news clean check-python node-clients
 
 help:  ## this list
 	@echo "make TARGET [ARGS='...'] [PYTHON=python3.12] [VENV=.venv]"
@@ -41,6 +41,9 @@ format: $(VENV)/installed-lint  ## rewrite the sources as lint wants them
 
 bench: $(VENV)/installed-run  ## the benchmarks: make bench ARGS=--help
 	$(BIN)/python -m benchmarks $(ARGS)
+
+cert: $(VENV)/installed-run  ## certificates for development, in certs: make cert ARGS='--client ann'
+	$(BIN)/stomp-tx cert $(ARGS)
 
 news: $(VENV)/installed-lint  ## what the next release's notes will say
 	$(BIN)/towncrier build --draft

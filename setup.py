@@ -52,9 +52,16 @@ setup(
         # The times of AMQ_SCHEDULED_CRON.
         "cronsim>=2.6,<3",
         "tomli>=2; python_version < '3.11'",
+        # Passcodes as hashes, bearer tokens, certificates (which twisted[tls] has already).
+        "argon2-cffi>=23.1,<26",
+        "pyjwt>=2.10,<3",
+        "cryptography>=42",
     ],
     extras_require={
+        # --auth ldap:
+        "ldap": ["ldaptor>=21.2,<24"],
         "test": [
+            "ldaptor>=21.2,<24",
             "pytest>=8.4",
             "pytest-twisted>=1.14.3",
             "pytest-timeout>=2.3",

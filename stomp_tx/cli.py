@@ -5,6 +5,7 @@ Each command imports what it needs when it runs: none should wait for what anoth
 
 from __future__ import annotations
 
+import getpass
 import json
 import os
 import signal
@@ -18,7 +19,7 @@ from datetime import datetime, timedelta, timezone
 from typing import TYPE_CHECKING, NoReturn
 
 from stomp_tx import __version__
-from stomp_tx.errors import StompError
+from stomp_tx.errors import ConfigurationError, StompError
 
 if TYPE_CHECKING:
     from stomp_tx.engine.check import QueueReport, Report
@@ -83,7 +84,7 @@ def parser() -> ArgumentParser:
     """What ``stomp-tx`` can be told; ``command`` of what it gives is the Command."""
     whole = ArgumentParser(
         prog="stomp-tx",
-        description="Looks after the file in which a STOMP broker (twistd stomp) keeps its messages.",
+        description="What the owner of a STOMP broker (twistd stomp) does beside running it.",
         epilog="stomp-tx COMMAND --help tells more, with examples.  The broker itself: twistd stomp --help",
     )
     whole.add_argument(
@@ -229,6 +230,92 @@ def _show_json(name: str, report: Report) -> None:
     print(json.dumps(told, indent=2))
 
 
+# -- passwd -----------------------------------------------------------------------------------------------
+
+
+def _passwd_arguments(parser: ArgumentParser) -> None:
+    parser.add_argument("action", choices=("add", "remove", "check", "list"), help="what to do")
+    parser.add_argument("file", metavar="FILE", help="the broker's users: twistd stomp --auth passwd:FILE")
+    parser.add_argument("user", metavar="NAME", nargs="?", help="whom; all but list need it")
+    parser.add_argument("--stdin", action="store_true", help="read the passcode from a line of stdin")
+
+
+def _passwd(options: Namespace) -> int:
+    from stomp_tx.auth.passwords import PasswordFile, is_right
+
+    users = PasswordFile(options.file)
+    name = options.user
+    if options.action == "list":
+        for one in users.hashes():
+            print(_printable(one))
+        return 0
+    if not name:
+        raise ConfigurationError(f"{options.action} needs the name of a user", "stomp-tx passwd --help")
+    if options.action == "remove":
+        users.remove(name)
+        print(f"removed {_printable(name)}; kill -HUP the broker to end what is connected")
+        return 0
+    if options.action == "add":
+        there_was = users.add(name, _passcode(options.stdin, twice=True))
+        print(f"{'changed the passcode of' if there_was else 'added'} {_printable(name)}")
+        return 0
+    hash = users.hashes().get(name)
+    passcode = _passcode(options.stdin, twice=False)
+    if hash is None or not is_right(hash, passcode):
+        print(f"{_printable(name)}: {'no such user' if hash is None else 'wrong passcode'}")
+        return FAILED
+    print(f"{_printable(name)}: right")
+    return 0
+
+
+def _passcode(from_stdin: bool, twice: bool) -> str:
+    if from_stdin:
+        passcode = sys.stdin.readline().rstrip("\r\n")
+    else:
+        try:
+            passcode = getpass.getpass("passcode: ")
+            if twice and getpass.getpass("again: ") != passcode:
+                raise ConfigurationError("the two are not the same: nothing is changed")
+        except EOFError:
+            raise ConfigurationError("there is no terminal to ask for a passcode", "use --stdin") from None
+    if not passcode:
+        raise ConfigurationError("an empty passcode is none")
+    return passcode
+
+
+# -- cert -------------------------------------------------------------------------------------------------
+
+
+def _cert_arguments(parser: ArgumentParser) -> None:
+    parser.add_argument("folder", metavar="FOLDER", nargs="?", default="certs", help="default: certs")
+    parser.add_argument(
+        "--host",
+        action="append",
+        metavar="NAME",
+        help="a name or address of the server; may be repeated. Default: localhost, 127.0.0.1, ::1",
+    )
+    parser.add_argument(
+        "--client", action="append", metavar="USER", default=[], help="a client's too; may be repeated"
+    )
+    parser.add_argument("--days", type=int, default=365, help="how long they are good (default: 365)")
+
+
+def _cert(options: Namespace) -> int:
+    from stomp_tx.certificates import LOCAL, Authority
+
+    if options.days < 1:
+        raise ConfigurationError("they must be good for a day at least")
+    authority = Authority(options.folder, options.days)
+    written = authority.server(options.host or LOCAL)
+    for user in options.client:
+        written += authority.client(user)
+    for path in written:
+        print(_printable(str(path)))
+    folder = _printable(options.folder)
+    print(f"clients trust what {folder}/ca.pem has signed; keep {folder}/ca.key to yourself", file=sys.stderr)
+    return 0
+
+
 # -- values, as people read them --------------------------------------------------------------------------
 
 
@@ -297,6 +384,51 @@ COMMANDS = (
         arguments=_check_arguments,
         run=_check,
         failed=UNCHECKED,
+    ),
+    Command(
+        name="passwd",
+        help="add, remove and check the users of a broker",
+        description=(
+            "Keeps the file of users of a broker with --auth passwd:FILE.  Passcodes are kept as hashes\n"
+            "(argon2id).  The broker sees a change at the next login; SIGHUP ends the connections of users\n"
+            "that were removed or have another passcode now.\n\n"
+            "The passcode is asked for, or read from stdin; it is never an argument: others could see it.\n"
+            "check exits with 0 if the passcode is right, and with 1 if it is not."
+        ),
+        examples=(
+            "examples:\n"
+            "  stomp-tx passwd add /etc/stomp/users ann\n"
+            "      asks for her passcode, and makes the file if there is none\n"
+            "  openssl rand -hex 16 | tee passcode | stomp-tx passwd add --stdin users robot\n"
+            "      one that nobody has to remember\n"
+            "  stomp-tx passwd remove /etc/stomp/users ann\n"
+            "      she can't log in any more; kill -HUP the broker, and she is out"
+        ),
+        arguments=_passwd_arguments,
+        run=_passwd,
+    ),
+    Command(
+        name="cert",
+        help="make certificates for development",
+        description=(
+            "Makes an authority (ca.pem, ca.key), and with it a certificate for a server and, if asked for,\n"
+            "for clients.  The authority is used again if it is there; the others are replaced.\n\n"
+            "For development, and for closed networks: a broker on the internet has a certificate that\n"
+            "everybody's clients know, as from Let's Encrypt."
+        ),
+        examples=(
+            "examples:\n"
+            "  stomp-tx cert\n"
+            "  twistd --nodaemon stomp --port \\\n"
+            "      stomps:61617:privateKey=certs/server.key:certKey=certs/server.pem\n"
+            "      TLS for this machine; clients trust certs/ca.pem\n"
+            "  stomp-tx cert --host broker.lan --host 192.168.1.5 --client ann\n"
+            "  twistd --nodaemon stomp --auth certificate --port \\\n"
+            "      stomps:61617:privateKey=certs/server.key:certKey=certs/server.pem:ca=certs/ca.pem\n"
+            "      and clients that show theirs: certs/client-ann.pem with certs/client-ann.key"
+        ),
+        arguments=_cert_arguments,
+        run=_cert,
     ),
 )
 """What ``stomp-tx`` can do."""

@@ -20,6 +20,8 @@ from functools import cache
 from itertools import pairwise
 from typing import Any, get_type_hints
 
+from stomp_tx.auth.acl import AccessList
+from stomp_tx.auth.written import access_list, written_access
 from stomp_tx.broker.policy import Policies, Policy, compiled
 from stomp_tx.broker.settings import BrokerSettings
 from stomp_tx.engine.limits import EngineLimits
@@ -42,6 +44,14 @@ class Configuration:
     port: tuple[str, ...] = ("tcp:61613:interface=127.0.0.1",)
     """Where to listen: Twisted server endpoint strings."""
 
+    auth: tuple[str, ...] = ()
+    """What finds out who connects, as after ``--auth``: ``passwd:FILE``, ``jwt:FILE``, ``certificate`` and
+    what else ``--help-auth`` lists; asked in this order.
+    """
+
+    allow_anonymous: bool = False
+    """May everybody connect who does not say who they are?  Without ``auth``, those of this machine may."""
+
     engine: str = "sqlite:"
     """Where messages are kept: ``sqlite:PATH`` is a file that outlives the process, ``stomp.db`` in the
     folder that the broker runs in where there is no PATH; ``memory:`` is in this process, until it ends.
@@ -51,6 +61,9 @@ class Configuration:
     policy: Policy = field(default_factory=Policy)
     limits: Limits = field(default_factory=Limits)
     engine_limits: EngineLimits = field(default_factory=EngineLimits)
+
+    access: AccessList = field(default_factory=AccessList)
+    """Who may do what: ``[groups]`` and ``[roles.NAME]``."""
 
     patterns: Patterns = ()
     """Policies of some destinations: what ``[policy."/queue/orders.*"]`` says, the rest is ``[policy]``'s."""
@@ -143,7 +156,7 @@ def written(configuration: Configuration) -> str:
             if setting.section == "policy" and value != getattr(configuration.policy, setting.key):
                 lines += [f"{setting.key} = {setting.written(value)}"]
         lines += [""]
-    return "\n".join(lines)
+    return "\n".join([*lines, written_access(configuration.access)])
 
 
 def _settings(holder: Any, prefix: str) -> Iterator[Setting]:
@@ -151,8 +164,8 @@ def _settings(holder: Any, prefix: str) -> Iterator[Setting]:
     meanings = _meanings(type(holder))
     for one in fields(holder):
         default = getattr(holder, one.name)
-        if kinds[one.name] == Patterns:
-            continue  # they have the settings of [policy]
+        if kinds[one.name] in (Patterns, AccessList):
+            continue  # the former have the settings of [policy], the latter is no setting
         if is_dataclass(default):
             yield from _settings(default, f"{one.name}.")
         else:
@@ -183,6 +196,7 @@ def _from_file(file: str) -> dict[str, object]:
         raise ConfigurationError(f"can't read {file}: {error.strerror}") from None
     except ValueError as error:  # TOMLDecodeError, and what is not UTF-8
         raise ConfigurationError(f"{file} is not TOML: {error}") from None
+    access = access_list(tables.pop("groups", {}), tables.pop("roles", {}), file)
     known = settings()
     sections = {setting.section for setting in known.values()} - {""}
     given: dict[str, object] = {}
@@ -200,7 +214,7 @@ def _from_file(file: str) -> dict[str, object]:
                 else:
                     given[f"{name}.{key}"] = one
         elif isinstance(value, dict) and name not in known:
-            guess = _did_you_mean(name, sections, "[{}]")
+            guess = _did_you_mean(name, {*sections, "groups", "roles"}, "[{}]")
             raise ConfigurationError(f"unknown section [{name}] in {file}{guess}")
         else:
             given[name] = value
@@ -211,7 +225,7 @@ def _from_file(file: str) -> dict[str, object]:
         for key, value in table.items():
             setting = _known(f"policy.{key}", where)
             checked[f"patterns.{pattern}\n{key}"] = _checked(setting, value, where)
-    return checked
+    return checked | {"access": access}
 
 
 def _known(name: str, where: str) -> Setting:
@@ -315,7 +329,7 @@ def _configured(values: Mapping[str, object]) -> Configuration:
     defaults = Configuration()
     own: dict[str, Any] = {name: value for name, value in values.items() if "." not in name}
     for one in fields(Configuration):
-        if one.name == "patterns":
+        if one.name in ("patterns", "access"):
             continue
         prefix = f"{one.name}."
         section = {name.removeprefix(prefix): values[name] for name in values if name.startswith(prefix)}

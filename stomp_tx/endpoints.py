@@ -13,7 +13,7 @@ from twisted.internet.interfaces import IStreamServerEndpoint
 
 from stomp_tx.errors import ConfigurationError
 
-KINDS = "tcp:61613, tcp6:61613, ssl:61617, unix:/run/stomp, systemd:domain=INET:index=0, haproxy:tcp:61613"
+KINDS = "tcp:61613, tcp6:61613, stomps:61617, unix:/run/stomp, systemd:domain=INET:index=0, haproxy:tcp:61613"
 
 
 def split_dialect(description: str, dialects: Container[str]) -> tuple[str | None, str]:

@@ -7,6 +7,7 @@
     │   └── FrameTooLarge     a frame over one of the limits
     ├── ProtocolViolation     a well-formed frame that may not be sent here
     │   └── VersionMismatch   no protocol version in common
+    ├── LoginDenied           who it is could not be found out, or may not come in
     ├── AccessDenied          this user may not do that
     ├── LimitExceeded         more of something than one peer may have
     ├── EngineError           the engine could not keep or settle a message
@@ -49,11 +50,27 @@ class VersionMismatch(ProtocolViolation):
     """Client and server have no protocol version in common (STOMP 1.2, "Protocol Negotiation")."""
 
 
-class AccessDenied(StompError):
-    """The user may not do that."""
+class LoginDenied(StompError):
+    """The broker could not find out who it is, or may not let them in."""
 
-    def __init__(self, user: str, verb: str, destination: str) -> None:
-        super().__init__("access denied", f"{user} may not {verb} {destination}")
+    def __init__(self, detail: str) -> None:
+        super().__init__("login refused", detail)
+
+
+class AccessDenied(StompError):
+    """The user has not the permission that it takes, for this destination (an address)."""
+
+    def __init__(self, user: str, permission: str, destination: str) -> None:
+        verb = _VERBS.get(permission, permission)
+        super().__init__(
+            "access denied", f"{user} may not {verb} {destination}: it takes the permission {permission!r}"
+        )
+        self.user = user
+        self.permission = permission
+        self.destination = destination
+
+
+_VERBS = {"send": "send to", "subscribe": "subscribe to"}
 
 
 class LimitExceeded(StompError):

@@ -8,6 +8,7 @@ an IEngine.  Who a session belongs to, and what they may do, is an IStompUser.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from typing import TYPE_CHECKING
 
 from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IAddress
@@ -17,6 +18,9 @@ from zope.interface import Attribute, Interface
 from stomp_tx.errors import StompError
 from stomp_tx.message import Batch, Message, Outcome
 from stomp_tx.wire.frame import Frame
+
+if TYPE_CHECKING:
+    from cryptography.x509 import Certificate
 
 Safe = Deferred[None] | None
 """None: it is done.  A Deferred: it fires when it is safe, and fails with an EngineError when it is not.
@@ -62,6 +66,9 @@ class IFrameSender(Interface):
 
     def peer() -> IAddress:
         """The peer's address."""
+
+    def peer_certificate() -> Certificate | None:
+        """The certificate that the peer has shown, and TLS has verified; None: there is none."""
 
 
 class IFrameReceiver(Interface):
@@ -231,9 +238,19 @@ class IStompUser(Interface):
     """Who a session belongs to: cred's avatar."""
 
     name = Attribute("The user's name, for logs and refusals.")
+    expires = Attribute("Seconds since 1970 at which the session ends, unless it is renewed; 0.0: never.")
 
     def may(permission: str, destination: str) -> bool:
-        """May this user ``send`` to or ``subscribe`` to this destination (an address)?"""
+        """Has this user the permission for this destination: an address, which may be a pattern?
+
+        The permissions are send, subscribe, create, browse and manage.
+        """
+
+    def forget() -> None:
+        """What they may do could have changed."""
+
+    def is_valid() -> bool:
+        """Could they still log in as they did?  Asked when the configuration was read again."""
 
     def logout() -> None:
         """The session is over."""

@@ -288,5 +288,7 @@ def listening_error(description: str, failure: Failure) -> StompError:
 def with_actual_port(description: str, port: int) -> str:
     """The description, with the port that was got where it asked for any: port 0."""
     return re.sub(
-        r"^((?:[a-z]+:)?(?:haproxy:)?(?:tcp|tcp6|ssl):(?:port=)?)0(?=:|$)", rf"\g<1>{port}", description
+        r"^((?:[a-z]+:)?(?:haproxy:)?(?:tcp|tcp6|ssl|stomps):(?:port=)?)0(?=:|$)",
+        rf"\g<1>{port}",
+        description,
     )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IAddress, IDelayedCall, IPushProducer, IReactorTime, ITCPTransport
@@ -21,6 +21,9 @@ from stomp_tx.wire.commands import V12
 from stomp_tx.wire.frame import Frame
 from stomp_tx.wire.limits import Limits
 from stomp_tx.wire.parser import FrameParser
+
+if TYPE_CHECKING:
+    from cryptography.x509 import Certificate
 
 FAR_BEHIND = 16
 """A peer that does not read is read no more when this many send buffers wait for it.
@@ -381,3 +384,8 @@ class StompFrameProtocol(LineReceiver):
     def peer(self) -> IAddress:
         peer: IAddress = self.transport.getPeer()
         return peer
+
+    def peer_certificate(self) -> Certificate | None:
+        get = getattr(self.transport, "getPeerCertificate", None)
+        found = None if get is None else get()
+        return None if found is None else found.to_cryptography()

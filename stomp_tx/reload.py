@@ -1,4 +1,4 @@
-"""SIGHUP: policies are read again while the broker runs."""
+"""SIGHUP: policies, roles and certificates are read again while the broker runs."""
 
 from __future__ import annotations
 
@@ -10,15 +10,17 @@ from typing import Any
 from twisted.application.service import Service
 from twisted.logger import Logger
 
+from stomp_tx.auth.acl import AccessList
 from stomp_tx.broker.factory import StompBrokerFactory
 from stomp_tx.configuration import Configuration
 from stomp_tx.errors import StompError
+from stomp_tx.tls import reload_certificates
 
-_IN_FORCE_AT_ONCE = ("policy", "patterns")
+_IN_FORCE_AT_ONCE = ("policy", "patterns", "access")
 
 
 class ReloadService(Service):
-    """Puts policies in force when the process gets a SIGHUP; says in the log what came of it.
+    """Puts policies, roles and certificates in force at a SIGHUP; the log says what came of it.
 
     What is wrong with the file changes nothing.  Connections stay, and so do messages.
     """
@@ -31,15 +33,18 @@ class ReloadService(Service):
         configuration: Configuration,
         factory: StompBrokerFactory,
         reactor: Any,
+        access: AccessList | None = None,
     ) -> None:
         """
         read -- reads the configuration again, or raises StompError; None: there is no file
         configuration -- as it was read at the start
+        access -- the access list in use, which is changed
         """
         self._read = read
         self._configuration = configuration
         self._factory = factory
         self._reactor = reactor
+        self._access = access or AccessList()
         self._before: Any = None
 
     def startService(self) -> None:
@@ -54,22 +59,33 @@ class ReloadService(Service):
         signal.signal(signal.SIGHUP, self._before)
 
     def reload(self) -> None:
-        """Read it again, and put it in force."""
+        """Read it all again, and put it in force."""
+        self._reload_certificates()
         if self._read is None:
+            self._factory.access_changed()  # a user may have been taken out
             self.log.warn("there are no policies to read again: the broker was started without --config")
             return
         try:
             new = self._read()
         except StompError as error:
             self.log.error(
-                "the policies stay as they are: {error}: {detail}", error=error.summary, detail=error.detail
+                "policies and roles stay as they are: {error}: {detail}",
+                error=error.summary,
+                detail=error.detail,
+                audit="reload",
             )
             return
         except Exception:
-            self.log.failure("the policies stay as they are")
+            self.log.failure("policies and roles stay as they are")
             return
+        self._access.become(new.access)
         self._factory.change_policies(new.policies)
-        self.log.info("policies were read again, those for patterns: {count}", count=len(new.patterns))
+        self.log.info(
+            "policies were read again, those for patterns: {count}; roles: {roles}",
+            count=len(new.patterns),
+            roles=len(new.access.roles),
+            audit="reload",
+        )
         others = [
             one.name
             for one in fields(new)
@@ -78,3 +94,13 @@ class ReloadService(Service):
         ]
         if others:
             self.log.warn("what has changed besides needs a restart: {others}", others=", ".join(others))
+
+    def _reload_certificates(self) -> None:
+        try:
+            count = reload_certificates()
+        except (StompError, OSError) as error:
+            detail = error.detail if isinstance(error, StompError) else str(error)
+            self.log.error("certificates stay as they are: {error}: {detail}", error=error, detail=detail)
+        else:
+            if count:
+                self.log.info("certificates were read again, of ports: {count}", count=count)

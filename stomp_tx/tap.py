@@ -5,16 +5,22 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from typing import NoReturn
+from typing import Any, NoReturn
 
 from twisted import __version__ as twisted_version
 from twisted.application.service import MultiService
+from twisted.cred.checkers import AllowAnonymousAccess
+from twisted.cred.credentials import IAnonymous, IUsernamePassword
+from twisted.cred.strcred import AuthOptionMixin, InvalidAuthType, makeChecker
 from twisted.logger import Logger
 from twisted.python.usage import Options as UsageOptions
 from twisted.python.usage import UsageError
 
 from stomp_tx import __version__
-from stomp_tx.auth.realm import StompUser
+from stomp_tx.auth.checkers.in_turn import portal_of
+from stomp_tx.auth.checkers.local import LocalChecker
+from stomp_tx.auth.credentials import IBearerToken, IPeerCertificate
+from stomp_tx.auth.realm import StompRealm
 from stomp_tx.broker.dialect.dialects import DIALECTS
 from stomp_tx.broker.factory import StompBrokerFactory
 from stomp_tx.clock import MonotonicClock
@@ -38,7 +44,11 @@ Examples:
   twistd --nodaemon stomp
       clients of this machine, in the foreground
   twistd stomp --port tcp:61613 --port tcp6:61613
-      clients of other machines too: there is no login yet, whoever reaches a port may use it
+      all addresses; without --auth only clients of this machine are let in
+  twistd stomp --port stomps:61617:privateKey=key.pem:certKey=cert.pem --auth passwd:/etc/stomp/users
+      TLS, and users with passcodes: stomp-tx passwd add /etc/stomp/users NAME
+  twistd stomp --port stomps:61617:privateKey=key.pem:certKey=cert.pem:ca=ca.pem --auth certificate
+      clients show certificates that ca.pem has signed
   twistd stomp --port ssl:61617:privateKey=key.pem:certKey=cert.pem
       TLS; `ssl:61617` alone reads both from server.pem
   twistd stomp --port unix:/run/stomp/broker.sock:mode=660
@@ -57,10 +67,14 @@ Endpoint strings: https://docs.twisted.org/en/stable/core/howto/endpoints.html#s
 """
 
 
-class Options(UsageOptions):
+class Options(AuthOptionMixin, UsageOptions):
     """What ``twistd stomp`` can be told.  ``self["configuration"]`` is the Configuration that comes of it."""
 
     longdesc = "A message broker for STOMP 1.0, 1.1 and 1.2."
+    supportedInterfaces = (IUsernamePassword, IAnonymous, IBearerToken, IPeerCertificate)
+    optFlags = [
+        ["allow-anonymous", None, "Let everybody in who does not say who they are, from anywhere."],
+    ]
     optParameters = [
         ["config", "c", None, "A TOML file with settings.  An unknown one, or a wrong type, is refused."],
         [
@@ -76,6 +90,7 @@ class Options(UsageOptions):
         self["configuration"] = Configuration()
         self["read_again"] = None
         self._ports: list[str] = []
+        self._auth: list[str] = []
         self._assignments: list[str] = []
         self._show_settings = False
 
@@ -84,6 +99,10 @@ class Options(UsageOptions):
         self._ports.append(description)
 
     opt_p = opt_port
+
+    def opt_auth(self, description: str) -> None:
+        """Find out who connects by this; may be given more than once.  See --help-auth."""
+        self._auth.append(description)
 
     def opt_set(self, assignment: str) -> None:
         """NAME=VALUE: one setting, as in --set broker.prefetch=10; may be given more than once."""
@@ -118,6 +137,10 @@ class Options(UsageOptions):
         wins: dict[str, object] = {}
         if self._ports:
             wins["port"] = tuple(self._ports)
+        if self._auth:
+            wins["auth"] = tuple(self._auth)
+        if self["allow-anonymous"]:
+            wins["allow_anonymous"] = True
         if self["engine"] is not None:
             wins["engine"] = self["engine"]
         self["configuration"] = read(self["config"], self._assignments, **wins)
@@ -149,11 +172,14 @@ def makeService(options: Options) -> MultiService:
         for description in chosen.port:
             dialect, endpoint = split_dialect(description, DIALECTS)
             endpoints.append((description, dialect, endpoint_from_string(reactor, endpoint)))
+        portal = portal_of(StompRealm(chosen.access), checkers_of(chosen))
         engine = engineFromString(chosen.engine, reactor, chosen.engine_limits)
+    if chosen.allow_anonymous:
+        log.warn("everybody may connect, and needs no login: allow_anonymous is on")
     factory = StompBrokerFactory(
         engine,
         MonotonicClock(reactor),
-        StompUser("anonymous"),
+        portal=portal,
         settings=settings,
         policies=chosen.policies,
         limits=chosen.limits,
@@ -174,11 +200,34 @@ def makeService(options: Options) -> MultiService:
     InterpreterService().setServiceParent(process)
     EngineService(engine, reactor).setServiceParent(process)
     SessionsService(factory, reactor, settings.stop_timeout, log).setServiceParent(process)
-    ReloadService(options["read_again"], chosen, factory, reactor).setServiceParent(process)
+    ReloadService(options["read_again"], chosen, factory, reactor, chosen.access).setServiceParent(process)
     for port in ports:
         port.setServiceParent(process)
     NotifyService(ports, reactor).setServiceParent(process)
     return process
+
+
+def checkers_of(configuration: Configuration) -> list[Any]:
+    """What finds out who connects.  Raises ConfigurationError."""
+    found = []
+    for description in configuration.auth:
+        try:
+            found.append(makeChecker(description))
+        except InvalidAuthType:
+            raise ConfigurationError(
+                f"can't use --auth {description}",
+                "there is no such kind: see --help-auth",
+            ) from None
+        except ConfigurationError as error:
+            detail = str(error) if error.detail == str(error) else f"{error}: {error.detail}"
+            raise ConfigurationError(f"can't use --auth {description}", detail) from None
+        except Exception as error:  # those of others raise what they like
+            raise ConfigurationError(f"can't use --auth {description}", str(error) or repr(error)) from None
+    if configuration.allow_anonymous:
+        found.append(AllowAnonymousAccess())
+    elif not found:
+        found.append(LocalChecker())
+    return found
 
 
 @contextmanager

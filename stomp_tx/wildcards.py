@@ -179,3 +179,46 @@ def _canonical(pattern: str) -> list[str]:
     if run_has_any:
         words.append("#")
     return words
+
+
+def covers(pattern: str, other: str) -> bool:
+    """Does ``pattern`` match all that ``other`` does, which is a name or a pattern itself?"""
+    return _meet(tuple(_canonical(pattern)), tuple(_canonical(other)), one_sided=True)
+
+
+def overlap(pattern: str, other: str) -> bool:
+    """Is there a name that both match?  Either may be a name itself."""
+    return _meet(tuple(_canonical(pattern)), tuple(_canonical(other)), one_sided=False)
+
+
+def _meet(pattern: tuple[str, ...], other: tuple[str, ...], one_sided: bool) -> bool:
+    """Do they match something in common; one-sided: whatever stands for the wildcards of the other one?
+
+    ``reached`` are the places in ``other`` that the words of ``pattern`` so far have led to.
+    """
+
+    def skipped(places: set[int]) -> set[int]:
+        """With a # of the other one standing for nothing."""
+        found = set(places)
+        for place in sorted(places):
+            if not one_sided and place < len(other) and other[place] == "#":
+                found.add(place + 1)
+        return found
+
+    reached = skipped({0})
+    for word in pattern:
+        if word == "#":
+            reached = set(range(min(reached, default=0), len(other) + 1)) if reached else set()
+            continue
+        after = set()
+        for place in reached:
+            if place == len(other):
+                continue
+            theirs = other[place]
+            if theirs == "#":
+                if not one_sided:
+                    after.add(place)  # it stands for this word, and maybe for more
+            elif word in (ONE, theirs) or (theirs == ONE and not one_sided):
+                after.add(place + 1)
+        reached = skipped(after)
+    return len(other) in reached

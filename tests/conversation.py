@@ -14,7 +14,9 @@ from collections.abc import Mapping
 from dataclasses import fields
 from typing import Any
 
+from OpenSSL.crypto import X509
 from twisted.internet.error import ConnectionDone
+from twisted.internet.interfaces import IAddress
 from twisted.internet.task import Clock
 from twisted.internet.testing import StringTransport
 from twisted.python.failure import Failure
@@ -35,6 +37,10 @@ class Transport(StringTransport):
 
     room: int | None = None
     aborted = False
+    certificate: Any = None
+
+    def getPeerCertificate(self) -> Any:
+        return None if self.certificate is None else X509.from_cryptography(self.certificate)
 
     def write(self, data: bytes) -> None:
         super().write(data)
@@ -78,9 +84,16 @@ class Broker:
         """Seconds since 1970, for this broker."""
         return float(1_000_000 + self.clock.seconds())
 
-    def dial(self) -> Client:
-        """A connection on which nothing was said yet."""
-        return Client(self)
+    def dial(self, peer: IAddress | None = None, certificate: Any = None) -> Client:
+        """A connection on which nothing was said yet, from there; ``certificate``: what TLS has verified."""
+        return Client(self, peer, certificate)
+
+    def knocks(self, peer: IAddress | None = None, certificate: Any = None, **headers: str) -> Client:
+        """A client that has said CONNECT, and may have been answered."""
+        client = self.dial(peer, certificate)
+        named = {name.replace("_", "-"): value for name, value in headers.items()}
+        client.says("CONNECT", **{"accept-version": client.version, "host": "test", **named})
+        return client
 
     def connect(self, version: str = "1.2", **headers: str) -> Client:
         """A client that has been answered with CONNECTED."""
@@ -95,10 +108,11 @@ class Broker:
 class Client:
     """The other end of one connection to the broker."""
 
-    def __init__(self, broker: Broker) -> None:
+    def __init__(self, broker: Broker, peer: IAddress | None = None, certificate: Any = None) -> None:
         self.broker = broker
         self.version = "1.2"
-        self.transport = Transport()
+        self.transport = Transport(peerAddress=peer)
+        self.transport.certificate = certificate
         protocol = broker.factory.buildProtocol(None)
         assert protocol is not None
         self.protocol = protocol

@@ -256,3 +256,59 @@ class FileTests(SynchronousTestCase):
 
         self.patch(check, "check", fails)
         self.assertEqual(run("check", self.path), (2, "", "stomp-tx: just so\n"))
+
+
+class UsersTests(SynchronousTestCase):
+    def setUp(self):
+        self.file = scratch(self) / "users"
+
+    def typed(self, *passcodes):
+        given = iter(passcodes)
+        self.patch(cli.getpass, "getpass", lambda prompt: next(given))
+
+    def test_a_user_is_added_checked_and_removed(self):
+        self.typed("secret", "secret", "secret", "wrong", "secret")
+        self.assertEqual(run("passwd", "add", self.file, "ann"), (0, "added ann\n", ""))
+        self.assertEqual(run("passwd", "check", self.file, "ann"), (0, "ann: right\n", ""))
+        self.assertEqual(run("passwd", "check", self.file, "ann"), (1, "ann: wrong passcode\n", ""))
+        self.assertEqual(run("passwd", "check", self.file, "bob"), (1, "bob: no such user\n", ""))
+        self.assertEqual(run("passwd", "list", self.file), (0, "ann\n", ""))
+        status, out, _ = run("passwd", "remove", self.file, "ann")
+        self.assertEqual(status, 0)
+        self.assertIn("removed ann", out)
+        self.assertEqual(run("passwd", "list", self.file), (0, "", ""))
+
+    def test_a_passcode_is_typed_twice(self):
+        self.typed("secret", "sceret")
+        status, _, err = run("passwd", "add", self.file, "ann")
+        self.assertEqual(status, 1)
+        self.assertIn("nothing is changed", err)
+        self.assertFalse(self.file.exists())
+
+    def test_a_passcode_from_stdin(self):
+        done = process("passwd", "add", "--stdin", self.file, "ann", input="secret\n", capture_output=True)
+        self.assertEqual(done.returncode, 0, done.stderr)
+        done = process("passwd", "check", "--stdin", self.file, "ann", input="secret", capture_output=True)
+        self.assertEqual((done.returncode, done.stdout), (0, "ann: right\n"))
+
+    def test_what_can_not_be(self):
+        self.typed("", "", "secret", "secret")
+        self.assertIn("empty passcode", run("passwd", "add", self.file, "ann")[2])
+        self.assertIn("can't be the name", run("passwd", "add", self.file, "a:b")[2])
+        self.assertIn("needs the name", run("passwd", "add", self.file)[2])
+        self.assertIn("no file", run("passwd", "list", self.file)[2])
+
+
+class CertificateTests(SynchronousTestCase):
+    def test_a_servers_and_a_clients(self):
+        folder = scratch(self) / "certs"
+        status, out, err = run("cert", folder, "--host", "broker.lan", "--client", "ann")
+        self.assertEqual(status, 0)
+        names = [Path(line).name for line in out.splitlines()]
+        self.assertEqual(names, ["server.pem", "server.key", "client-ann.pem", "client-ann.key"])
+        self.assertIn("ca.pem", err)
+
+    def test_what_can_not_be(self):
+        folder = scratch(self) / "certs"
+        self.assertIn("a day at least", run("cert", folder, "--days", "0")[2])
+        self.assertIn("can't be a common name", run("cert", folder, "--client", "../ann")[2])

@@ -29,6 +29,9 @@ class Factory:
     def change_policies(self, policies: Any) -> None:
         self.policies.append(policies)
 
+    def access_changed(self) -> None:
+        self.looked_again = True
+
 
 class ReloadTests(SynchronousTestCase):
     def setUp(self) -> None:
@@ -67,7 +70,7 @@ class ReloadTests(SynchronousTestCase):
 
     def test_what_is_wrong_changes_nothing_and_is_said(self) -> None:
         self.new = ConfigurationError("unknown setting x", "look")
-        self.assertIn("the policies stay as they are: unknown setting x: look", self.reload())
+        self.assertIn("policies and roles stay as they are: unknown setting x: look", self.reload())
         self.assertEqual(self.factory.policies, [])
 
     def test_without_a_file_there_is_nothing_to_read(self) -> None:

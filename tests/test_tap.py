@@ -11,6 +11,7 @@ from twisted.trial.unittest import SynchronousTestCase, TestCase
 
 from stomp_tx import __version__
 from stomp_tx.configuration import Configuration
+from stomp_tx.errors import ConfigurationError
 from stomp_tx.process import (
     CannotStart,
     EngineService,
@@ -20,7 +21,7 @@ from stomp_tx.process import (
     SessionsService,
 )
 from stomp_tx.reload import ReloadService
-from stomp_tx.tap import Options, makeService
+from stomp_tx.tap import Options, checkers_of, makeService
 from tests.scratch import scratch
 
 
@@ -74,6 +75,45 @@ class OptionsTests(SynchronousTestCase):
 
     def test_settings_are_printed_as_they_are_set(self):
         self.assertIn("\nprefetch = 8\n", printed("--settings", "--set", "broker.prefetch=8"))
+
+    def test_checkers_of_the_command_line_win_over_the_file(self):
+        path = scratch(self) / "stomp.toml"
+        path.write_text('auth = ["certificate"]\nallow_anonymous = true')
+        got = self.configured("-c", str(path))
+        self.assertEqual((got.auth, got.allow_anonymous), (("certificate",), True))
+        got = self.configured("-c", str(path), "--auth", "certificate:dns", "--auth", "anonymous")
+        self.assertEqual(got.auth, ("certificate:dns", "anonymous"))
+        self.assertTrue(self.configured("--allow-anonymous").allow_anonymous)
+
+    def test_who_finds_out_who_connects(self):
+        for arguments, kinds in (
+            ((), ["LocalChecker"]),
+            (("--allow-anonymous",), ["AllowAnonymousAccess"]),
+            (("--auth", "certificate"), ["CertificateChecker"]),
+            (
+                ("--auth", "memory:ann:secret", "--auth", "certificate", "--allow-anonymous"),
+                ["InMemoryUsernamePasswordDatabaseDontUse", "CertificateChecker", "AllowAnonymousAccess"],
+            ),
+        ):
+            found = [type(one).__name__ for one in checkers_of(self.configured(*arguments))]
+            self.assertEqual(found, kinds)
+
+    def test_checkers_that_can_not_be(self):
+        for description, words in (
+            ("foo", "--help-auth"),
+            ("passwd:/nowhere", "stomp-tx passwd add"),
+            ("memory:ann", "memory:ann"),
+        ):
+            configuration = self.configured("--auth", description)
+            error = self.assertRaises(ConfigurationError, checkers_of, configuration)
+            self.assertIn(words, f"{error}: {error.detail}")
+
+    def test_help_auth_lists_ours(self):
+        out = io.StringIO()
+        self.patch(Options, "authOutput", out)
+        self.assertRaises(SystemExit, parsed, "--help-auth")
+        for name in ("passwd", "jwt", "certificate", "ldap"):
+            self.assertRegex(out.getvalue(), rf"(?m)^ +{name}\s")
 
     def test_version_is_ours(self):
         self.assertIn(f"stomp-tx {__version__}, Twisted ", printed("--version"))

@@ -1,5 +1,6 @@
 """wildcards.py: which patterns a name matches."""
 
+import itertools
 import time
 from functools import cache
 
@@ -7,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
-from stomp_tx.wildcards import Patterns, is_pattern
+from stomp_tx.wildcards import Patterns, covers, is_pattern, overlap
 
 
 def matches(pattern: str, name: str) -> bool:
@@ -168,3 +169,41 @@ class PropertyTests(SynchronousTestCase):
         expected = [pair for pair in kept if naively_matches(entries[pair[0]][0], name)]
         self.assertEqual(sorted(patterns.matching(written(name, name_separators))), expected)
         self.assertEqual(len(patterns), len(kept))
+
+
+class CoverTests(SynchronousTestCase):
+    """Two patterns, compared by the names that they match."""
+
+    NAMES = tuple(".".join(words) for n in (1, 2, 3, 4) for words in itertools.product("ab", repeat=n))
+    PATTERNS = tuple(".".join(words) for n in (1, 2, 3) for words in itertools.product("ab*#", repeat=n))
+
+    def setUp(self) -> None:
+        self.matched = {}
+        for pattern in self.PATTERNS:
+            one: Patterns[int] = Patterns()
+            one.add(pattern, 1)
+            self.matched[pattern] = {name for name in self.NAMES if one.matching(name)}
+
+    def test_they_overlap_when_there_is_a_name_that_both_match(self) -> None:
+        for one, other in itertools.product(self.PATTERNS, repeat=2):
+            both = self.matched[one] & self.matched[other]
+            self.assertEqual(overlap(one, other), bool(both), (one, other))
+
+    def test_one_covers_another_only_if_it_matches_all_the_same_names(self) -> None:
+        for one, other in itertools.product(self.PATTERNS, repeat=2):
+            if covers(one, other):
+                self.assertLessEqual(self.matched[other], self.matched[one], (one, other))
+
+    def test_what_people_write_is_covered(self) -> None:
+        for one, other in (
+            ("a.>", "a"),
+            ("a.>", "a.b.c"),
+            ("a.>", "a.*"),
+            ("a.>", "a.#.c"),
+            ("a/*", "a.b"),
+            ("*.b", "a.b"),
+            ("*.*", "a.*"),
+            (">", "a.>"),
+            ("#.b", "a.*.b"),
+        ):
+            self.assertTrue(covers(one, other), (one, other))

@@ -75,6 +75,41 @@ class Failed(Event):
 
 
 @dataclass(frozen=True)
+class LoginRefused(Event):
+    """Somebody could not log in, or renew their login; ``login`` is what they said, and may be anybody's."""
+
+    peer: str
+    login: str
+    why: str
+
+
+@dataclass(frozen=True)
+class LoginRenewed(Event):
+    """A session goes on with a new token."""
+
+    peer: str
+    user: str
+
+
+@dataclass(frozen=True)
+class Denied(Event):
+    """A user wanted to do what they may not."""
+
+    peer: str
+    user: str
+    permission: str
+    destination: str
+
+
+@dataclass(frozen=True)
+class LockedOut(Event):
+    """Too many logins failed from one place (an address): nobody from there is let in for some seconds."""
+
+    place: str
+    seconds: float
+
+
+@dataclass(frozen=True)
 class Disconnected(Event):
     """A connection is gone, a session on it or not."""
 
@@ -140,7 +175,10 @@ def address_text(address: IAddress) -> str:
 
 
 def log_events(events: Events, log: Logger) -> None:
-    """One log line for each thing that happens to a connection, through ``log``."""
+    """One log line for each thing that happens to a connection, through ``log``.
+
+    Those about who may do what have a field ``audit``: login, refusal, renewal, denial or lockout.
+    """
 
     def connected(event: Connected) -> None:
         log.info(
@@ -149,6 +187,7 @@ def log_events(events: Events, log: Logger) -> None:
             user=event.user,
             peer=event.peer,
             version=event.version,
+            audit="login",
         )
 
     def failed(event: Failed) -> None:
@@ -160,6 +199,44 @@ def log_events(events: Events, log: Logger) -> None:
             detail=event.detail,
         )
 
+    def refused(event: LoginRefused) -> None:
+        log.warn(
+            "{session} ({peer}) login refused: {login!r}: {why}",
+            session=event.session,
+            peer=event.peer,
+            login=event.login[:100],
+            why=event.why,
+            audit="refusal",
+        )
+
+    def renewed(event: LoginRenewed) -> None:
+        log.info(
+            "{session} ({peer}) login renewed: {user}",
+            session=event.session,
+            peer=event.peer,
+            user=event.user,
+            audit="renewal",
+        )
+
+    def denied(event: Denied) -> None:
+        log.warn(
+            "{session} ({peer}) denied: {user} has no permission {permission!r} on {destination}",
+            session=event.session,
+            peer=event.peer,
+            user=event.user,
+            permission=event.permission,
+            destination=event.destination,
+            audit="denial",
+        )
+
+    def locked_out(event: LockedOut) -> None:
+        log.warn(
+            "{place} is locked out for {seconds:g} seconds: too many logins failed",
+            place=event.place,
+            seconds=event.seconds,
+            audit="lockout",
+        )
+
     def disconnected(event: Disconnected) -> None:
         log.info(
             "{session} ({peer}) disconnected: {why}", session=event.session, peer=event.peer, why=event.why
@@ -167,4 +244,8 @@ def log_events(events: Events, log: Logger) -> None:
 
     events.observe(Connected, connected)
     events.observe(Failed, failed)
+    events.observe(LoginRefused, refused)
+    events.observe(LoginRenewed, renewed)
+    events.observe(Denied, denied)
+    events.observe(LockedOut, locked_out)
     events.observe(Disconnected, disconnected)

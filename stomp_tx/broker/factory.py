@@ -17,7 +17,8 @@ from stomp_tx.auth.realm import StompUser
 from stomp_tx.broker.bounds import Bounds
 from stomp_tx.broker.deadletter import DeadLetters
 from stomp_tx.broker.dialect.dialects import DIALECTS, Dialect
-from stomp_tx.broker.events import Dropped, Events, log_events
+from stomp_tx.broker.door import Door
+from stomp_tx.broker.events import Dropped, Events, LockedOut, log_events
 from stomp_tx.broker.idle import Idle
 from stomp_tx.broker.policy import Policies
 from stomp_tx.broker.producers import Producers
@@ -28,10 +29,11 @@ from stomp_tx.broker.session import BrokerSession
 from stomp_tx.broker.settings import BrokerSettings
 from stomp_tx.broker.subscription import Subscription
 from stomp_tx.broker.temporary import Temporary
+from stomp_tx.broker.throttle import Throttle
 from stomp_tx.broker.upkeep import Upkeep
 from stomp_tx.clock import MonotonicClock
 from stomp_tx.engine.memory import MemoryEngine
-from stomp_tx.interfaces import IEngine, IStompUser
+from stomp_tx.interfaces import IEngine, IFrameReceiver, IStompUser
 from stomp_tx.message import Message
 from stomp_tx.protocol import Outbox, StompFrameProtocol
 from stomp_tx.wire.limits import Limits
@@ -43,7 +45,7 @@ class StompBrokerFactory(ServerFactory):
     engine -- where messages are kept; this process's memory when left out
     clock -- for all timers; the reactor when left out
     anonymous -- who everyone is while there is no portal; someone who may do everything when left out
-    portal -- twisted.cred's; when given, CONNECT's ``login`` and ``passcode`` go through it
+    portal -- twisted.cred's; when given, it finds out who connects, by what they show (see login.py)
     settings, policies, limits -- see there
     now -- gives the seconds since 1970
     make_session_id -- gives the id of each session; the default's can't be guessed
@@ -101,6 +103,7 @@ class StompBrokerFactory(ServerFactory):
             self._too_slow,
             self.retained.for_subscriber,
         )
+        self.door = Door(self.settings, clock, self._locked_out)
         self.temporary = Temporary(engine, self.events)
         self.producers = Producers(self.policies)
         self.scheduler = Scheduler(
@@ -130,8 +133,11 @@ class StompBrokerFactory(ServerFactory):
         settings = self.settings
         if dialect is None:
             dialect = DIALECTS[settings.dialect]
+        receiver: IFrameReceiver = BrokerSession(self, self._make_session_id(), dialect)
+        if settings.frames_per_second or settings.octets_per_second:
+            receiver = Throttle(receiver, self.clock, settings.frames_per_second, settings.octets_per_second)
         protocol = StompFrameProtocol(
-            BrokerSession(self, self._make_session_id(), dialect),
+            receiver,
             outbox=self._outbox,
             limits=self.limits,
             grace=settings.heart_beat_grace,
@@ -151,8 +157,12 @@ class StompBrokerFactory(ServerFactory):
         self.policies.become(policies)
         self.bounds.renew()
         self.registry.renew_policies()
-        for session in self.sessions:
-            session.forget_routes()
+        self.access_changed()
+
+    def access_changed(self) -> None:
+        """Who may do what is different now: sessions that have what they may not any more end."""
+        for session in list(self.sessions):
+            session.access_changed()
 
     def startFactory(self) -> None:
         """The first port is open."""
@@ -198,6 +208,9 @@ class StompBrokerFactory(ServerFactory):
 
     def _dropped(self, subscription: Subscription, message: Message) -> None:
         self.events.emit(Dropped, "", subscription.name, message, "slow subscription")
+
+    def _locked_out(self, place: str, seconds: float) -> None:
+        self.events.emit(LockedOut, "", place, seconds)
 
     def _too_slow(self, subscription: Subscription) -> None:
         for session in list(self.sessions):

@@ -1,44 +1,250 @@
-"""Who it is that connects: CONNECT's headers through twisted.cred."""
+"""Login: who it is that connects, by twisted.cred, from CONNECT to the end of the session."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from typing import Any, NamedTuple
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
 
-from twisted.cred.credentials import Anonymous, ICredentials, UsernamePassword
-from twisted.cred.error import LoginFailed
+from twisted.cred.credentials import ICredentials, UsernamePassword
+from twisted.cred.error import LoginFailed, UnhandledCredentials
 from twisted.cred.portal import Portal
 from twisted.internet.defer import Deferred
+from twisted.internet.interfaces import IDelayedCall
+from twisted.logger import Logger
 from twisted.python.failure import Failure
+from zope.interface import providedBy
 
-from stomp_tx.errors import StompError
-from stomp_tx.interfaces import IStompUser
+from stomp_tx.auth.credentials import (
+    AnonymousPeer,
+    BearerToken,
+    IBearerToken,
+    IPeerCertificate,
+    PeerCertificate,
+)
+from stomp_tx.broker.door import place_of
+from stomp_tx.broker.events import LoginRefused, LoginRenewed, address_text
+from stomp_tx.errors import ConfigurationError, LoginDenied, ProtocolViolation, StompError
+from stomp_tx.interfaces import IFrameSender, IStompUser, Safe
+from stomp_tx.message import Message
+
+if TYPE_CHECKING:
+    from stomp_tx.broker.factory import StompBrokerFactory
+
+RENEWAL = "/session/token"
+"""Where a client sends a new token, as the body of a message, before the old one expires."""
 
 
-class Login(NamedTuple):
-    """Who it is, and what to call when they leave."""
+Found = tuple[IStompUser, Callable[[], None]]
+"""Who it is, and what to call when they leave."""
+
+
+class Login:
+    """Who a session belongs to.
+
+    over -- called with a StompError when the session has to end
+    renewed -- called when the user is the same, and may do other things
+    user -- who it is, once that is known
+    """
+
+    log = Logger()
+
+    __slots__ = (
+        "_factory",
+        "_is_known",
+        "_logout",
+        "_over",
+        "_peer",
+        "_place",
+        "_renewed",
+        "_session",
+        "_timer",
+        "_trying",
+        "user",
+    )
 
     user: IStompUser
-    logout: Callable[[], None]
 
+    def __init__(
+        self,
+        factory: StompBrokerFactory,
+        session_id: str,
+        over: Callable[[StompError], None],
+        renewed: Callable[[], None],
+    ) -> None:
+        self._factory = factory
+        self._renewed = renewed
+        self._trying: Deferred[None] | None = None
+        self._is_known = False
+        self._session = session_id
+        self._over = over
+        self._logout: Callable[[], None] | None = None
+        self._timer: IDelayedCall | None = None
+        self._place: str | None = None
 
-def log_in(portal: Portal, headers: Mapping[str, str], mind: object) -> Deferred[Login]:
-    """Log in by ``login`` and ``passcode``, or as anonymous without a ``login``.
+    # -- the connection -----------------------------------------------------------------------------------
 
-    Fails with a StompError that is in the same words whether the user is unknown or the passcode wrong.
-    """
-    login = headers.get("login")
-    credentials: ICredentials = Anonymous()
-    if login is not None:
-        credentials = UsernamePassword(login.encode(), headers.get("passcode", "").encode())
+    def enter(self, sender: IFrameSender) -> None:
+        """Somebody has connected.  Raises StompError when they may not."""
+        peer = sender.peer()
+        self._peer = address_text(peer)
+        place = place_of(peer)
+        if place != self._place:
+            self.leave()
+            self._factory.door.enter(place)
+            self._place = place
 
-    def logged_in(result: tuple[type, Any, Callable[[], None]]) -> Login:
-        _, user, logout = result
-        return Login(user, logout)
+    def leave(self) -> None:
+        """The connection is gone."""
+        if self._place is not None:
+            self._factory.door.leave(self._place)
+            self._place = None
 
-    def refused(failure: Failure) -> Login:
-        if not failure.check(LoginFailed):
-            failure.raiseException()
-        raise StompError("login refused", "the login or the passcode is wrong")
+    # -- who it is ----------------------------------------------------------------------------------------
 
-    return portal.login(credentials, mind, IStompUser).addCallbacks(logged_in, refused)
+    def begin(self, headers: dict[str, str], sender: IFrameSender) -> Deferred[None] | None:
+        """Find out who it is, by CONNECT's headers, from which the passcode is gone afterwards.
+
+        None: it is known already.  Fails with a StompError that is in the same words whether the user is
+        unknown or the passcode wrong.
+        """
+        self.enter(sender)  # anew: behind a proxy it is known now where they come from
+        portal = self._factory.portal
+        login, passcode = headers.get("login", ""), headers.pop("passcode", "")
+        if portal is None:
+            self._is(self._factory.anonymous, None)
+            return None
+        shown: list[ICredentials] = []
+        if passcode.count(".") == 2:
+            shown.append(BearerToken(passcode))
+        if login:
+            shown.append(UsernamePassword(login.encode(), passcode.encode()))
+        known = portal.listCredentialsInterfaces()
+        usable = [one for one in shown if any(kind in known for kind in providedBy(one))]
+        certificate = sender.peer_certificate()
+        if not usable and certificate is not None and IPeerCertificate in known:
+            usable = [PeerCertificate(certificate)]
+        usable = usable or [AnonymousPeer(sender.peer())]
+        self._trying = self._factory.door.in_turn(
+            self._place or "", lambda: Deferred.fromCoroutine(self._first(usable, login))
+        ).addCallback(lambda found: self._is(*found))
+        return self._trying
+
+    async def _first(self, shown: list[ICredentials], login: str) -> Found:
+        """Whom the first of these credentials belongs to that are good."""
+        why = "no such credentials are taken"
+        portal = self._factory.portal
+        assert portal is not None
+        for one in shown:
+            try:
+                return await self._ask(portal, one)
+            except ConfigurationError as error:  # its words are for the owner only
+                self.log.error("no login: {summary}: {detail}", summary=error.summary, detail=error.detail)
+                why = error.summary
+            except LoginDenied as denied:
+                self._factory.events.emit(LoginRefused, self._session, self._peer, login, denied.detail)
+                raise
+            except (LoginFailed, UnhandledCredentials) as error:
+                why = str(error) or "wrong"
+        self._factory.events.emit(LoginRefused, self._session, self._peer, login, why)
+        await self._factory.door.failed(self._place or "")
+        raise LoginDenied("the login or the passcode is wrong")
+
+    def _ask(self, portal: Portal, credentials: ICredentials) -> Deferred[Found]:
+        asked: Deferred[Found] = Deferred()
+
+        def found(result: Any) -> None:
+            if asked.called:
+                result[2]()  # whoever wanted to come in has gone meanwhile
+            else:
+                asked.callback(result[1:])
+
+        def failed(failure: Failure) -> None:
+            if not asked.called:
+                asked.errback(failure)
+
+        portal.login(credentials, self, IStompUser).addCallbacks(found, failed)
+        return asked
+
+    def _is(self, user: IStompUser, logout: Callable[[], None] | None) -> None:
+        self._factory.door.enter_as(user.name)
+        self.user = user
+        self._is_known = True
+        self._logout = logout
+        self._watch()
+
+    def _watch(self) -> None:
+        """The session ends when what it was opened by does."""
+        if self._timer is not None and self._timer.active():
+            self._timer.cancel()
+        self._timer = None
+        if self.user.expires:
+            left = self.user.expires - self._factory.now() / 1000
+            self._timer = self._factory.clock.callLater(max(0.0, left), self._expired)
+
+    def _expired(self) -> None:
+        self._over(
+            StompError(
+                "login expired", f"renew it in time: SEND the new token to {RENEWAL}, or connect again"
+            )
+        )
+
+    # -- while it lasts -----------------------------------------------------------------------------------
+
+    def renew(self, message: Message) -> Safe:
+        """Go on with the token that is the message's body."""
+        told: Deferred[None] = Deferred()
+
+        def tell(result: Failure | None) -> None:
+            told.addErrback(lambda _: None)  # whoever wanted to know has asked by now
+            told.callback(result)
+
+        renewing = Deferred.fromCoroutine(self._renew(message.body))
+        renewing.addBoth(lambda result: self._factory.clock.callLater(0, tell, result))
+        return told
+
+    async def _renew(self, token: bytes) -> None:
+        portal, before = self._factory.portal, self.user
+        if portal is None or IBearerToken not in portal.listCredentialsInterfaces():
+            raise ProtocolViolation("nothing to renew", "this broker takes no tokens")
+        try:
+            text = token.decode().strip()
+            user, logout = await self._ask(portal, BearerToken(text))
+        except (LoginFailed, ConfigurationError, UnicodeDecodeError) as error:
+            self._factory.events.emit(LoginRefused, self._session, self._peer, before.name, str(error))
+            await self._factory.door.failed(self._place or "")
+            raise LoginDenied("the token is not good") from None
+        if not self._is_known or self.user is not before:
+            logout()  # it has ended meanwhile, or was renewed by another one
+            return
+        if user.name != before.name:
+            logout()
+            self._factory.events.emit(
+                LoginRefused, self._session, self._peer, before.name, f"the new token is {user.name}'s"
+            )
+            raise LoginDenied("the token is somebody else's")
+        if self._logout is not None:
+            self._logout()
+        self.user, self._logout = user, logout
+        self._watch()
+        self._factory.events.emit(LoginRenewed, self._session, self._peer, user.name)
+        self._renewed()
+
+    def check(self) -> None:
+        """Raises LoginDenied when who it is may not be here any more."""
+        self.user.forget()
+        if not self.user.is_valid():
+            raise LoginDenied("your login has been changed or taken away: connect again")
+
+    def end(self) -> None:
+        """The session is over."""
+        if self._timer is not None and self._timer.active():
+            self._timer.cancel()
+        self._timer = None
+        if self._trying is not None:
+            self._trying.cancel()
+        if self._is_known:
+            self._is_known = False
+            self._factory.door.leave_as(self.user.name)
+        if self._logout is not None:
+            self._logout()
+            self._logout = None

@@ -210,10 +210,12 @@ class Policies:
 
     def exists(self, address: str) -> bool:
         """May a destination with this address come to be?"""
+        return split(address)[1] not in (QUEUE, TOPIC) or self.names(address) or self.of(address).auto_create
+
+    def names(self, address: str) -> bool:
+        """Has this very destination a section of its own?"""
         _, kind, name = split(address)
-        if kind not in (QUEUE, TOPIC) or address in self._names or kind + name in self._names:
-            return True
-        return self.of(address).auto_create
+        return address in self._names or kind + name in self._names
 
     def of(self, address: str) -> Policy:
         """The policy of the destination with this address."""

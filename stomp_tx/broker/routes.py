@@ -5,18 +5,20 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from stomp_tx.address import TOPIC, is_bound, is_topic, split
+from stomp_tx.broker.access import may_create, must_be_allowed
 from stomp_tx.broker.bounds import Put
 from stomp_tx.broker.composite import Composite, Part
 from stomp_tx.broker.dialect.dialects import Dialect
 from stomp_tx.broker.dialect.sending import keeping_of, stamp, stamped, tell_keeping
 from stomp_tx.broker.events import Sent
+from stomp_tx.broker.login import RENEWAL, Login
 from stomp_tx.broker.own import OwnMessages
 from stomp_tx.broker.policy import Policy
 from stomp_tx.broker.retained import RETAIN
 from stomp_tx.broker.routing import Names, is_temporary, must_exist
 from stomp_tx.broker.subscriptions import Subscriptions
-from stomp_tx.errors import AccessDenied, ProtocolViolation
-from stomp_tx.interfaces import IStompUser, Safe
+from stomp_tx.errors import ProtocolViolation
+from stomp_tx.interfaces import Safe
 from stomp_tx.message import Message
 from stomp_tx.wildcards import is_pattern
 
@@ -39,21 +41,21 @@ class Routes:
     known -- routes by destination, or see ``key_of``
     """
 
-    __slots__ = ("_dialect", "_factory", "_names", "_session", "_subscriptions", "_user", "known")
+    __slots__ = ("_dialect", "_factory", "_login", "_names", "_session", "_subscriptions", "known")
 
     def __init__(
         self,
         factory: StompBrokerFactory,
         session_id: str,
         names: Names,
-        user: IStompUser,
+        login: Login,
         dialect: Dialect,
         subscriptions: Subscriptions,
     ) -> None:
         self._factory = factory
         self._session = session_id
         self._names = names
-        self._user = user
+        self._login = login
         self._dialect = dialect
         self._subscriptions = subscriptions
         self.known: dict[str | None, Route] = {}
@@ -74,22 +76,27 @@ class Routes:
         self.known.clear()
 
     def _made(self, destination: str | None, type: str | None) -> Route:
+        if destination == RENEWAL:
+            return self._login.renew, RENEWAL, Policy()
         addresses = self._names.addresses_of(destination, type)
         for address in addresses:
             self._may_send(address)
         return self._to_one(*addresses) if len(addresses) == 1 else self._to_several(addresses)
 
     def _may_send(self, address: str) -> None:
-        if not self._user.may("send", address):
-            raise AccessDenied(self._user.name, "send to", address)
-        must_exist(address, self._factory.policies)
+        factory = self._factory
+        permission = "manage" if factory.scheduler.manages(address) else "send"
+        must_be_allowed(self._login.user, permission, address, factory.engine.bindings)
+        if permission == "send":
+            may_create(self._login.user, address, factory)
+        must_exist(address, factory.policies)
         if is_bound(address):
             self._must_be_bound(address)
         elif is_pattern(split(address)[2]):
             raise ProtocolViolation("can't send to a pattern", "name one destination, or several with commas")
         if is_temporary(address) and self._names.own(address):
-            self._factory.temporary.make(address, self._names)
-        self._factory.producers.add(address, self._session)
+            factory.temporary.make(address, self._names)
+        factory.producers.add(address, self._session)
 
     def _must_be_bound(self, address: str) -> None:
         if address not in self._factory.engine.bindings:
@@ -125,6 +132,8 @@ class Routes:
             put = _remembered(put, self._subscriptions.own)
         if self._dialect.stamps:
             put = stamped(put, self._dialect, self._factory.now)
+        if self._factory.settings.user_id:
+            put = _signed(put, self._login.user.name)
         return put
 
     def _while_bound(self, put: Put) -> Put:
@@ -161,6 +170,8 @@ class Routes:
             return [message]
         if self._dialect.stamps:
             stamp(message, self._dialect, self._factory.now)
+        if self._factory.settings.user_id:
+            sign(message, self._login.user.name)
         if self._subscriptions.own is not None:
             self._subscriptions.own.add(message.id)
         addresses = message.address.split(",")
@@ -188,6 +199,19 @@ def key_of(headers: dict[str, str]) -> str | None:
     destination = headers.get("destination")
     type = headers.get("destination-type")
     return destination if type is None else f"{type}\n{destination}"  # (no destination has a line feed)
+
+
+def sign(message: Message, user: str) -> None:
+    """Say who has sent it, in the words of Apollo and Artemis, and in those of ActiveMQ."""
+    message.headers = {**message.headers, "user-id": user, "JMSXUserID": user}
+
+
+def _signed(put: Put, user: str) -> Put:
+    def sign_and_put(message: Message) -> Safe:
+        sign(message, user)
+        return put(message)
+
+    return sign_and_put
 
 
 def _remembered(put: Put, own: OwnMessages) -> Put:

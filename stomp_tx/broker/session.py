@@ -6,7 +6,7 @@ import enum
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from twisted.internet.defer import Deferred, succeed
+from twisted.internet.defer import CancelledError, Deferred, succeed
 from twisted.internet.interfaces import IDelayedCall
 from twisted.logger import Logger
 from twisted.python.failure import Failure
@@ -22,21 +22,23 @@ from stomp_tx.broker.dialect.scheduling import SCHEDULING, schedule_of
 from stomp_tx.broker.dialect.sending import UNUSUAL, keeping_of, stamp, tell_keeping
 from stomp_tx.broker.events import (
     Connected,
+    Denied,
     Disconnected,
     Failed,
     Sent,
     address_text,
 )
 from stomp_tx.broker.handshake import Agreement, agree, connected
-from stomp_tx.broker.login import Login, log_in
+from stomp_tx.broker.login import RENEWAL, Login
 from stomp_tx.broker.policy import Policy
 from stomp_tx.broker.retained import RETAIN
-from stomp_tx.broker.routes import Route, Routes, key_of
+from stomp_tx.broker.routes import Route, Routes, key_of, sign
 from stomp_tx.broker.routing import Names, name_for_others
 from stomp_tx.broker.subscription import Subscription
 from stomp_tx.broker.subscriptions import Subscriptions
 from stomp_tx.broker.transaction import Transactions
 from stomp_tx.errors import (
+    AccessDenied,
     LimitExceeded,
     ProtocolViolation,
     StompError,
@@ -78,7 +80,7 @@ class BrokerSession:
         "_handlers",
         "_id_prefix",
         "_known_routes",
-        "_logout",
+        "_login",
         "_names",
         "_numbers",
         "_owed",
@@ -92,12 +94,10 @@ class BrokerSession:
         "_when_all_safe",
         "id",
         "state",
-        "user",
         "version",
     )
 
     _sender: IFrameSender
-    user: IStompUser
 
     def __init__(self, factory: StompBrokerFactory, session_id: str, dialect: Dialect = AUTO) -> None:
         self.id = session_id
@@ -111,7 +111,8 @@ class BrokerSession:
         self._handlers = CONNECTING
         self._routes: Routes | None = None  # once it is open
         self._known_routes: dict[str | None, Route] = {}
-        self._subscriptions = Subscriptions(session_id, factory)
+        self._login = Login(factory, session_id, self._end_for, self.access_changed)
+        self._subscriptions = Subscriptions(session_id, factory, self._login)
         self._deliveries = self._subscriptions.deliveries
         self._transactions = Transactions(factory.settings)
         self._unsafe = 0  # things that the engine has not called safe yet
@@ -119,7 +120,6 @@ class BrokerSession:
         self._owed: list[Frame] = []  # the frames that brought it: the first, and those with a receipt
         self._when_all_safe: Deferred[None] | None = None
         self._timeout: IDelayedCall | None = None
-        self._logout: Callable[[], None] | None = None
         self._names: Names | None = None  # once it is open
         self._agreement: Agreement | None = None
 
@@ -133,6 +133,11 @@ class BrokerSession:
         )
         if self._factory.is_stopping:
             self.shut_down()
+            return
+        try:
+            self._login.enter(sender)
+        except StompError as error:
+            self._fail(error, None)
 
     def frame_received(self, frame: Frame) -> Deferred[None] | None:
         try:
@@ -171,12 +176,18 @@ class BrokerSession:
 
     def disconnected(self, reason: Failure) -> None:
         self._end()
+        self._login.leave()
         self._factory.forget(self)
         self._factory.events.emit(Disconnected, self.id, self._peer, reason.getErrorMessage())
 
     @property
     def _peer(self) -> str:
         return address_text(self._sender.peer())
+
+    @property
+    def user(self) -> IStompUser:
+        """Who it is, in an open session."""
+        return self._login.user
 
     # -- faults -------------------------------------------------------------------------------------------
 
@@ -198,6 +209,10 @@ class BrokerSession:
             more["version"] = ",".join(self._factory.settings.versions)
         self._sender.send_frame(rendering.error(error, self._sender.version, receipt, **more))
         self._factory.events.emit(Failed, self.id, self._peer, error.summary, error.detail)
+        if isinstance(error, AccessDenied):
+            self._factory.events.emit(
+                Denied, self.id, self._peer, error.user, error.permission, error.destination
+            )
         if not goes_on:
             self._sender.disconnect()
 
@@ -217,22 +232,38 @@ class BrokerSession:
     def _connect_timed_out(self) -> None:
         self._timeout = None
         seconds = self._factory.settings.connect_timeout
-        self._fail(
-            ProtocolViolation("no CONNECT in time", f"CONNECT must come within {seconds:g} seconds"), None
-        )
+        if self.state is State.LOGGING_IN:
+            self._end_for(StompError("login took too long", f"more than {seconds:g} seconds: connect again"))
+        else:
+            self._end_for(
+                ProtocolViolation("no CONNECT in time", f"CONNECT must come within {seconds:g} seconds")
+            )
 
     def shut_down(self) -> None:
         """The broker stops: tell the client, and close."""
-        self._fail(StompError("the broker is stopping", "connect again later"), None)
+        self._end_for(StompError("the broker is stopping", "connect again later"))
+
+    def _end_for(self, error: StompError) -> None:
+        """Something that is about no frame."""
+        self._fail(error, None)
+
+    def access_changed(self) -> None:
+        """Who may do what is different now: a session ends that has what it may not any more."""
+        self.forget_routes()
+        if self.state is State.CONNECTED:
+            try:
+                self._login.check()
+                self._subscriptions.check_access()
+            except StompError as error:
+                self._end_for(error)
 
     def too_slow(self, subscription: Subscription) -> None:
         """A topic's subscription has more waiting than it may have, and the settings say to end it."""
-        self._fail(
+        self._end_for(
             LimitExceeded(
                 "subscription too slow",
                 f"more waits for subscription {subscription.name!a} than is kept for it, or in more queues",
-            ),
-            None,
+            )
         )
 
     def owns(self, subscription: Subscription) -> bool:
@@ -258,9 +289,7 @@ class BrokerSession:
         if self._names is not None:
             self._factory.temporary.end(self._names)
             self._factory.producers.remove(self.id)
-        if self._logout is not None:
-            self._logout()
-            self._logout = None
+        self._login.end()
 
     def _give_back(self, held: list[Delivery]) -> None:
         batch = Batch()
@@ -322,24 +351,21 @@ class BrokerSession:
 
     def _connect(self, frame: Frame) -> Deferred[None] | None:
         agreement = agree(frame, self._factory.settings, self._dialect)
-        portal = self._factory.portal
-        if portal is None:
-            self._open(agreement, self._factory.anonymous, None)
-            return None
         self.state = State.LOGGING_IN
+        trying = self._login.begin(agreement.headers, self._sender)
+        if trying is None:
+            self._open(agreement)
+            return None
 
-        def logged_in(login: Login) -> None:
-            if self.state is State.LOGGING_IN:
-                self._open(agreement, *login)
-            else:
-                login.logout()  # the connection ended meanwhile
+        def refused(failure: Failure) -> None:
+            if not failure.check(CancelledError):  # the connection has ended meanwhile
+                self._failed(failure, [frame])
 
-        return log_in(portal, agreement.headers, self).addCallback(logged_in)
+        return trying.addCallback(lambda _: self._open(agreement)).addErrback(refused)
 
-    def _open(self, agreement: Agreement, user: IStompUser, logout: Callable[[], None] | None) -> None:
+    def _open(self, agreement: Agreement) -> None:
         self.state = State.CONNECTED
-        self.user = user
-        self._logout = logout
+        user = self._login.user
         self.version = agreement.version
         self._handlers = CONNECTED[agreement.version]
         if self._timeout is not None:
@@ -351,10 +377,10 @@ class BrokerSession:
         self._names = Names(self._factory.settings, agreement.host, self.id)
         client_id = agreement.headers.get("client-id") or None
         self._subscriptions.open(
-            sender, agreement.version, user, self._names, client_id, agreement.dialect, agreement.host
+            sender, agreement.version, self._names, client_id, agreement.dialect, agreement.host
         )
         self._routes = Routes(
-            self._factory, self.id, self._names, user, agreement.dialect, self._subscriptions
+            self._factory, self.id, self._names, self._login, agreement.dialect, self._subscriptions
         )
         self._known_routes = self._routes.known
         sender.send_frame(connected(agreement, self.id, self._factory.settings))
@@ -389,6 +415,13 @@ class BrokerSession:
         if "destination-type" in headers:
             put, message.address, policy = self._routes.of(headers)
             message.keeping = keeping_of(headers, policy, self._factory.now)
+        if message.address == RENEWAL:
+            if "transaction" in headers:
+                raise ProtocolViolation("a token can't be sent in a transaction", "SEND it by itself")
+            self._done(frame, put(message))
+            return None
+        if self._factory.settings.user_id:
+            sign(message, self._login.user.name)
         if REASON in headers:
             message.headers = without_reason(headers)
         if message.keeping == PERSISTENT:

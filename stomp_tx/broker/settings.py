@@ -71,6 +71,33 @@ class BrokerSettings:
     dialect: str = "auto"
     """Whose words count where they collide: ``auto``, ``activemq``, ``artemis`` or ``rabbitmq``."""
 
+    connections: int = 100_000
+    """Connections in all; 0: as many as the system lets it have."""
+
+    connections_per_address: int = 10_000
+    """Connections from one address (of IPv6: from one /64 network); 0: any number."""
+
+    connections_per_user: int = 10_000
+    """Connections of one user; 0: any number."""
+
+    login_failures: int = 10
+    """Logins that may fail from one address before nobody is let in from there for a while; 0: any number."""
+
+    login_window: float = 600.0
+    """For which a failed login counts."""
+
+    lockout: float = 300.0
+    """For which an address is locked out then."""
+
+    frames_per_second: int = 0
+    """Frames that one connection may send: it is read no faster; 0: any number."""
+
+    octets_per_second: int = 0
+    """Octets (of frames) that one connection may send: it is read no faster; 0: any number."""
+
+    user_id: bool = False
+    """Say in each message who sent it: headers ``user-id`` and ``JMSXUserID``, which nobody else can set."""
+
     prefetch: int = 1000
     """Messages a subscription may hold unacknowledged, where SUBSCRIBE does not say."""
 

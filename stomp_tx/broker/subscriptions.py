@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import TYPE_CHECKING
 
 from stomp_tx.address import is_bound, is_topic, split, within
+from stomp_tx.broker.access import may_create, must_be_allowed
 from stomp_tx.broker.browsing import Browse, View
 from stomp_tx.broker.deliveries import Deliveries, Delivery
 from stomp_tx.broker.dialect.dialects import Dialect
@@ -25,11 +26,12 @@ from stomp_tx.broker.dialect.subscribing import (
     window_of,
 )
 from stomp_tx.broker.events import Subscribed, Unsubscribed
+from stomp_tx.broker.login import Login
 from stomp_tx.broker.own import OwnMessages
 from stomp_tx.broker.routing import Names, is_temporary, must_exist, virtual_topic_of
 from stomp_tx.broker.subscription import Subscription, Terms, make_subscription
 from stomp_tx.errors import AccessDenied, LimitExceeded, ProtocolViolation
-from stomp_tx.interfaces import IFrameSender, IStompUser, Safe
+from stomp_tx.interfaces import IFrameSender, Safe
 from stomp_tx.message import Batch, Message, Outcome
 from stomp_tx.wildcards import is_pattern
 from stomp_tx.wire.commands import ACK_MODES, V10
@@ -54,10 +56,10 @@ class Subscriptions:
         "_dialect",
         "_factory",
         "_host",
+        "_login",
         "_names",
         "_sender",
         "_session_id",
-        "_user",
         "_version",
         "count",
         "deliveries",
@@ -65,7 +67,8 @@ class Subscriptions:
         "own",
     )
 
-    def __init__(self, session_id: str, factory: StompBrokerFactory) -> None:
+    def __init__(self, session_id: str, factory: StompBrokerFactory, login: Login) -> None:
+        self._login = login
         self._session_id = session_id
         self._factory = factory
         self._by_key: dict[str, Subscription] = {}
@@ -79,16 +82,14 @@ class Subscriptions:
         self,
         sender: IFrameSender,
         version: str,
-        user: IStompUser,
         names: Names,
         client_id: str | None,
         dialect: Dialect,
         host: str,
     ) -> None:
-        """The session is open: whose it is, and how it speaks."""
+        """The session is open: how it speaks."""
         self._sender = sender
         self._version = version
-        self._user = user
         self._names = names
         self._client_id = client_id
         self._dialect = dialect
@@ -144,7 +145,7 @@ class Subscriptions:
         shared = None if durable is not None else shared_of(headers, address)
         if view is not None:
             self._check_view(address)
-        self._may_subscribe(address)
+        self._may_subscribe(address, "subscribe" if view is None else "browse")
         safe: Safe = None
         if view is None:
             self._may_consume(shared or (address if durable is None else durable.queue), address)
@@ -258,14 +259,25 @@ class Subscriptions:
     ) -> Durable | None:
         return durable_of(headers, address, subscription_id, self._client_id, self._dialect, self._host)
 
-    def _may_subscribe(self, address: str) -> None:
+    def check_access(self) -> None:
+        """Raises AccessDenied when one of them is not allowed any more."""
+        bindings = self._factory.engine.bindings
+        for subscription in self._by_key.values():
+            place = subscription.destination
+            permission = "browse" if isinstance(place, Browse) else "subscribe"
+            for one in place.address.split(","):
+                must_be_allowed(self._login.user, permission, one, bindings)
+
+    def _may_subscribe(self, address: str, permission: str) -> None:
+        user, bindings = self._login.user, self._factory.engine.bindings
         for one in address.split(","):
-            if not self._user.may("subscribe", one):
-                raise AccessDenied(self._user.name, "subscribe to", one)
+            must_be_allowed(user, permission, one, bindings)
+            if permission == "subscribe":
+                may_create(user, one, self._factory)
             must_exist(one, self._factory.policies)
             if is_temporary(one):
                 if not self._names.own(one):
-                    raise AccessDenied(self._user.name, "subscribe to", "another connection's destination")
+                    raise AccessDenied(user.name, permission, "another connection's destination")
                 self._factory.temporary.make(one, self._names)
             elif is_bound(one) and one not in self._factory.engine.bindings:
                 raise ProtocolViolation(
@@ -299,11 +311,13 @@ class Subscriptions:
         topic = virtual_topic_of(address) if self._factory.settings.virtual_topics else None
         if topic is None or address in engine.bindings or is_pattern(split(address)[2]):
             return None
-        self._may_be_bound()
+        self._may_be_bound("subscribe", topic)
         safe: Safe = engine.bind(address, topic)
         return safe
 
-    def _may_be_bound(self) -> None:
+    def _may_be_bound(self, permission: str, topics: str) -> None:
+        for one in topics.split(","):
+            must_be_allowed(self._login.user, permission, one, {})
         most = self._factory.settings.durable_subscriptions
         if len(self._factory.engine.bindings) >= most:
             raise LimitExceeded("too many durable subscriptions", f"the broker keeps {most}")
@@ -322,7 +336,7 @@ class Subscriptions:
             )
         bound_to = engine.bindings.get(durable.queue)
         if bound_to is None:
-            self._may_be_bound()
+            self._may_be_bound("create", topic)
         if bound_to not in (None, topic):
             raise ProtocolViolation(
                 "durable subscription to another topic",
@@ -337,7 +351,7 @@ class Subscriptions:
         topic = engine.bindings.get(durable.queue)
         if topic is None:
             raise ProtocolViolation("no such durable subscription", f"there is no {durable.name[:60]!a}")
-        self._may_subscribe(topic)
+        self._may_subscribe(topic, "subscribe")
         queue = self._factory.registry.get(durable.queue)
         if queue is not None and any(one not in self for one in queue.subscriptions):
             raise ProtocolViolation(

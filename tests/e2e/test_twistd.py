@@ -63,7 +63,7 @@ def test_sighup_reads_the_policies_again(tmp_path, command):
         assert "needs a restart: limits" in running.log
         config.write_text('[policy."/queue/small"]\nlegnth = 9')
         running.process.send_signal(signal.SIGHUP)
-        eventually(lambda: "the policies stay as they are" in running.log, "the broker says what is wrong")
+        eventually(lambda: "policies and roles stay" in running.log, "the broker says what is wrong")
         assert "did you mean policy.length?" in running.log
         ann.says("SEND destination:/queue/small receipt:1", "1")
         ann.hears("RECEIPT")

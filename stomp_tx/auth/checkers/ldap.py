@@ -1,0 +1,74 @@
+"""LDAPChecker: login and passcode by binding to a directory (RFC 4513, 5.1.3)."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ldaptor.protocols.ldap.distinguishedname import escape
+from ldaptor.protocols.ldap.ldapclient import LDAPClient
+from ldaptor.protocols.ldap.ldaperrors import LDAPException
+from ldaptor.protocols.pureldap import LDAPBindRequest
+from twisted.cred.checkers import ICredentialsChecker
+from twisted.cred.credentials import IUsernamePassword
+from twisted.cred.error import LoginFailed, UnauthorizedLogin
+from twisted.internet.defer import Deferred
+from twisted.internet.endpoints import connectProtocol
+from twisted.internet.interfaces import IStreamClientEndpoint
+from twisted.logger import Logger
+from zope.interface import implementer
+
+from stomp_tx.auth.identity import Identity
+from stomp_tx.errors import ConfigurationError
+
+USER = "{user}"
+
+
+@implementer(ICredentialsChecker)
+class LDAPChecker:
+    """Whoever can bind with their passcode is who they say.
+
+    endpoint -- of the directory; over TLS, where the way to it isn't this machine's own
+    name -- of the entry of a user, {user} standing for the login: "uid={user},ou=people,dc=example,dc=com"
+    timeout -- seconds that the directory has for its answer
+    """
+
+    log = Logger()
+    credentialInterfaces = (IUsernamePassword,)
+
+    def __init__(
+        self, endpoint: IStreamClientEndpoint, name: str, reactor: Any, timeout: float = 5.0
+    ) -> None:
+        if USER not in name:
+            raise ConfigurationError(f"{name!r} names one entry", f"write {USER} where the login belongs")
+        self._endpoint = endpoint
+        self._name = name
+        self._reactor = reactor
+        self._timeout = timeout
+
+    def requestAvatarId(self, credentials: Any) -> Deferred[Identity]:  # type: ignore[override]  # see StompRealm
+        if not credentials.username or not credentials.password:
+            # A bind without a passcode is an anonymous one, and succeeds (RFC 4513, 5.1.2).
+            raise UnauthorizedLogin()
+        name = credentials.username.decode()
+        return (
+            Deferred.fromCoroutine(self._bind(name, credentials.password))
+            .addTimeout(self._timeout, self._reactor)
+            .addErrback(self._failed)
+        )
+
+    async def _bind(self, name: str, passcode: bytes) -> Identity:
+        client: Any = await connectProtocol(self._endpoint, LDAPClient())
+        try:
+            entry = self._name.replace(USER, escape(name))
+            answer = await client.send(LDAPBindRequest(dn=entry.encode(), auth=passcode))
+            if answer.resultCode != 0:
+                raise UnauthorizedLogin()
+            return Identity(name)
+        finally:
+            client.transport.abortConnection()
+
+    def _failed(self, failure: Any) -> Identity:
+        if failure.check(UnauthorizedLogin, LDAPException):
+            raise UnauthorizedLogin()
+        self.log.error("the directory did not answer: {reason}", reason=failure.getErrorMessage())
+        raise LoginFailed("the directory did not answer")

@@ -1,0 +1,173 @@
+"""What ``--auth`` can name: twisted.cred's checker factories, one for each of our checkers.
+
+A checker imports its library when it is made, not before: all programs of Twisted that have ``--auth`` load
+this module to list them.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from twisted.cred.credentials import IUsernamePassword
+from twisted.cred.strcred import ICheckerFactory
+from twisted.plugin import IPlugin
+from zope.interface import Interface, implementer
+
+from stomp_tx.auth.credentials import IBearerToken, IPeerCertificate
+from stomp_tx.errors import ConfigurationError
+
+KEYS = ("audience", "issuer", "user", "groups")
+
+
+@implementer(IPlugin, ICheckerFactory)
+class CheckerFactory:
+    """One of them.
+
+    make -- the checker of the text behind ``NAME:``; raises ConfigurationError
+    """
+
+    def __init__(
+        self,
+        authType: str,
+        argStringFormat: str,
+        authHelp: str,
+        credentialInterfaces: Sequence[type[Interface]],
+        make: Callable[[str], Any],
+    ) -> None:
+        self.authType = authType
+        self.argStringFormat = argStringFormat
+        self.authHelp = authHelp
+        self.credentialInterfaces = credentialInterfaces
+        self._make = make
+
+    def generateChecker(self, argstring: str) -> Any:
+        return self._make(argstring)
+
+
+def _passwords(text: str) -> Any:
+    from stomp_tx.auth.checkers.password import PasswordChecker
+    from stomp_tx.auth.passwords import PasswordFile
+
+    if not text:
+        raise ConfigurationError("passwd needs a file", "--auth passwd:/etc/stomp/users")
+    return PasswordChecker(PasswordFile(text), _reactor())
+
+
+def _tokens(text: str) -> Any:
+    from stomp_tx.auth.checkers.token import TokenChecker, keys_in
+    from stomp_tx.auth.watched import WatchedFile
+
+    file, arguments = _arguments(text, KEYS)
+    if not file:
+        raise ConfigurationError("jwt needs a file with keys", "--auth jwt:/etc/stomp/key.pem")
+    return TokenChecker(WatchedFile(file, keys_in), **arguments)  # type: ignore[arg-type]  # (see KEYS)
+
+
+def _certificates(text: str) -> Any:
+    from stomp_tx.auth.checkers.certificate import NAMES, CertificateChecker
+
+    if text and text not in NAMES:
+        raise ConfigurationError(
+            f"a user's name can't be {text!r} of a certificate", f"but {', '.join(NAMES)}"
+        )
+    return CertificateChecker(text or "cn")
+
+
+def _directory(text: str) -> Any:
+    from twisted.internet.endpoints import clientFromString
+
+    try:
+        from stomp_tx.auth.checkers.ldap import LDAPChecker
+    except ImportError as error:
+        raise ConfigurationError(f"ldap needs {error.name}", "pip install 'stomp-tx[ldap]'") from None
+    _, arguments = _arguments(text, ("server", "dn"))
+    if len(arguments) != 2:
+        raise ConfigurationError("ldap needs server= and dn=", LDAP_EXAMPLE)
+    reactor = _reactor()
+    try:
+        endpoint = clientFromString(reactor, arguments["server"])
+    except Exception as error:
+        raise ConfigurationError(f"can't use server={arguments['server']}: {error}", LDAP_EXAMPLE) from None
+    return LDAPChecker(endpoint, arguments["dn"], reactor)
+
+
+LDAP_EXAMPLE = r"--auth 'ldap:server=tls\:ldap.example.com\:636:dn=uid={user},ou=people,dc=example,dc=com'"
+
+
+def _arguments(text: str, names: Sequence[str]) -> tuple[str, dict[str, str]]:
+    r"""What stands before the first ``:NAME=``, and the arguments; ``\`` escapes what follows it."""
+    first, given = "", {}
+    for number, part in enumerate(re.split(r"(?<!\\):", text)):
+        name, equals, value = part.partition("=")
+        if equals and name in names:
+            given[name] = re.sub(r"\\(.)", r"\1", value)
+        elif number == 0:
+            first = re.sub(r"\\(.)", r"\1", part)
+        else:
+            raise ConfigurationError(f"what is {part!r} in {text!r}?", f"there are {', '.join(names)}")
+    return first, given
+
+
+def _reactor() -> Any:
+    from twisted.internet import reactor
+
+    return reactor
+
+
+passwd = CheckerFactory(
+    "passwd",
+    "FILE",
+    """
+Login and passcode of the users in a file, whose passcodes are kept as hashes (argon2id).
+
+`stomp-tx passwd add FILE NAME` makes the file and adds users; it may be changed while the broker runs.
+""",
+    (IUsernamePassword,),
+    _passwords,
+)
+
+tokens = CheckerFactory(
+    "jwt",
+    "FILE[:audience=NAME][:issuer=NAME][:user=CLAIM][:groups=CLAIM]",
+    """
+JSON Web Tokens, which clients send as passcode; their login does not matter.
+
+FILE holds the keys that verify them: a public key in PEM (RS256 or ES256), a JWKS, or a secret (HS256).  The
+broker reads it again when it has changed.  A token must have exp and, where they are named here, this aud and
+this iss.  The user is its claim sub, the groups are its claim groups, unless others are named.
+
+A client renews it, on the same connection, by SEND to /session/token with the new one as body.
+""",
+    (IBearerToken,),
+    _tokens,
+)
+
+certificates = CheckerFactory(
+    "certificate",
+    "[cn|subject|email|dns|uri]",
+    """
+Certificates of clients that come through a port with verify=optional or verify=required, as in
+--port stomps:61617:privateKey=key.pem:certKey=cert.pem:ca=ca.pem:verify=required
+
+The user's name is the certificate's common name, its whole subject, or its alternative name of that kind.
+It counts for clients that send no login.
+""",
+    (IPeerCertificate,),
+    _certificates,
+)
+
+directory = CheckerFactory(
+    "ldap",
+    "server=ENDPOINT:dn=NAME",
+    f"""
+Login and passcode of users in a directory: the broker binds with them (needs stomp-tx[ldap]).
+
+{LDAP_EXAMPLE}
+
+The server is an endpoint of Twisted, its colons escaped.  In the name of the entry {{user}} is the login.
+""",
+    (IUsernamePassword,),
+    _directory,
+)

@@ -1,0 +1,162 @@
+r"""TLS: the server endpoint ``stomps:``, which knows clients' certificates and renews its own while it runs.
+
+``stomps:61617:privateKey=key.pem:certKey=fullchain.pem:ca=clients.pem:verify=required``
+
+=============  ==========================================================================================
+``PORT``       where to listen; ``interface=`` and ``backlog=`` as with Twisted's ``ssl:``
+``privateKey`` the file of the key, in PEM; ``server.pem`` when left out
+``certKey``    the file of the certificate, the intermediate ones behind it; as ``privateKey`` when left out
+``ca``         the certificates that those of clients must come from
+``crl``        lists of certificates that were taken back, in PEM; one for each authority in ``ca``
+``verify``     ``none``; ``optional``: a client may show one; ``required``, what it is with ``ca``: it must
+``minimum``    ``1.2`` (what it is when left out) or ``1.3``
+=============  ==========================================================================================
+"""
+
+from __future__ import annotations
+
+import re
+import weakref
+from typing import Any
+
+from OpenSSL import SSL, crypto
+from twisted.internet.endpoints import SSL4ServerEndpoint
+from twisted.internet.interfaces import IOpenSSLContextFactory, IStreamServerEndpointStringParser
+from twisted.internet.ssl import Certificate, CertificateOptions, TLSVersion
+from twisted.plugin import IPlugin
+from zope.interface import implementer
+
+from stomp_tx.errors import ConfigurationError
+
+_ONE = re.compile(rb"-----BEGIN CERTIFICATE-----.+?-----END CERTIFICATE-----", re.DOTALL)
+_LIST = re.compile(rb"-----BEGIN X509 CRL-----.+?-----END X509 CRL-----", re.DOTALL)
+_VERSIONS = {"1.2": TLSVersion.TLSv1_2, "1.3": TLSVersion.TLSv1_3}
+_VERIFY = ("none", "optional", "required")
+
+_in_use: weakref.WeakSet[ServerContext] = weakref.WeakSet()
+
+
+def reload_certificates() -> int:
+    """Read the files of all ``stomps:`` ports again, for the connections that come; how many ports there are.
+
+    Raises ConfigurationError, or OSError, when all have been; one whose files are wrong keeps what it has.
+    """
+    failed: Exception | None = None
+    ports = list(_in_use)
+    for one in ports:
+        try:
+            one.read()
+        except (ConfigurationError, OSError) as error:
+            failed = error
+    if failed is not None:
+        raise failed
+    return len(ports)
+
+
+@implementer(IOpenSSLContextFactory)
+class ServerContext:
+    """What the connections of one port are encrypted with, from files that are read at once, and again.
+
+    The arguments are those of the endpoint, see above.  Raises ConfigurationError.
+    """
+
+    def __init__(
+        self,
+        privateKey: str = "server.pem",
+        certKey: str = "",
+        ca: str = "",
+        crl: str = "",
+        verify: str = "",
+        minimum: str = "1.2",
+    ) -> None:
+        verify = verify or ("required" if ca else "none")
+        if verify not in _VERIFY:
+            raise ConfigurationError(f"verify can't be {verify!r}", f"it is one of {', '.join(_VERIFY)}")
+        if verify != "none" and not ca:
+            raise ConfigurationError(
+                f"verify={verify} needs ca=FILE", "it holds who signs clients' certificates"
+            )
+        if minimum not in _VERSIONS:
+            raise ConfigurationError(f"minimum can't be {minimum!r}", f"it is one of {', '.join(_VERSIONS)}")
+        self._key, self._certificates = privateKey, certKey or privateKey
+        self._ca, self._crl, self._verify, self._minimum = ca, crl, verify, minimum
+        self.read()
+        _in_use.add(self)
+
+    def read(self) -> None:
+        """Use what is in the files now.  Raises ConfigurationError, and then all stays as it was."""
+        try:
+            self._context = self._made()
+        except (SSL.Error, crypto.Error, ValueError, TypeError) as error:
+            raise ConfigurationError(
+                f"can't use {self._certificates} and {self._key}",
+                "they must hold a certificate and the private key that belongs to it, in PEM"
+                + (f" ({error})" if isinstance(error, ValueError) and str(error) else ""),
+            ) from None
+
+    def getContext(self) -> SSL.Context:
+        return self._context
+
+    def _made(self) -> SSL.Context:
+        chain = [Certificate.loadPEM(one).original for one in _ONE.findall(_read(self._certificates))]
+        if not chain:
+            raise ConfigurationError(f"{self._certificates} holds no certificate in PEM")
+        key = crypto.load_privatekey(crypto.FILETYPE_PEM, _read(self._key), _no_passphrase)
+        verifying: dict[str, Any] = {}
+        if self._verify != "none":
+            roots = [Certificate.loadPEM(one).original for one in _ONE.findall(_read(self._ca))]
+            if not roots:
+                raise ConfigurationError(f"{self._ca} holds no certificate in PEM")
+            verifying = {
+                "verify": True,
+                "caCerts": roots,
+                "requireCertificate": self._verify == "required",
+            }
+        options = CertificateOptions(
+            privateKey=key,
+            certificate=chain[0],
+            extraCertChain=chain[1:],
+            raiseMinimumTo=_VERSIONS[self._minimum],
+            **verifying,
+        )
+        context: SSL.Context = options.getContext()
+        context.check_privatekey()
+        if self._crl:
+            _refuse_revoked(context, self._crl)
+        return context
+
+
+def _refuse_revoked(context: SSL.Context, path: str) -> None:
+    from cryptography.x509 import load_pem_x509_crl
+
+    lists = _LIST.findall(_read(path))
+    if not lists:
+        raise ConfigurationError(f"{path} holds no revocation list in PEM")
+    store = context.get_cert_store()
+    assert store is not None
+    for one in lists:
+        store.add_crl(load_pem_x509_crl(one + b"\n"))
+    store.set_flags(crypto.X509StoreFlags.CRL_CHECK)
+
+
+def _read(path: str) -> bytes:
+    with open(path, "rb") as file:
+        return file.read()
+
+
+def _no_passphrase(*_: object) -> bytes:
+    """Nobody is asked for one at a terminal that may not be there."""
+    return b""
+
+
+@implementer(IPlugin, IStreamServerEndpointStringParser)
+class TLSParser:
+    """Twisted's way from ``stomps:...`` to an endpoint; names of files are relative to where it is read."""
+
+    prefix = "stomps"
+
+    def parseStreamServer(  # type: ignore[override]  # what it raises for others, Twisted tells
+        self, reactor: Any, port: str, interface: str = "", backlog: str = "50", **arguments: str
+    ) -> SSL4ServerEndpoint:
+        context = ServerContext(**arguments)
+        return SSL4ServerEndpoint(reactor, int(port), context, int(backlog), interface)

@@ -1,0 +1,81 @@
+"""factories.py: what --auth can name."""
+
+from __future__ import annotations
+
+from twisted.cred.checkers import InMemoryUsernamePasswordDatabaseDontUse
+from twisted.cred.credentials import IAnonymous, IUsernamePassword, UsernamePassword
+from twisted.cred.error import UnauthorizedLogin
+from twisted.cred.strcred import findCheckerFactory, makeChecker
+from twisted.trial.unittest import SynchronousTestCase
+
+from stomp_tx.auth.checkers.certificate import CertificateChecker
+from stomp_tx.auth.checkers.in_turn import portal_of
+from stomp_tx.auth.checkers.ldap import LDAPChecker
+from stomp_tx.auth.checkers.password import PasswordChecker
+from stomp_tx.auth.checkers.token import TokenChecker
+from stomp_tx.auth.credentials import IBearerToken
+from stomp_tx.auth.passwords import PasswordFile
+from stomp_tx.auth.realm import StompRealm
+from stomp_tx.errors import ConfigurationError
+from stomp_tx.interfaces import IStompUser
+from tests.scratch import scratch
+
+
+class FactoryTests(SynchronousTestCase):
+    def test_twisted_finds_them(self) -> None:
+        users = scratch(self) / "users"
+        PasswordFile(str(users)).add("ann", "secret")
+        secret = scratch(self) / "secret"
+        secret.write_text("x" * 32)
+        for description, kind in (
+            (f"passwd:{users}", PasswordChecker),
+            (f"jwt:{secret}", TokenChecker),
+            (f"jwt:{secret}:audience=a\\:b:issuer=c", TokenChecker),
+            ("certificate", CertificateChecker),
+            ("certificate:email", CertificateChecker),
+            (r"ldap:server=tcp\:127.0.0.1\:389:dn=uid={user},dc=example", LDAPChecker),
+        ):
+            self.assertIsInstance(makeChecker(description), kind, description)
+
+    def test_each_says_what_it_is(self) -> None:
+        for name in ("passwd", "jwt", "certificate", "ldap"):
+            self.assertGreater(len(findCheckerFactory(name).authHelp), 100)
+
+    def test_what_is_wrong_is_said(self) -> None:
+        for description, words in (
+            ("passwd", "needs a file"),
+            ("passwd:/nowhere/users", "no file /nowhere/users"),
+            ("jwt", "needs a file"),
+            ("jwt:/nowhere/key", "no file /nowhere/key"),
+            ("jwt:/nowhere/key:audiance=x", "'audiance=x'"),
+            ("certificate:serial", "'serial'"),
+            ("ldap", "needs server="),
+            ("ldap:dn=uid={user}", "needs server="),
+            ("ldap:server=nonsense:dn=uid={user}", "can't use server=nonsense"),
+        ):
+            error = self.assertRaises(ConfigurationError, makeChecker, description)
+            self.assertIn(words, str(error), description)
+
+
+class InTurnTests(SynchronousTestCase):
+    def portal(self):
+        first, second = (InMemoryUsernamePasswordDatabaseDontUse() for _ in range(2))
+        first.addUser(b"ann", b"1")
+        second.addUser(b"bob", b"2")
+        return portal_of(StompRealm(), [first, second])
+
+    def test_the_first_that_knows_who_it_is_counts(self) -> None:
+        for name, passcode in ((b"ann", b"1"), (b"bob", b"2")):
+            login = self.portal().login(UsernamePassword(name, passcode), None, IStompUser)
+            self.assertEqual(self.successResultOf(login)[1].name, name.decode())
+
+    def test_whom_none_knows_is_refused(self) -> None:
+        for name, passcode in ((b"ann", b"2"), (b"eve", b"1")):
+            login = self.portal().login(UsernamePassword(name, passcode), None, IStompUser)
+            self.failureResultOf(login, UnauthorizedLogin)
+
+    def test_only_what_is_asked_for_is_taken(self) -> None:
+        kinds = self.portal().listCredentialsInterfaces()
+        self.assertIn(IUsernamePassword, kinds)
+        self.assertNotIn(IAnonymous, kinds)
+        self.assertNotIn(IBearerToken, kinds)

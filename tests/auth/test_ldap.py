@@ -1,0 +1,119 @@
+"""checkers/ldap.py, against a directory that ldaptor itself keeps."""
+
+from __future__ import annotations
+
+import tempfile
+from typing import Any
+
+from ldaptor.inmemory import fromLDIFFile
+from ldaptor.interfaces import IConnectedLDAPEntry
+from ldaptor.protocols.ldap.ldapserver import LDAPServer
+from twisted.cred.credentials import UsernamePassword
+from twisted.cred.error import LoginFailed, UnauthorizedLogin
+from twisted.internet import reactor
+from twisted.internet.defer import Deferred
+from twisted.internet.endpoints import TCP4ClientEndpoint, TCP4ServerEndpoint
+from twisted.internet.protocol import Protocol, ServerFactory
+from twisted.internet.task import Clock
+from twisted.python.components import registerAdapter
+from twisted.trial.unittest import TestCase
+
+from stomp_tx.auth.checkers.ldap import LDAPChecker
+from stomp_tx.errors import ConfigurationError
+
+LDIF = b"""\
+dn: dc=example
+objectClass: dcObject
+dc: example
+
+dn: uid=ann,dc=example
+objectClass: person
+uid: ann
+userPassword: secret
+
+dn: uid=a\\,b,dc=example
+objectClass: person
+uid: a,b
+userPassword: geheim
+
+"""
+
+
+class Directory(ServerFactory):
+    protocol = LDAPServer
+
+    def __init__(self, root: Any) -> None:
+        self.root = root
+
+    def buildProtocol(self, addr: Any) -> Any:
+        protocol = LDAPServer()
+        protocol.factory = self
+        return protocol
+
+
+registerAdapter(lambda factory: factory.root, Directory, IConnectedLDAPEntry)
+
+
+class LDAPCheckerTests(TestCase):
+    async def serve(self, factory: ServerFactory) -> TCP4ClientEndpoint:
+        port = await TCP4ServerEndpoint(reactor, 0, interface="127.0.0.1").listen(factory)
+        self.addCleanup(port.stopListening)
+        return TCP4ClientEndpoint(reactor, "127.0.0.1", port.getHost().port)
+
+    async def checker(self) -> LDAPChecker:
+        with tempfile.TemporaryFile() as file:
+            file.write(LDIF)
+            file.seek(0)
+            root = await fromLDIFFile(file)
+        return LDAPChecker(await self.serve(Directory(root)), "uid={user},dc=example", reactor)
+
+    async def refused(self, checker: LDAPChecker, name: bytes, passcode: bytes) -> None:
+        try:
+            await Deferred.fromCoroutine(self._ask(checker, name, passcode))
+        except UnauthorizedLogin:
+            return
+        self.fail(f"{name!r} was let in")
+
+    async def _ask(self, checker: LDAPChecker, name: bytes, passcode: bytes) -> str:
+        return (await checker.requestAvatarId(UsernamePassword(name, passcode))).name
+
+    async def test_right_wrong_and_nobody(self) -> None:
+        checker = await self.checker()
+        self.assertEqual(await self._ask(checker, b"ann", b"secret"), "ann")
+        self.assertEqual(await self._ask(checker, b"a,b", b"geheim"), "a,b")
+        for name, passcode in ((b"ann", b"x"), (b"bob", b"secret"), (b"*", b"secret")):
+            await self.refused(checker, name, passcode)
+
+    async def test_without_a_passcode_it_would_be_an_anonymous_bind(self) -> None:
+        checker = await self.checker()
+        await self.refused(checker, b"ann", b"")
+        await self.refused(checker, b"", b"secret")
+
+    async def test_a_name_is_no_part_of_the_entry_s_path(self) -> None:
+        checker = await self.checker()
+        for name in (b"ann,dc=example", b"x+uid=ann", b"ann\\,dc=example", b"ann,dc=example,uid=x"):
+            await self.refused(checker, name, b"secret")
+
+    async def test_a_directory_that_says_nothing(self) -> None:
+        silent = ServerFactory.forProtocol(Protocol)
+        clock = Clock()
+        checker = LDAPChecker(await self.serve(silent), "uid={user}", clock, timeout=3)
+        asked = checker.requestAvatarId(UsernamePassword(b"ann", b"secret"))
+        self.assertNoResult(asked)
+        clock.advance(3)
+        self.failureResultOf(asked, LoginFailed)
+
+    async def test_a_directory_that_is_not_there(self) -> None:
+        port = await TCP4ServerEndpoint(reactor, 0, interface="127.0.0.1").listen(ServerFactory())
+        endpoint = TCP4ClientEndpoint(reactor, "127.0.0.1", port.getHost().port)
+        await port.stopListening()
+        checker = LDAPChecker(endpoint, "uid={user}", reactor)
+        try:
+            await checker.requestAvatarId(UsernamePassword(b"ann", b"secret"))
+        except UnauthorizedLogin:
+            self.fail("it is nobody's fault")
+        except LoginFailed:
+            pass
+
+    def test_a_name_without_a_place_for_the_login(self) -> None:
+        self.assertRaises(ConfigurationError, LDAPChecker, None, "uid=ann", reactor)

@@ -1,0 +1,125 @@
+"""checkers/password.py: login and passcode, in threads."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from twisted.cred.credentials import UsernamePassword
+from twisted.cred.error import UnauthorizedLogin
+from twisted.internet import reactor
+from twisted.python.failure import Failure
+from twisted.trial.unittest import SynchronousTestCase, TestCase
+
+from stomp_tx.auth.checkers import password
+from stomp_tx.auth.checkers.password import PasswordChecker
+from stomp_tx.auth.identity import Identity
+from stomp_tx.auth.passwords import PasswordFile
+from stomp_tx.errors import ConfigurationError, LimitExceeded
+from tests.scratch import scratch
+
+
+class Threads:
+    """A thread pool, and the reactor that it tells, whose work is done when the test says so."""
+
+    def __init__(self) -> None:
+        self.work: list[Callable[[], None]] = []
+
+    def callInThreadWithCallback(self, told: Any, call: Any, *arguments: Any, **named: Any) -> None:
+        def work() -> None:
+            try:
+                result = call(*arguments, **named)
+            except Exception:
+                told(False, Failure())
+            else:
+                told(True, result)
+
+        self.work.append(work)
+
+    def callFromThread(self, call: Any, *arguments: Any) -> None:
+        call(*arguments)
+
+    def do(self) -> int:
+        """Do all that there is; how much it was."""
+        work, self.work = self.work, []
+        for one in work:
+            one()
+        return len(work)
+
+
+class PasswordCheckerTests(SynchronousTestCase):
+    def setUp(self) -> None:
+        self.users = PasswordFile(str(scratch(self) / "users"))
+        self.users.add("ann", "secret")
+        self.threads: Any = Threads()
+        self.checker = PasswordChecker(self.users, self.threads, self.threads)
+
+    def ask(self, name: str, passcode: str) -> Any:
+        return self.checker.requestAvatarId(UsernamePassword(name.encode(), passcode.encode()))
+
+    def answer(self, name: str, passcode: str) -> Identity:
+        asked = self.ask(name, passcode)
+        self.assertNoResult(asked)
+        self.assertEqual(self.threads.do(), 1)  # as much work for whoever it is
+        found: Identity = self.successResultOf(asked)
+        return found
+
+    def refused(self, name: str, passcode: str) -> None:
+        asked = self.ask(name, passcode)
+        self.assertEqual(self.threads.do(), 1)
+        self.assertEqual(str(self.failureResultOf(asked, UnauthorizedLogin).value), "")
+
+    def test_right_wrong_and_nobody(self) -> None:
+        self.assertEqual(self.answer("ann", "secret").name, "ann")
+        for name, passcode in (
+            ("ann", "Secret"),
+            ("ann", ""),
+            ("bob", "secret"),
+            ("", ""),
+            ("ANN", "secret"),
+        ):
+            self.refused(name, passcode)
+
+    def test_nobody_is_the_passcode_of_nobody(self) -> None:
+        self.refused("bob", "the passcode of nobody")
+
+    def test_a_user_who_is_taken_out_or_changed_is_not_valid_any_more(self) -> None:
+        ann = self.answer("ann", "secret")
+        self.users.add("bob", "geheim")
+        self.assertTrue(ann.is_valid())
+        self.users.add("ann", "other")
+        self.assertFalse(ann.is_valid())
+        other = self.answer("ann", "other")
+        self.users.remove("ann")
+        self.assertFalse(other.is_valid())
+
+    def test_a_file_that_can_not_be_read_takes_nobody_out(self) -> None:
+        ann = self.answer("ann", "secret")
+        with open(self.users.path, "a") as file:
+            file.write("nonsense\n")
+        self.assertTrue(ann.is_valid())
+        self.assertRaises(ConfigurationError, self.ask, "ann", "secret")
+
+    def test_only_so_many_wait(self) -> None:
+        self.patch(password, "WAITING", 2)
+        first, second = self.ask("ann", "secret"), self.ask("ann", "x")
+        self.assertRaises(LimitExceeded, self.ask, "ann", "secret")
+        first.addErrback(lambda _: None).cancel()  # its thread works on: it still counts
+        self.assertRaises(LimitExceeded, self.ask, "ann", "secret")
+        self.threads.do()
+        self.failureResultOf(second, UnauthorizedLogin)
+        self.answer("ann", "secret")
+
+    def test_without_a_file_there_is_no_checker(self) -> None:
+        self.assertRaises(
+            ConfigurationError, PasswordChecker, PasswordFile("/nowhere"), self.threads, self.threads
+        )
+
+
+class ThreadTests(TestCase):
+    async def test_in_real_threads(self) -> None:
+        users = PasswordFile(str(scratch(self) / "users"))
+        users.add("ann", "secret")
+        checker = PasswordChecker(users, reactor)
+        found = await checker.requestAvatarId(UsernamePassword(b"ann", b"secret"))
+        self.assertEqual(found.name, "ann")

@@ -1,0 +1,286 @@
+"""What roles let users do: every operation on every kind of destination."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+from twisted.cred.checkers import InMemoryUsernamePasswordDatabaseDontUse
+from twisted.trial.unittest import SynchronousTestCase
+
+from stomp_tx.auth.acl import AccessList, Role
+from stomp_tx.auth.checkers.in_turn import portal_of
+from stomp_tx.auth.realm import StompRealm
+from stomp_tx.broker.events import Denied
+from stomp_tx.broker.policy import Policies, Policy
+from tests.conversation import Broker, Client
+
+USERS = ("root", "ann", "bob", "eve")
+
+
+def guarded(access: AccessList, **settings: object) -> Broker:
+    """A broker in which the passcode of each user is their name."""
+    checker = InMemoryUsernamePasswordDatabaseDontUse()
+    for name in USERS:
+        checker.addUser(name.encode(), name.encode())
+    return Broker(factory={"portal": portal_of(StompRealm(access), [checker])}, **settings)
+
+
+def enters(broker: Broker, name: str, **headers: str) -> Client:
+    return broker.connect(login=name, passcode=name, **headers)
+
+
+OPERATIONS: dict[str, tuple[Callable[[Client], None], set[str]]] = {
+    "send to a queue": (lambda c: c.says("SEND", destination="/queue/there"), {"send /queue/there"}),
+    "send to a queue that is not there": (
+        lambda c: c.says("SEND", destination="/queue/new"),
+        {"send /queue/new", "create /queue/new"},
+    ),
+    "send persistently": (
+        lambda c: c.says("SEND", destination="/queue/there", persistent="true"),
+        {"send /queue/there"},
+    ),
+    "send in a transaction": (
+        lambda c: (
+            c.says("BEGIN", transaction="t"),
+            c.says("SEND", destination="/queue/there", transaction="t"),
+        )[0],
+        {"send /queue/there"},
+    ),
+    "send later": (
+        lambda c: c.says("SEND", destination="/queue/there", delay="1000"),
+        {"send /queue/there"},
+    ),
+    "send to a topic": (lambda c: c.says("SEND", destination="/topic/t"), {"send /topic/t"}),
+    "send by another name": (lambda c: c.says("SEND", destination="/amq/queue/there"), {"send /queue/there"}),
+    "send without a prefix": (lambda c: c.says("SEND", destination="there"), {"send /queue/there"}),
+    "send with a type": (
+        lambda c: c.says("SEND", {"destination": "t", "destination-type": "MULTICAST"}),
+        {"send /topic/t"},
+    ),
+    "send to several": (
+        lambda c: c.says("SEND", destination="/queue/there,/topic/t"),
+        {"send /queue/there", "send /topic/t"},
+    ),
+    "send to somebody's durable subscription": (
+        lambda c: c.says("SEND", destination="/topic/bound::kept"),
+        {"send /topic/bound"},
+    ),
+    "look after scheduled messages": (
+        lambda c: c.says(
+            "SEND", {"destination": "ActiveMQ.Scheduler.Management", "AMQ_SCHEDULER_ACTION": "REMOVEALL"}
+        ),
+        {"manage /queue/ActiveMQ.Scheduler.Management"},
+    ),
+    "subscribe to a queue": (lambda c: c.subscribes("/queue/there"), {"subscribe /queue/there"}),
+    "subscribe to a queue that is not there": (
+        lambda c: c.subscribes("/queue/new"),
+        {"subscribe /queue/new", "create /queue/new"},
+    ),
+    "subscribe to a topic": (lambda c: c.subscribes("/topic/t"), {"subscribe /topic/t"}),
+    "subscribe to several": (
+        lambda c: c.subscribes("/queue/there,/topic/t"),
+        {"subscribe /queue/there", "subscribe /topic/t"},
+    ),
+    "subscribe to a pattern of topics": (lambda c: c.subscribes("/topic/t.>"), {"subscribe /topic/t.>"}),
+    "subscribe to a pattern of queues": (lambda c: c.subscribes("/queue/t.*"), {"subscribe /queue/t.*"}),
+    "subscribe durably": (
+        lambda c: c.subscribes("/topic/t", durable_subscription="d"),
+        {"subscribe /topic/t", "create /topic/t"},
+    ),
+    "go on with a durable subscription": (
+        lambda c: c.subscribes("/topic/bound::kept"),
+        {"subscribe /topic/bound"},
+    ),
+    "share a subscription": (
+        lambda c: c.subscribes("/topic/t", shared_subscription="s"),
+        {"subscribe /topic/t"},
+    ),
+    "consume from a virtual topic": (
+        lambda c: c.subscribes("/queue/Consumer.A.VirtualTopic.V"),
+        {
+            "subscribe /queue/Consumer.A.VirtualTopic.V",
+            "create /queue/Consumer.A.VirtualTopic.V",
+            "subscribe /topic/VirtualTopic.V",
+        },
+    ),
+    "browse": (lambda c: c.subscribes("/queue/there", browser="true"), {"browse /queue/there"}),
+    "have a temporary queue": (lambda c: c.subscribes("/temp-queue/mine"), set()),
+    "send to one's own": (lambda c: c.says("SEND", destination="/temp-queue/mine"), set()),
+}
+"""What somebody does, and the permissions that it takes."""
+
+
+def try_it(operation: str, permissions: set[str]) -> Client:
+    """Ann, who has these permissions, after she has done it."""
+    access = AccessList(
+        (
+            Role("root", users=("root",), allow=("all >",)),
+            Role("ann", users=("ann",), allow=tuple(permissions) or ("send /queue/nothing",)),
+        )
+    )
+    broker = guarded(access)
+    root = enters(broker, "root")
+    root.says("SEND", destination="/queue/there")
+    root.subscribes("/topic/bound::kept")
+    root.says("DISCONNECT")
+    ann = enters(broker, "ann")
+    OPERATIONS[operation][0](ann)
+    ann.says("SEND", destination="/temp-queue/alive", receipt="alive")
+    return ann
+
+
+@pytest.mark.parametrize("operation", OPERATIONS)
+def test_with_its_permissions_it_is_done(operation: str) -> None:
+    heard = try_it(operation, OPERATIONS[operation][1]).everything()
+    assert [frame.command for frame in heard][-1] == "RECEIPT", heard
+
+
+@pytest.mark.parametrize(
+    ("operation", "missing"),
+    [(operation, one) for operation, (_, needed) in OPERATIONS.items() for one in sorted(needed)],
+)
+def test_without_any_one_of_them_it_is_denied(operation: str, missing: str) -> None:
+    """The ERROR names the permission and the destination, and the connection closes."""
+    permission, destination = missing.split()
+    error = try_it(operation, OPERATIONS[operation][1] - {missing}).fails("access denied")
+    assert f"ann may not {permission}".encode() in error.body
+    assert destination.encode() in error.body
+    assert f"the permission '{permission}'".encode() in error.body
+
+
+class AccessTests(SynchronousTestCase):
+    def test_a_queue_with_a_policy_of_its_own_is_there(self) -> None:
+        access = AccessList((Role("ann", users=("ann",), allow=("send /queue/>", "subscribe /queue/>")),))
+        broker = guarded(access, patterns={"/queue/made": Policy()})
+        ann = enters(broker, "ann")
+        ann.subscribes("/queue/made")
+        self.assertTrue(ann.hears_nothing())
+
+    def test_denials_are_events(self) -> None:
+        broker = guarded(AccessList((Role("nobody"),)))
+        seen: list[Denied] = []
+        broker.factory.events.observe(Denied, seen.append)
+        ann = enters(broker, "ann")
+        ann.subscribes("/queue/a")
+        ann.fails("access denied")
+        self.assertEqual(
+            [(one.user, one.permission, one.destination) for one in seen], [("ann", "subscribe", "/queue/a")]
+        )
+
+    def test_another_connections_temporary_queue_can_be_answered_and_not_read(self) -> None:
+        broker = guarded(AccessList((Role("all", users=("*",), allow=("all /queue/a",)),)))
+        ann, bob, eve = (enters(broker, name) for name in ("ann", "bob", "eve"))
+        ann.subscribes("/temp-queue/mine")
+        bob.subscribes("/queue/a")
+        ann.says("SEND", {"destination": "/queue/a", "reply-to": "/temp-queue/mine"})
+        name = bob.hears("MESSAGE").headers["reply-to"]
+        eve.subscribes(name)
+        eve.fails("access denied")
+        bob.says("SEND", destination=name, body=b"answer")
+        self.assertEqual(ann.hears("MESSAGE").body, b"answer")
+
+    def test_each_session_asks_once(self) -> None:
+        asked = []
+
+        class Counting(AccessList):
+            def may(self, *what: object) -> bool:
+                asked.append(what)
+                return True
+
+        ann = enters(guarded(Counting()), "ann")
+        for _ in range(100):
+            ann.says("SEND", destination="/queue/a")
+        self.assertEqual(len(asked), 2)  # send, create
+
+
+class ChangeTests(SynchronousTestCase):
+    """What is revoked ends what it covered."""
+
+    def setUp(self) -> None:
+        self.access = AccessList((Role("r", users=("ann", "bob"), allow=("all >",)),))
+        self.broker = guarded(self.access)
+
+    def become(self, *allow: str) -> None:
+        self.access.become(AccessList((Role("r", users=("ann", "bob"), allow=allow),)))
+        self.broker.factory.change_policies(Policies())
+
+    def test_subscriptions_that_are_not_allowed_any_more(self) -> None:
+        for destination, headers, still in (
+            ("/queue/a", {}, "subscribe /queue/b"),
+            ("/topic/a.>", {}, "subscribe /topic/a.b"),
+            ("/queue/a,/topic/b", {}, "subscribe /queue/a"),
+            ("/queue/a", {"browser": "true"}, "subscribe /queue/a"),
+            ("/topic/d", {"durable_subscription": "d"}, "create /topic/d"),
+            ("/topic/d", {"shared_subscription": "d"}, "send /topic/d"),
+        ):
+            self.setUp()
+            ann, bob = enters(self.broker, "ann"), enters(self.broker, "bob")
+            ann.subscribes(destination, **headers)
+            ann.everything()
+            self.become(still)
+            ann.fails("access denied")
+            self.assertFalse(bob.is_closed)
+
+    def test_those_that_are_go_on(self) -> None:
+        ann = enters(self.broker, "ann")
+        ann.subscribes("/queue/a")
+        ann.says("SEND", destination="/queue/a", body=b"1")
+        self.become("send /queue/a", "subscribe /queue/>")
+        ann.says("SEND", destination="/queue/a", body=b"2")
+        self.assertEqual(ann.hears_bodies(), [b"1", b"2"])
+
+    def test_sending_is_asked_for_anew(self) -> None:
+        ann = enters(self.broker, "ann")
+        ann.says("SEND", destination="/queue/a", receipt="1")
+        ann.hears("RECEIPT")
+        self.become("subscribe >")
+        ann.says("SEND", destination="/queue/a", receipt="2")
+        ann.fails("access denied")
+
+
+class UserIdTests(SynchronousTestCase):
+    def messages(self, **headers: str) -> dict[str, str]:
+        broker = guarded(AccessList(), user_id=True)
+        ann, bob = enters(broker, "ann"), enters(broker, "bob")
+        bob.subscribes("/queue/a")
+        bob.subscribes("/topic/a", id="2")
+        forged = {"user-id": "root", "JMSXUserID": "root"}
+        ann.says("SEND", {**forged, "destination": "/queue/a", **headers})
+        if "transaction" in headers:
+            ann.says("COMMIT", transaction="t")
+        broker.factory.doStart()
+        broker.clock.pump([0.1] * 20)
+        broker.factory.doStop()
+        return bob.hears("MESSAGE").headers
+
+    def test_the_broker_says_who_has_sent_it(self) -> None:
+        for headers in ({}, {"persistent": "true"}, {"priority": "7"}, {"delay": "1000"}):
+            heard = self.messages(**headers)
+            self.assertEqual((heard["user-id"], heard["JMSXUserID"]), ("ann", "ann"), headers)
+
+    def test_in_a_transaction_and_in_copies(self) -> None:
+        for destination, headers in (
+            ("/queue/a,/queue/b", {}),
+            ("/topic/a", {"retain": "set"}),
+            ("/queue/a", {"transaction": "t"}),
+            ("/queue/a,/topic/b", {"transaction": "t"}),
+        ):
+            broker = guarded(AccessList(), user_id=True)
+            ann, bob = enters(broker, "ann"), enters(broker, "bob")
+            bob.subscribes(destination.partition(",")[0])
+            if headers.get("transaction"):
+                ann.says("BEGIN", transaction="t")
+            ann.says("SEND", {"destination": destination, "user-id": "root", **headers})
+            if headers.get("transaction"):
+                ann.says("COMMIT", transaction="t")
+            heard = bob.hears("MESSAGE").headers
+            self.assertEqual((heard["user-id"], heard["JMSXUserID"]), ("ann", "ann"), (destination, headers))
+
+    def test_when_it_is_off_headers_are_as_they_were_sent(self) -> None:
+        broker = Broker()
+        ann = broker.connect()
+        ann.subscribes("/queue/a")
+        ann.says("SEND", {"destination": "/queue/a", "user-id": "me"})
+        heard = ann.hears("MESSAGE").headers
+        self.assertEqual((heard["user-id"], "JMSXUserID" in heard), ("me", False))

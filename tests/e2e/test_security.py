@@ -1,0 +1,332 @@
+"""Who may connect, and what each may do: a broker as its owner starts it, attacked from 127.0.0.1."""
+
+from __future__ import annotations
+
+import signal
+import socket
+import ssl
+import statistics
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import jwt
+import pytest
+
+from tests.e2e.running import CHECKOUT, PATIENCE, Broker, Peer, broker, environment, eventually, over_tcp
+
+ANY_PORT = ("--port", "tcp:0:interface=127.0.0.1")
+PROXIED = ("--port", "haproxy:tcp:0:interface=127.0.0.1")
+SECRET = "0123456789abcdef0123456789abcdef"
+
+
+def stomp_tx(folder: Path, *arguments: str, stdin: str = "") -> str:
+    """What the command prints."""
+    done = subprocess.run(
+        [sys.executable, "-m", "stomp_tx", *arguments],
+        cwd=folder,
+        env=environment(),
+        input=stdin,
+        capture_output=True,
+        text=True,
+        timeout=PATIENCE,
+    )
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+def passwd(folder: Path, *users: str) -> tuple[str, str]:
+    """Options for a broker with these users, whose passcodes are their names backwards."""
+    for user in users:
+        stomp_tx(folder, "passwd", "add", "--stdin", "users", user, stdin=f"{user[::-1]}\n")
+    return "--auth", "passwd:users"
+
+
+def as_user(peer: Peer, user: str, passcode: str | None = None) -> Peer:
+    shown = user[::-1] if passcode is None else passcode
+    peer.says(f"CONNECT accept-version:1.2 host:h login:{user} passcode:{shown}")
+    return peer
+
+
+def from_address(running: Broker, address: str) -> Peer:
+    """A connection for which the proxy in front says that it comes from there."""
+    peer = over_tcp(running.port("haproxy:tcp"))
+    peer.socket.sendall(f"PROXY TCP4 {address} 127.0.0.1 40000 61613\r\n".encode())
+    return peer
+
+
+def hup(running: Broker, log: str) -> None:
+    count = running.log.count(log)
+    running.process.send_signal(signal.SIGHUP)
+    eventually(lambda: running.log.count(log) > count, f"the broker says {log!r}")
+
+
+# -- users ------------------------------------------------------------------------------------------------
+
+
+def test_users_of_a_file(tmp_path):
+    with broker(tmp_path, *ANY_PORT, *passwd(tmp_path, "ann", "bob")) as running:
+        with running.connect() as ann, running.connect() as bob:
+            as_user(ann, "ann").hears("CONNECTED")
+            as_user(bob, "bob").hears("CONNECTED")
+            ann.exchanges_a_message()
+            for user, passcode in (("ann", "hunter2"), ("eve", "eve"), ("ann", "")):
+                with running.connect() as eve:
+                    assert "the login or the passcode is wrong" in as_user(eve, user, passcode).hears("ERROR")
+                    eve.hears_the_end()
+            # Who is taken out is out.
+            stomp_tx(tmp_path, "passwd", "remove", "users", "ann")
+            hup(running, "login has been changed")
+            assert "connect again" in ann.hears("ERROR")
+            bob.exchanges_a_message()
+        with running.connect() as ann:
+            as_user(ann, "ann").hears("ERROR")
+        assert running.stop() == 0
+        for passcode in ("nna", "hunter2"):
+            assert passcode not in running.log
+        assert "login refused: 'eve'" in running.log
+
+
+def test_without_users_only_this_machine_may_connect(tmp_path):
+    with broker(tmp_path, *ANY_PORT, *PROXIED, ports=2) as running:
+        with running.connect() as ann:
+            ann.connects().exchanges_a_message()
+        with from_address(running, "127.0.0.1") as ann:
+            ann.connects()
+        with from_address(running, "192.0.2.7") as far:
+            far.says("CONNECT accept-version:1.2 host:h")
+            error = far.hears("ERROR")
+            assert "stomp-tx passwd add" in error and "--auth passwd:" in error
+            far.hears_the_end()
+    with broker(tmp_path, *PROXIED, "--allow-anonymous") as running:
+        assert "everybody may connect" in running.log
+        with from_address(running, "192.0.2.7") as far:
+            far.connects().exchanges_a_message()
+
+
+def test_guessing_is_slow_and_then_locked_out(tmp_path):
+    with broker(tmp_path, *PROXIED, *passwd(tmp_path, "ann"), "--set", "broker.login_failures=5") as running:
+        started = time.monotonic()
+        for _ in range(5):
+            with from_address(running, "192.0.2.66") as eve:
+                as_user(eve, "ann", "guess").hears("ERROR")
+        assert time.monotonic() - started > 2
+        with from_address(running, "192.0.2.66") as eve:
+            assert "try again in" in as_user(eve, "ann").hears("ERROR")
+            eve.hears_the_end()
+        with from_address(running, "192.0.2.7") as ann:
+            as_user(ann, "ann").hears("CONNECTED")
+        assert "192.0.2.66 is locked out for 300 seconds" in running.log
+
+
+def test_a_storm_of_logins_is_no_storm_for_others(tmp_path):
+    """Hashes are compared in threads: who is in already does not wait for them."""
+    with (
+        broker(tmp_path, *PROXIED, *passwd(tmp_path, "ann")) as running,
+        from_address(running, "192.0.2.7") as ann,
+    ):
+        as_user(ann, "ann").hears("CONNECTED")
+        ann.says("SUBSCRIBE id:1 destination:/topic/a receipt:s")
+        ann.hears("RECEIPT")
+        storm = [from_address(running, f"198.51.100.{number}") for number in range(40)]
+        for peer in storm:
+            as_user(peer, "eve", "x")
+        took = []
+        for _ in range(50):
+            began = time.monotonic()
+            ann.says("SEND destination:/topic/a", "x")
+            ann.hears("MESSAGE")
+            took.append(time.monotonic() - began)
+        for peer in storm:
+            peer.hears("ERROR")
+            peer.socket.close()
+        assert statistics.median(took) < 0.1, took
+
+
+# -- tokens -----------------------------------------------------------------------------------------------
+
+
+def test_tokens_with_groups_and_renewal(tmp_path):
+    (tmp_path / "secret").write_text(SECRET)
+    (tmp_path / "stomp.toml").write_text('[roles.office]\ngroups = ["office"]\nallow = ["all /queue/a"]\n')
+    options = ("--auth", "jwt:secret:audience=stomp", "--config", "stomp.toml")
+
+    def token(seconds: float, **more: object) -> str:
+        claims = {"sub": "ann", "aud": "stomp", "groups": ["office"], "exp": time.time() + seconds}
+        return jwt.encode({**claims, **more}, SECRET, "HS256")
+
+    with broker(tmp_path, *ANY_PORT, *options) as running:
+        with running.connect() as ann:
+            as_user(ann, "whoever", token(2.5)).hears("CONNECTED")
+            ann.exchanges_a_message()
+            ann.says("SEND destination:/session/token receipt:renewed", token(5))
+            ann.hears("RECEIPT")
+            time.sleep(3)
+            ann.says("SEND destination:/queue/a", "still here")
+            assert ann.hears("MESSAGE").endswith("still here")
+            assert "login expired" in ann.hears("ERROR")
+        with running.connect() as ann:
+            as_user(ann, "ann", token(60, groups=[])).hears("CONNECTED")
+            ann.says("SEND destination:/queue/a")
+            assert "ann may not send to /queue/a" in ann.hears("ERROR")
+        for wrong in (token(-60), token(60, aud="web"), token(60)[:-2] + "xx"):
+            with running.connect() as eve:
+                as_user(eve, "ann", wrong).hears("ERROR")
+        assert SECRET not in running.log and "eyJ" not in running.log
+
+
+# -- TLS --------------------------------------------------------------------------------------------------
+
+
+def over_tls(running: Broker, folder: Path, user: str | None = None) -> Peer:
+    context = ssl.create_default_context(cafile=folder / "certs" / "ca.pem")
+    if user is not None:
+        files = folder / "certs" / f"client-{user}"
+        context.load_cert_chain(f"{files}.pem", f"{files}.key")
+    plain = socket.create_connection(("127.0.0.1", running.port("stomps")), timeout=PATIENCE)
+    try:
+        return Peer(context.wrap_socket(plain, server_hostname="localhost"))
+    except BaseException:
+        plain.close()
+        raise
+
+
+def tls_port(*more: str) -> tuple[str, str]:
+    files = "privateKey=certs/server.key:certKey=certs/server.pem"
+    return "--port", ":".join(["stomps:0:interface=127.0.0.1", files, *more])
+
+
+def serial(peer: Peer) -> str:
+    shown = peer.socket.getpeercert()
+    return shown["serialNumber"]
+
+
+def test_certificates_of_clients(tmp_path):
+    stomp_tx(tmp_path, "cert", "--client", "ann", "--client", "bob")
+    (tmp_path / "stomp.toml").write_text('[roles.ann]\nusers = ["ann"]\nallow = ["all >"]\n')
+    port = tls_port("ca=certs/ca.pem", "verify=optional")
+    with broker(tmp_path, *port, "--auth", "certificate", "--config", "stomp.toml") as running:
+        with over_tls(running, tmp_path, "ann") as ann:
+            ann.connects().exchanges_a_message()
+            assert "connected: ann from" in running.log
+        with over_tls(running, tmp_path, "bob") as bob:
+            bob.connects().says("SEND destination:/queue/a")
+            assert "bob may not send to /queue/a" in bob.hears("ERROR")
+        with over_tls(running, tmp_path) as nobody:
+            nobody.says("CONNECT accept-version:1.2 host:h")
+            nobody.hears("ERROR")
+        elsewhere = tmp_path / "elsewhere"
+        elsewhere.mkdir()
+        stomp_tx(elsewhere, "cert", "--client", "ann")
+        for name in ("client-ann.pem", "client-ann.key"):
+            (tmp_path / "certs" / name).write_bytes((elsewhere / "certs" / name).read_bytes())
+        with pytest.raises((ssl.SSLError, ConnectionError)), over_tls(running, tmp_path, "ann") as eve:
+            eve.connects()
+        assert running.stop() == 0
+
+
+def test_a_new_certificate_without_dropping_a_connection(tmp_path):
+    stomp_tx(tmp_path, "cert")
+    with broker(tmp_path, *tls_port()) as running, over_tls(running, tmp_path) as ann:
+        ann.connects()
+        before = serial(ann)
+        stomp_tx(tmp_path, "cert")
+        hup(running, "certificates were read again")
+        ann.exchanges_a_message()
+        with over_tls(running, tmp_path) as bob:
+            bob.connects()
+            assert serial(bob) != before
+        (tmp_path / "certs" / "server.pem").write_text("nonsense")
+        hup(running, "certificates stay as they are")
+        with over_tls(running, tmp_path) as bob:
+            bob.connects()
+
+
+# -- roles ------------------------------------------------------------------------------------------------
+
+ROLES = """
+[roles.everybody]
+users = ["*"]
+allow = ["all /queue/{user}.>", "all /topic/>"]
+"""
+
+
+def test_what_is_revoked_ends_what_it_covered(tmp_path):
+    config = tmp_path / "stomp.toml"
+    config.write_text(ROLES)
+    options = (*ANY_PORT, *passwd(tmp_path, "ann", "bob"), "--config", "stomp.toml")
+    with broker(tmp_path, *options) as running, running.connect() as ann, running.connect() as bob:
+        as_user(ann, "ann").hears("CONNECTED")
+        as_user(bob, "bob").hears("CONNECTED")
+        ann.says("SUBSCRIBE id:1 destination:/topic/secret.* receipt:1")
+        ann.hears("RECEIPT")
+        bob.says("SUBSCRIBE id:1 destination:/queue/bob.in receipt:1")
+        bob.hears("RECEIPT")
+        config.write_text(ROLES.replace("all /topic/>", "all /topic/news"))
+        hup(running, "policies were read again")
+        assert "ann may not subscribe to /topic/secret.*" in ann.hears("ERROR")
+        config.write_text(ROLES.replace("all ", "al "))
+        hup(running, "policies and roles stay as they are")
+        bob.says("SEND destination:/queue/bob.in", "still here")
+        bob.hears("MESSAGE")
+        bob.says("SEND destination:/queue/ann.in")
+        bob.hears("ERROR")
+
+
+# -- floods -----------------------------------------------------------------------------------------------
+
+FLOOD = """
+import select, socket, sys, time
+frame = b"SEND\\ndestination:/topic/flood\\n\\n" + b"x" * 100 + b"\\0"
+socks = []
+for _ in range(10):
+    sock = socket.create_connection(("127.0.0.1", int(sys.argv[1])))
+    sock.sendall(b"CONNECT\\naccept-version:1.2\\nhost:h\\n\\n\\0")
+    sock.recv(4096)
+    sock.setblocking(False)
+    socks.append(sock)
+print("flooding", flush=True)
+end = time.monotonic() + float(sys.argv[2])
+while time.monotonic() < end:
+    for sock in select.select([], socks, [], 0.1)[1]:
+        try:
+            sock.send(frame * 400)
+        except BlockingIOError:
+            pass
+"""
+
+
+def p99(peer: Peer, seconds: float) -> float:
+    """Of the time that a message to oneself takes."""
+    took = []
+    end = time.monotonic() + seconds
+    while time.monotonic() < end:
+        began = time.perf_counter()
+        peer.says("SEND destination:/topic/ping", "x")
+        peer.hears("MESSAGE")
+        took.append(time.perf_counter() - began)
+        time.sleep(0.002)
+    return sorted(took)[len(took) * 99 // 100]
+
+
+def test_a_flood_is_nothing_to_the_others(tmp_path):
+    """Ten connections send what they can: they are read at the rate that the settings allow."""
+    options = ("--set", "broker.frames_per_second=1000", "--engine", "memory:")
+    with broker(tmp_path, *ANY_PORT, *options) as running, running.connect() as ann:
+        ann.connects().says("SUBSCRIBE id:1 destination:/topic/ping receipt:1")
+        ann.hears("RECEIPT")
+        idle = p99(ann, 1.5)
+        flood = subprocess.Popen(
+            [sys.executable, "-c", FLOOD, str(running.port()), "8"], cwd=CHECKOUT, stdout=subprocess.PIPE
+        )
+        try:
+            assert flood.stdout is not None
+            flood.stdout.readline()
+            time.sleep(1.5)  # the burst that everybody has
+            # The machine has its moments, too: the best of some tries is what the broker does.
+            best = min(p99(ann, 1.5) for _ in range(4))
+        finally:
+            flood.kill()
+            flood.communicate()
+        assert best < 5 * max(idle, 0.001), (best, idle)

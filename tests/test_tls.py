@@ -1,0 +1,202 @@
+"""tls.py: the endpoint stomps:, with real handshakes over a loopback of memory."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta, timezone
+from pathlib import Path
+from typing import Any
+from weakref import WeakSet
+
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from OpenSSL import SSL
+from twisted.internet import reactor
+from twisted.internet.endpoints import serverFromString
+from twisted.trial.unittest import SynchronousTestCase
+
+from stomp_tx import tls
+from stomp_tx.certificates import Authority
+from stomp_tx.errors import ConfigurationError
+from stomp_tx.tls import ServerContext, reload_certificates
+from tests.scratch import scratch
+
+
+class TLSCase(SynchronousTestCase):
+    def setUp(self) -> None:
+        self.patch(tls, "_in_use", WeakSet())
+        self.folder = scratch(self) / "certs"
+        self.authority = Authority(str(self.folder))
+        self.authority.server()
+
+    def at(self, name: str) -> str:
+        return str(self.folder / name)
+
+    def context(self, **more: str) -> ServerContext:
+        names = {"privateKey": self.at("server.key"), "certKey": self.at("server.pem"), **more}
+        return ServerContext(**names)
+
+    def client(self, folder: Path | None = None, user: str | None = None, version: int | None = None) -> Any:
+        """A client's side, which trusts our authority and shows this user's certificate."""
+        context = SSL.Context(SSL.TLS_METHOD)
+        context.load_verify_locations(self.at("ca.pem"))
+        context.set_verify(SSL.VERIFY_PEER, lambda *result: bool(result[-1]))
+        if version is not None:
+            context.set_max_proto_version(version)
+        if user is not None:
+            where = (folder or self.folder) / f"client-{user}"
+            context.use_certificate_chain_file(f"{where}.pem")
+            context.use_privatekey_file(f"{where}.key")
+        return SSL.Connection(context)
+
+    def shake(self, server: ServerContext, client: Any) -> x509.Certificate | None:
+        """Whom the server sees.  Raises SSL.Error when either side does not want it."""
+        theirs = SSL.Connection(server.getContext())
+        theirs.set_accept_state()
+        client.set_connect_state()
+        for _ in range(10):
+            for one, other in ((client, theirs), (theirs, client)):
+                try:
+                    one.do_handshake()
+                except SSL.WantReadError:
+                    pass
+                try:
+                    other.bio_write(one.bio_read(1 << 16))
+                except SSL.WantReadError:
+                    pass
+        try:
+            theirs.recv(1)
+        except SSL.WantReadError:
+            pass
+        found = theirs.get_peer_certificate()
+        return None if found is None else found.to_cryptography()
+
+
+class HandshakeTests(TLSCase):
+    def test_without_an_authority_no_certificate_is_asked_for(self) -> None:
+        self.authority.client("ann")
+        self.assertIsNone(self.shake(self.context(), self.client(user="ann")))
+
+    def test_a_certificate_that_the_authority_has_signed(self) -> None:
+        self.authority.client("ann")
+        for verify in ("", "optional", "required"):
+            seen = self.shake(self.context(ca=self.at("ca.pem"), verify=verify), self.client(user="ann"))
+            assert seen is not None
+            self.assertEqual(seen.subject.rfc4514_string(), "CN=ann")
+
+    def test_none(self) -> None:
+        self.assertIsNone(self.shake(self.context(ca=self.at("ca.pem"), verify="optional"), self.client()))
+        required = self.context(ca=self.at("ca.pem"), verify="required")
+        self.assertRaises(SSL.Error, self.shake, required, self.client())
+
+    def test_of_another_authority_or_of_its_own(self) -> None:
+        other = scratch(self) / "other"
+        Authority(str(other)).client("ann")
+        for verify in ("optional", "required"):
+            server = self.context(ca=self.at("ca.pem"), verify=verify)
+            self.assertRaises(SSL.Error, self.shake, server, self.client(other, "ann"))
+        # One that has signed itself, and is an authority to itself.
+        (other / "client-self.pem").write_bytes((other / "ca.pem").read_bytes())
+        (other / "client-self.key").write_bytes((other / "ca.key").read_bytes())
+        server = self.context(ca=self.at("ca.pem"), verify="optional")
+        self.assertRaises(SSL.Error, self.shake, server, self.client(other, "self"))
+
+    def test_a_servers_certificate_is_no_clients(self) -> None:
+        for name in ("pem", "key"):
+            (self.folder / f"client-server.{name}").write_bytes((self.folder / f"server.{name}").read_bytes())
+        server = self.context(ca=self.at("ca.pem"))
+        self.assertRaises(SSL.Error, self.shake, server, self.client(user="server"))
+
+    def test_one_that_is_over(self) -> None:
+        past = datetime.now(timezone.utc) - timedelta(days=10)
+        Authority(str(self.folder), days=5, now=past).client("late")
+        server = self.context(ca=self.at("ca.pem"))
+        self.assertRaises(SSL.Error, self.shake, server, self.client(user="late"))
+
+    def revoke(self, *users: str) -> str:
+        key: Any = serialization.load_pem_private_key((self.folder / "ca.key").read_bytes(), None)
+        own = x509.load_pem_x509_certificate((self.folder / "ca.pem").read_bytes())
+        now = datetime.now(timezone.utc)
+        builder = (
+            x509.CertificateRevocationListBuilder()
+            .issuer_name(own.subject)
+            .last_update(now - timedelta(hours=1))
+            .next_update(now + timedelta(days=1))
+        )
+        for user in users:
+            (self.authority.client(user))
+            shown = x509.load_pem_x509_certificates((self.folder / f"client-{user}.pem").read_bytes())[0]
+            builder = builder.add_revoked_certificate(
+                x509.RevokedCertificateBuilder()
+                .serial_number(shown.serial_number)
+                .revocation_date(now - timedelta(minutes=1))
+                .build()
+            )
+        octets = builder.sign(key, hashes.SHA256()).public_bytes(serialization.Encoding.PEM)
+        (self.folder / "crl.pem").write_bytes(octets)
+        return self.at("crl.pem")
+
+    def test_one_that_was_taken_back(self) -> None:
+        crl = self.revoke("eve")
+        self.authority.client("ann")
+        server = self.context(ca=self.at("ca.pem"), crl=crl)
+        self.assertIsNotNone(self.shake(server, self.client(user="ann")))
+        self.assertRaises(SSL.Error, self.shake, server, self.client(user="eve"))
+
+    def test_versions(self) -> None:
+        self.assertRaises(SSL.Error, self.shake, self.context(), self.client(version=SSL.TLS1_1_VERSION))
+        self.shake(self.context(), self.client(version=SSL.TLS1_2_VERSION))
+        newest = self.context(minimum="1.3")
+        self.assertRaises(SSL.Error, self.shake, newest, self.client(version=SSL.TLS1_2_VERSION))
+        self.shake(newest, self.client())
+
+
+class ReloadTests(TLSCase):
+    def serial(self, server: ServerContext) -> int:
+        client = self.client()
+        self.shake(server, client)
+        shown = client.get_peer_certificate()
+        assert shown is not None
+        serial: int = shown.get_serial_number()
+        return serial
+
+    def test_new_connections_get_the_new_certificate(self) -> None:
+        server = self.context()
+        before = self.serial(server)
+        self.authority.server()
+        self.assertEqual(self.serial(server), before)
+        self.assertGreaterEqual(reload_certificates(), 1)
+        self.assertNotEqual(self.serial(server), before)
+
+    def test_files_that_do_not_fit_change_nothing(self) -> None:
+        server = self.context()
+        before = self.serial(server)
+        (self.folder / "server.key").write_bytes((self.folder / "ca.key").read_bytes())
+        self.assertRaises(ConfigurationError, reload_certificates)
+        self.assertEqual(self.serial(server), before)
+
+
+class EndpointTests(TLSCase):
+    def refused(self, **more: str) -> str:
+        return str(self.assertRaises((ConfigurationError, OSError), self.context, **more))
+
+    def test_twisted_knows_the_prefix(self) -> None:
+        description = f"stomps:0:privateKey={self.at('server.key')}:certKey={self.at('server.pem')}"
+        endpoint = serverFromString(reactor, f"{description}:ca={self.at('ca.pem')}:interface=127.0.0.1")
+        self.assertEqual(endpoint._interface, "127.0.0.1")  # type: ignore[attr-defined]
+
+    def test_key_and_certificate_may_be_one_file(self) -> None:
+        both = self.folder / "both.pem"
+        both.write_bytes(
+            (self.folder / "server.key").read_bytes() + (self.folder / "server.pem").read_bytes()
+        )
+        self.shake(ServerContext(privateKey=str(both)), self.client())
+
+    def test_what_is_wrong_is_said(self) -> None:
+        self.assertIn("verify can't be 'yes'", self.refused(verify="yes"))
+        self.assertIn("needs ca=FILE", self.refused(verify="required"))
+        self.assertIn("minimum can't be '1.1'", self.refused(minimum="1.1"))
+        self.assertIn("no certificate", self.refused(certKey=self.at("server.key")))
+        self.assertIn("can't use", self.refused(privateKey=self.at("ca.key")))
+        self.assertIn("no certificate", self.refused(ca=self.at("ca.key")))
+        self.assertIn("no revocation list", self.refused(ca=self.at("ca.pem"), crl=self.at("ca.pem")))
+        self.assertIn("No such file", self.refused(ca="/nowhere"))

@@ -1,0 +1,3 @@
+from stomp_tx.tls import TLSParser
+
+tls = TLSParser()
