@@ -11,7 +11,7 @@ NODE := tests/interop/node
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help run test torture trial lint format bench cert news clean check-python node-clients
+.PHONY: help run test torture trial lint format bench cert audit news clean check-python node-clients
 
 help:  ## this list
 	@echo "make TARGET [ARGS='...'] [PYTHON=python3.12] [VENV=.venv]"
@@ -44,6 +44,9 @@ bench: $(VENV)/installed-run  ## the benchmarks: make bench ARGS=--help
 
 cert: $(VENV)/installed-run  ## certificates for development, in certs: make cert ARGS='--client ann'
 	$(BIN)/stomp-tx cert $(ARGS)
+
+audit: $(VENV)/installed-audit  ## known vulnerabilities in all that is installed, by pip-audit, which asks the internet
+	$(BIN)/pip-audit --skip-editable $(ARGS)
 
 news: $(VENV)/installed-lint  ## what the next release's notes will say
 	$(BIN)/towncrier build --draft
@@ -81,6 +84,11 @@ $(VENV)/installed-run: setup.py pyproject.toml | check-python $(BIN)/pip
 $(VENV)/installed-test: setup.py pyproject.toml | check-python $(BIN)/pip
 	@echo "Installing stomp-tx and what its tests need into $(VENV)"
 	@$(INSTALL) --editable '.[test]'
+	@touch $@ $(VENV)/installed-run
+
+$(VENV)/installed-audit: setup.py pyproject.toml | check-python $(BIN)/pip
+	@echo "Installing stomp-tx and pip-audit into $(VENV)"
+	@$(INSTALL) --editable '.[ldap,audit]'
 	@touch $@ $(VENV)/installed-run
 
 $(VENV)/installed-lint: setup.py pyproject.toml | check-python $(BIN)/pip

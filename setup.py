@@ -70,6 +70,7 @@ setup(
             "stomp-py>=8.2",
             "stompman>=3.5; python_version >= '3.11'",
         ],
+        "audit": ["pip-audit>=2.7"],
         # Tools whose next release may find more to say are held, so that a lint run tells of the change made.
         "lint": [
             "ruff>=0.17,<0.18",

@@ -18,6 +18,7 @@ Measure the broker beside yardsticks, in the same run on the same machine:
 
   relay      a bare Twisted process that parses nothing: what the framework and the kernel cost
   baseline   a STOMP server with almost no features: what pure Python reaches on Twisted
+  guarded    the broker with users and roles; in the case of that name
   rabbitmq   RabbitMQ where it is installed as Debian packages it (apt install rabbitmq-server)
   stomp_tx   the broker, started by twistd
 

@@ -69,6 +69,13 @@ def flood(
     return steady(Loop(sender, subscribed, WINDOW), server, settings, row)
 
 
+def guarded(server: Server, settings: Settings) -> Slice:
+    """Messages per second through a topic, and through a queue, each acknowledged."""
+    topic = flood(server, settings, kind="topic", row="guarded topic")
+    queue = flood(server, settings, kind="queue", row="guarded queue", ack="client-individual")
+    return Slice(topic.figures | queue.figures, queue.generator_cpu, queue.server_cpu)
+
+
 def persistent(server: Server, settings: Settings) -> Slice:
     """Messages per second through a queue, delivered and acknowledged: kept in memory, then on disk."""
 
@@ -350,6 +357,17 @@ CASES: dict[str, Case] = {
             servers=("stomp_tx",),
             durable=True,
             rounds=1,
+        ),
+        Case(
+            "guarded",
+            "topic and queue-individual, beside a broker where everybody has logged in and has roles",
+            (
+                Row("guarded topic", "msg/s", Target("<=", 1 / 0.95, "guarded")),
+                Row("guarded queue", "msg/s", Target("<=", 1 / 0.95, "guarded")),
+            ),
+            guarded,
+            servers=("guarded", "stomp_tx"),
+            note="The broker without users may be no more than 1 / 0.95 times as fast.",
         ),
         Case(
             "wildcards",

@@ -46,7 +46,7 @@ class Target:
         return found >= self.value if self.sign == ">=" else found <= self.value
 
     def __str__(self) -> str:
-        return f"{self.sign} {self.value:g} {self.against}".rstrip()
+        return f"{self.sign} {self.value:.3g} {self.against}".rstrip()
 
 
 @dataclass(frozen=True)

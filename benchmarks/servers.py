@@ -14,8 +14,9 @@ from pathlib import Path
 
 from benchmarks import rabbitmq
 from benchmarks.certificate import Certificate
+from stomp_tx.auth.passwords import PasswordFile
 
-NAMES = ("relay", "baseline", "rabbitmq", "stomp_tx")
+NAMES = ("relay", "baseline", "rabbitmq", "guarded", "stomp_tx")
 CHECKOUT = Path(__file__).resolve().parent.parent
 START = 60.0  # seconds within which a server has to accept connections; RabbitMQ takes seven on two cores
 CORES = sorted(os.sched_getaffinity(0))  # the first is the generator's
@@ -60,7 +61,7 @@ class Server:
 
     def __init__(self, name: str, site: Site) -> None:
         self.name, self.site = name, site
-        self.login = "guest" if name == "rabbitmq" else ""
+        self.login = "guest" if name in ("rabbitmq", "guarded") else ""
         self.port = free_port()
         self._log = site.folder / f"{name}-{self.port}.log"
         self._processes: list[subprocess.Popen[bytes]] = []
@@ -134,9 +135,32 @@ def program(name: str, port: int, site: Site) -> Program:
         environment = rabbitmq.environment(site.folder, port, epmd_port, free_port())
         return Program((str(rabbitmq.SCRIPT),), (rabbitmq.epmd(epmd_port),), environment)
     endpoint = site.endpoint(port)
+    if name == "guarded":
+        return Program((*TWISTD, "stomp", "--port", endpoint, "--engine", site.engine, *guard(site.folder)))
     if name == "stomp_tx":
         return Program((*TWISTD, "stomp", "--port", endpoint, "--engine", site.engine))
     return Program((sys.executable, "-m", f"benchmarks.{name}", endpoint))
+
+
+ROLES = """
+[groups]
+staff = ["guest"]
+[roles.everybody]
+users = ["*"]
+allow = ["subscribe /topic/news.>"]
+deny = ["all /queue/secret.>", "all /topic/secret.>"]
+[roles.staff]
+groups = ["staff"]
+allow = ["send,subscribe,create /queue/bench-*", "send,subscribe /topic/bench-*", "all >"]
+"""
+
+
+def guard(folder: Path) -> tuple[str, ...]:
+    """The options of a broker with users and roles."""
+    users, config = folder / "users", folder / "guarded.toml"
+    PasswordFile(str(users)).add("guest", "guest")
+    config.write_text(ROLES, encoding="utf-8")
+    return "--auth", f"passwd:{users}", "--config", str(config)
 
 
 def keep_to_one_core() -> None:

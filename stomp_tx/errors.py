@@ -51,10 +51,11 @@ class VersionMismatch(ProtocolViolation):
 
 
 class LoginDenied(StompError):
-    """The broker could not find out who it is, or may not let them in."""
+    """The broker could not find out who it is, or may not let them in.  ``why`` is for its log only."""
 
-    def __init__(self, detail: str) -> None:
+    def __init__(self, detail: str, why: str = "") -> None:
         super().__init__("login refused", detail)
+        self.why = why or detail
 
 
 class AccessDenied(StompError):

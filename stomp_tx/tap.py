@@ -45,9 +45,9 @@ Examples:
       clients of this machine, in the foreground
   twistd stomp --port tcp:61613 --port tcp6:61613
       all addresses; without --auth only clients of this machine are let in
-  twistd stomp --port stomps:61617:privateKey=key.pem:certKey=cert.pem --auth passwd:/etc/stomp/users
-      TLS, and users with passcodes: stomp-tx passwd add /etc/stomp/users NAME
-  twistd stomp --port stomps:61617:privateKey=key.pem:certKey=cert.pem:ca=ca.pem --auth certificate
+  twistd stomp --auth passwd:users --port stomps:61617:privateKey=key.pem:certKey=cert.pem
+      TLS, and users with passcodes: stomp-tx passwd add users NAME
+  twistd stomp --auth certificate --port stomps:61617:privateKey=key.pem:certKey=cert.pem:ca=ca.pem
       clients show certificates that ca.pem has signed
   twistd stomp --port ssl:61617:privateKey=key.pem:certKey=cert.pem
       TLS; `ssl:61617` alone reads both from server.pem

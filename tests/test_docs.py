@@ -1,5 +1,6 @@
 """The documents say what the code does."""
 
+import re
 from pathlib import Path
 
 from twisted.trial.unittest import SynchronousTestCase
@@ -22,3 +23,14 @@ class SessionTableTests(SynchronousTestCase):
         self.assertIn("| over | | | |", text)
         self.assertEqual(session.CLOSED, {})
         self.assertIn(session.State.LOGGING_IN.value, text)
+
+
+class ThreatModelTests(SynchronousTestCase):
+    def test_every_test_that_it_names_is_there(self) -> None:
+        text = (ROOT / "docs/threat-model.md").read_text(encoding="utf-8")
+        named = re.findall(r"`([a-z0-9_/]+\.py)((?:::\w+)*)`", text)
+        self.assertGreater(len(named), 40)
+        for file, parts in named:
+            source = (ROOT / "tests" / file).read_text(encoding="utf-8")
+            for part in filter(None, parts.split("::")):
+                self.assertRegex(source, rf"(class|def) {part}\b", f"{file}{parts}")

@@ -118,6 +118,8 @@ class Door:
             del self._failures[place]
             if len(self._until) >= REMEMBERED:
                 self._until = {one: until for one, until in self._until.items() if until > now}
+                while len(self._until) >= REMEMBERED:
+                    del self._until[next(iter(self._until))]
             self._until[place] = now + settings.lockout
             self._locked(place, settings.lockout)
         seconds = min(SLOWEST, SLOWEST / 64 * 2 ** (len(failures) - 1))

@@ -174,6 +174,10 @@ def address_text(address: IAddress) -> str:
     return "unix" if isinstance(address, UNIXAddress) else str(address)
 
 
+TOLD_APART = ("login refused", "access denied")
+"""ERRORs whose line in the log is that of an event of their own."""
+
+
 def log_events(events: Events, log: Logger) -> None:
     """One log line for each thing that happens to a connection, through ``log``.
 
@@ -191,6 +195,8 @@ def log_events(events: Events, log: Logger) -> None:
         )
 
     def failed(event: Failed) -> None:
+        if event.summary in TOLD_APART:
+            return
         log.warn(
             "{session} ({peer}) got ERROR: {summary}: {detail}",
             session=event.session,

@@ -22,7 +22,7 @@ from stomp_tx.auth.credentials import (
     PeerCertificate,
 )
 from stomp_tx.broker.door import place_of
-from stomp_tx.broker.events import LoginRefused, LoginRenewed, address_text
+from stomp_tx.broker.events import LoginRenewed, address_text
 from stomp_tx.errors import ConfigurationError, LoginDenied, ProtocolViolation, StompError
 from stomp_tx.interfaces import IFrameSender, IStompUser, Safe
 from stomp_tx.message import Message
@@ -34,6 +34,9 @@ RENEWAL = "/session/token"
 """Where a client sends a new token, as the body of a message, before the old one expires."""
 
 
+FOR_EVER = 2.0**31
+"""Seconds; timers are for less."""
+
 Found = tuple[IStompUser, Callable[[], None]]
 """Who it is, and what to call when they leave."""
 
@@ -43,6 +46,7 @@ class Login:
 
     over -- called with a StompError when the session has to end
     renewed -- called when the user is the same, and may do other things
+    login -- who they say they are
     user -- who it is, once that is known
     """
 
@@ -59,6 +63,7 @@ class Login:
         "_session",
         "_timer",
         "_trying",
+        "login",
         "user",
     )
 
@@ -75,6 +80,7 @@ class Login:
         self._renewed = renewed
         self._trying: Deferred[None] | None = None
         self._is_known = False
+        self.login = ""
         self._session = session_id
         self._over = over
         self._logout: Callable[[], None] | None = None
@@ -109,7 +115,8 @@ class Login:
         """
         self.enter(sender)  # anew: behind a proxy it is known now where they come from
         portal = self._factory.portal
-        login, passcode = headers.get("login", ""), headers.pop("passcode", "")
+        login = self.login = headers.get("login", "")
+        passcode = headers.pop("passcode", "")
         if portal is None:
             self._is(self._factory.anonymous, None)
             return None
@@ -125,11 +132,11 @@ class Login:
             usable = [PeerCertificate(certificate)]
         usable = usable or [AnonymousPeer(sender.peer())]
         self._trying = self._factory.door.in_turn(
-            self._place or "", lambda: Deferred.fromCoroutine(self._first(usable, login))
+            self._place or "", lambda: Deferred.fromCoroutine(self._first(usable))
         ).addCallback(lambda found: self._is(*found))
         return self._trying
 
-    async def _first(self, shown: list[ICredentials], login: str) -> Found:
+    async def _first(self, shown: list[ICredentials]) -> Found:
         """Whom the first of these credentials belongs to that are good."""
         why = "no such credentials are taken"
         portal = self._factory.portal
@@ -140,14 +147,10 @@ class Login:
             except ConfigurationError as error:  # its words are for the owner only
                 self.log.error("no login: {summary}: {detail}", summary=error.summary, detail=error.detail)
                 why = error.summary
-            except LoginDenied as denied:
-                self._factory.events.emit(LoginRefused, self._session, self._peer, login, denied.detail)
-                raise
             except (LoginFailed, UnhandledCredentials) as error:
                 why = str(error) or "wrong"
-        self._factory.events.emit(LoginRefused, self._session, self._peer, login, why)
         await self._factory.door.failed(self._place or "")
-        raise LoginDenied("the login or the passcode is wrong")
+        raise LoginDenied("the login or the passcode is wrong", why)
 
     def _ask(self, portal: Portal, credentials: ICredentials) -> Deferred[Found]:
         asked: Deferred[Found] = Deferred()
@@ -179,7 +182,7 @@ class Login:
         self._timer = None
         if self.user.expires:
             left = self.user.expires - self._factory.now() / 1000
-            self._timer = self._factory.clock.callLater(max(0.0, left), self._expired)
+            self._timer = self._factory.clock.callLater(min(max(0.0, left), FOR_EVER), self._expired)
 
     def _expired(self) -> None:
         self._over(
@@ -210,18 +213,14 @@ class Login:
             text = token.decode().strip()
             user, logout = await self._ask(portal, BearerToken(text))
         except (LoginFailed, ConfigurationError, UnicodeDecodeError) as error:
-            self._factory.events.emit(LoginRefused, self._session, self._peer, before.name, str(error))
             await self._factory.door.failed(self._place or "")
-            raise LoginDenied("the token is not good") from None
+            raise LoginDenied("the token is not good", str(error)) from None
         if not self._is_known or self.user is not before:
             logout()  # it has ended meanwhile, or was renewed by another one
             return
         if user.name != before.name:
             logout()
-            self._factory.events.emit(
-                LoginRefused, self._session, self._peer, before.name, f"the new token is {user.name}'s"
-            )
-            raise LoginDenied("the token is somebody else's")
+            raise LoginDenied("the token is somebody else's", f"the new token is {user.name}'s")
         if self._logout is not None:
             self._logout()
         self.user, self._logout = user, logout

@@ -25,6 +25,7 @@ from stomp_tx.broker.events import (
     Denied,
     Disconnected,
     Failed,
+    LoginRefused,
     Sent,
     address_text,
 )
@@ -40,6 +41,7 @@ from stomp_tx.broker.transaction import Transactions
 from stomp_tx.errors import (
     AccessDenied,
     LimitExceeded,
+    LoginDenied,
     ProtocolViolation,
     StompError,
     VersionMismatch,
@@ -209,7 +211,9 @@ class BrokerSession:
             more["version"] = ",".join(self._factory.settings.versions)
         self._sender.send_frame(rendering.error(error, self._sender.version, receipt, **more))
         self._factory.events.emit(Failed, self.id, self._peer, error.summary, error.detail)
-        if isinstance(error, AccessDenied):
+        if isinstance(error, LoginDenied):
+            self._factory.events.emit(LoginRefused, self.id, self._peer, self._login.login, error.why)
+        elif isinstance(error, AccessDenied):
             self._factory.events.emit(
                 Denied, self.id, self._peer, error.user, error.permission, error.destination
             )
@@ -353,13 +357,17 @@ class BrokerSession:
         agreement = agree(frame, self._factory.settings, self._dialect)
         self.state = State.LOGGING_IN
         trying = self._login.begin(agreement.headers, self._sender)
+        frame.headers.pop("passcode", None)
         if trying is None:
             self._open(agreement)
             return None
 
         def refused(failure: Failure) -> None:
-            if not failure.check(CancelledError):  # the connection has ended meanwhile
-                self._failed(failure, [frame])
+            if isinstance(failure.value, StompError):
+                self._fail(failure.value, frame)
+            elif not failure.check(CancelledError):  # else the connection has ended meanwhile
+                self.log.failure("{session} could not log in", failure, session=self.id)
+                self._fail(_internal_error(), frame)
 
         return trying.addCallback(lambda _: self._open(agreement)).addErrback(refused)
 

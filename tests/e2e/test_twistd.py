@@ -169,7 +169,7 @@ def test_the_command_for_a_development_certificate_makes_one(tmp_path):
 
 
 def test_proxy_protocol(tmp_path):
-    with broker(tmp_path, "--port", "haproxy:tcp:0:interface=127.0.0.1") as running:
+    with broker(tmp_path, "--port", "haproxy:tcp:0:interface=127.0.0.1", "--allow-anonymous") as running:
         with over_tcp(running.port("haproxy")) as ann:
             ann.socket.sendall(b"PROXY TCP4 192.0.2.7 192.0.2.1 51234 61613\r\n")
             ann.connects().exchanges_a_message()

@@ -86,7 +86,9 @@ class TokenChecker:
             groups = groups.split()  # as OAuth writes a scope
         if not isinstance(groups, (list, tuple)):
             groups = ()
-        return Identity(name, tuple(one for one in groups if isinstance(one, str)), float(claims["exp"]))
+        return Identity(
+            name, tuple(one for one in groups if isinstance(one, str)), float(claims["exp"]) + self._leeway
+        )
 
     def _verified(self, token: str) -> Mapping[str, Any]:
         if len(token) > LONGEST:
