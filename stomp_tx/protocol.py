@@ -257,7 +257,7 @@ class StompFrameProtocol(LineReceiver):
 
         self._waiting = waiting
         waiting.addBoth(go_on)
-        if self._waiting is not None:
+        if self._waiting is not None and not self._closing:  # the frame may have ended the connection, too
             stopped = True
             self._stop_reading()
 

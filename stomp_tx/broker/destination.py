@@ -120,6 +120,11 @@ class Destination:
         if instead is not None:
             batch.appended.append(instead)
 
+    @property
+    def held(self) -> int:
+        """How many messages it holds back, that nobody can be given yet."""
+        return 0
+
     def lingers(self) -> float:
         """For how many seconds it stays when nobody has subscribed any more."""
         return 0.0

@@ -376,8 +376,7 @@ class Queue(Destination):
 
     def _ask_for_another(self) -> None:
         """One is held, and nobody's credit was used."""
-        held = self._refusals.held + (0 if self._groups is None else self._groups.held)
-        if held > HELD:
+        if self.held > HELD:
             self._overdrawn += 1
         else:
             self._claim.request(1)
@@ -504,6 +503,10 @@ class Queue(Destination):
         self._timer = None
         if time is not None:
             self._timer = self._clock.callLater(time - now, self._offer_held)
+
+    @property
+    def held(self) -> int:
+        return self._refusals.held + (0 if self._groups is None else self._groups.held)
 
     def lingers(self) -> float:
         return self._refusals.latest() - self._clock.seconds()  # what was refused waits its time

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from itertools import islice
+from operator import length_hint
 
 from twisted.internet.interfaces import IDelayedCall, IReactorTime
 
@@ -17,6 +19,9 @@ from stomp_tx.broker.subscription import Subscription
 from stomp_tx.interfaces import IEngine
 from stomp_tx.message import Message
 from stomp_tx.wildcards import Patterns, is_pattern
+
+AT_ONCE = 200
+"""Queues that are looked at for a pattern before it is others' turn."""
 
 
 class SubscriptionRegistry:
@@ -98,12 +103,19 @@ class SubscriptionRegistry:
         """It gets what is in the queues that match now, and in those that will come to be."""
         host, kind, name = split(pattern)
         self._patterns.setdefault((host, kind), Patterns()).add(name, several)
+        self._join_those_of(several, pattern, iter(list(self._engine.queues())))
+
+    def _join_those_of(self, several: Several, pattern: str, queues: Iterator[str]) -> None:
+        """What matches of these, some in each turn."""
+        host, kind, name = split(pattern)
         matching: Patterns[int] = Patterns()
         matching.add(name, 1)
-        for queue in self._engine.queues():
+        for queue in islice(queues, AT_ONCE):
             of_host, of_kind, of = split(queue)
             if (of_host, of_kind) == (host, kind) and matching.matching(of):
                 self._join(several, queue)
+        if several.subscriptions and length_hint(queues):
+            self._clock.callLater(0, self._join_those_of, several, pattern, queues)
 
     def _unwatch(self, several: Several) -> None:
         for part in several.address.split(","):
@@ -124,17 +136,15 @@ class SubscriptionRegistry:
             self._clock.callLater(0, self._join, several, queue)
 
     def _join(self, several: Several, queue: str) -> None:
-        if queue in several.joined or not several.subscriptions:
+        if several.reads(queue) or not several.subscriptions:
             return
-        if len(several.joined) >= self._settings.wildcard_queues:
-            for one in several.joined:
-                if not self._engine.depth(one)[0]:
-                    several.leave(one)  # until something is sent there again
-            if len(several.joined) >= self._settings.wildcard_queues:
+        if several.count >= self._settings.wildcard_queues:
+            several.leave_idle()  # until something is sent there again
+            if several.count >= self._settings.wildcard_queues:
                 for subscription in list(several.subscriptions):
                     self._too_slow(subscription)
                 return
-        several.join(queue)
+        several.join(queue, matched=True)
 
     def remove(self, subscription: Subscription) -> None:
         """End a subscription: no message reaches it any more."""

@@ -411,8 +411,20 @@ class BrokerSession:
         if safe is not None or "receipt" in headers:
             self._done(frame, safe)
             if safe is not None:
-                return self._wait_for_room(destination, address)
+                return self._until(safe) if address == RENEWAL else self._wait_for_room(destination, address)
         return None
+
+    @staticmethod
+    def _until(safe: Deferred[None]) -> Deferred[None]:
+        """Fires when that has fired, whatever came of it."""
+        done: Deferred[None] = Deferred()
+
+        def fired(result: Failure | None) -> Failure | None:
+            done.callback(None)
+            return result
+
+        safe.addBoth(fired)
+        return done
 
     def _send_unusual(
         self, frame: Frame, message: Message, put: Put, policy: Policy
@@ -426,8 +438,9 @@ class BrokerSession:
         if message.address == RENEWAL:
             if "transaction" in headers:
                 raise ProtocolViolation("a token can't be sent in a transaction", "SEND it by itself")
-            self._done(frame, put(message))
-            return None
+            safe = put(message)
+            self._done(frame, safe)
+            return None if safe is None else self._until(safe)
         if self._factory.settings.user_id:
             sign(message, self._login.user.name)
         if REASON in headers:

@@ -24,11 +24,17 @@ PLENTY = 1_000_000
 
 
 class Part(Subscription):
-    """A subscription's share in one of its destinations."""
+    """A subscription's share in one of its destinations.
 
-    __slots__ = ("_several", "_whole")
+    in_flight -- how many messages of it wait for their ACK
+    """
 
-    def __init__(self, whole: Subscription, several: Several) -> None:
+    __slots__ = ("_matched", "_several", "_whole", "in_flight")
+
+    def __init__(self, whole: Subscription, several: Several, matched: bool) -> None:
+        """
+        matched -- it is there because of a pattern
+        """
         # (It sends nothing itself, and needs nothing to do so.)
         self._whole = whole
         self._several = several
@@ -41,9 +47,18 @@ class Part(Subscription):
         self.ready = False
         self.backlog = None
         self.backlog_octets = 0
+        self.in_flight = 0
+        self._matched = matched
+
+    @property
+    def is_idle(self) -> bool:
+        """Can the destination be left until a message comes there?"""
+        return self._matched and not self.in_flight and not self.destination.held
 
     def offer(self, message: Message) -> bool:
         self._several.use_credit()
+        if self.mode != "auto":
+            self.in_flight += 1
         done = self._whole.offer(message)
         self.destination.top_up(self)
         return done
@@ -74,38 +89,42 @@ class Several(Destination):
         self._engine = engine
         self._join = join
         self._leave = leave
-        self._parts: dict[
-            str, Part
-        ] = {}  # by address, those that have left among them: something is in flight
+        self._parts: dict[str, Part] = {}  # by address
 
     def add(self, subscription: Subscription) -> None:
         subscription.destination = self
         self.subscriptions[subscription] = None
         self._whole = subscription
 
-    def join(self, address: str) -> None:
-        """From now on it has subscribed to this one too: a queue, or topics with commas between."""
+    def join(self, address: str, matched: bool = False) -> None:
+        """From now on it has subscribed to this one too: a queue, or topics with commas between.
+
+        matched -- a queue that a pattern has found: it may be left while nothing is there
+        """
         if not self.subscriptions:
             return
-        part = self._parts[address] = Part(self._whole, self)
+        part = self._parts[address] = Part(self._whole, self, matched)
         self._join(part, address)
 
     @property
-    def joined(self) -> list[str]:
-        """The addresses that it has subscribed to."""
-        return [address for address, part in self._parts.items() if part in part.destination.subscriptions]
+    def count(self) -> int:
+        """How many addresses it has subscribed to."""
+        return len(self._parts)
 
-    def leave(self, address: str) -> None:
-        """It has not any more."""
-        self._leave(self._parts[address])
+    def leave_idle(self) -> None:
+        """Leave those queues of its patterns in which nothing waits, and of which nothing is out."""
+        for address, part in list(self._parts.items()):
+            if part.is_idle and not self._engine.depth(address)[0]:
+                del self._parts[address]
+                self._leave(part)
 
     def reads(self, address: str) -> bool:
         return address in self._parts
 
     def remove(self, subscription: Subscription) -> None:
         self.subscriptions.pop(subscription, None)
-        for address in self.joined:
-            self.leave(address)
+        for part in self._parts.values():
+            self._leave(part)  # and is kept: what it holds is still to be given back
 
     def use_credit(self) -> None:
         """One of the parts was given a message."""
@@ -160,7 +179,11 @@ class Several(Destination):
     # -- what becomes of a message is the business of the destination it came from --------------------------
 
     def _settle(self, message: Message, outcome: Outcome) -> Safe:
-        return None if is_topic(message.address) else self._engine.settle(message, outcome)
+        if is_topic(message.address):
+            return None
+        self._part_of(message).in_flight -= 1
+        safe: Safe = self._engine.settle(message, outcome)
+        return safe
 
     def _part_of(self, message: Message) -> Part:
         address = base_of(message.address)
@@ -172,8 +195,10 @@ class Several(Destination):
 
     def conclude(self, message: Message, subscription: Subscription, outcome: Outcome, batch: Batch) -> None:
         part = self._part_of(message)
+        part.in_flight -= 1
         part.destination.conclude(message, part, outcome, batch)
 
     def give_back(self, message: Message, subscription: Subscription, batch: Batch) -> None:
         part = self._part_of(message)
+        part.in_flight -= 1
         part.destination.give_back(message, part, batch)

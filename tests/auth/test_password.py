@@ -9,12 +9,13 @@ from twisted.cred.credentials import UsernamePassword
 from twisted.cred.error import UnauthorizedLogin
 from twisted.internet import reactor
 from twisted.python.failure import Failure
+from twisted.python.threadpool import ThreadPool
 from twisted.trial.unittest import SynchronousTestCase, TestCase
 
 from stomp_tx.auth.checkers import password
 from stomp_tx.auth.checkers.password import PasswordChecker
 from stomp_tx.auth.identity import Identity
-from stomp_tx.auth.passwords import PasswordFile
+from stomp_tx.auth.passwords import PasswordFile, is_right
 from stomp_tx.errors import ConfigurationError, LimitExceeded
 from tests.scratch import scratch
 
@@ -106,8 +107,12 @@ class PasswordCheckerTests(SynchronousTestCase):
         self.assertRaises(LimitExceeded, self.ask, "ann", "secret")
         first.addErrback(lambda _: None).cancel()  # its thread works on: it still counts
         self.assertRaises(LimitExceeded, self.ask, "ann", "secret")
+        hashed: list[str] = []
+        self.patch(password, "is_right", lambda hash, passcode: hashed.append(passcode))
         self.threads.do()
         self.failureResultOf(second, UnauthorizedLogin)
+        self.assertEqual(hashed, ["x"])  # nothing was done for who has given up
+        self.patch(password, "is_right", is_right)
         self.answer("ann", "secret")
 
     def test_without_a_file_there_is_no_checker(self) -> None:
@@ -120,6 +125,9 @@ class ThreadTests(TestCase):
     async def test_in_real_threads(self) -> None:
         users = PasswordFile(str(scratch(self) / "users"))
         users.add("ann", "secret")
-        checker = PasswordChecker(users, reactor)
+        pool = ThreadPool(0, 1)
+        pool.start()
+        self.addCleanup(pool.stop)
+        checker = PasswordChecker(users, reactor, pool)
         found = await checker.requestAvatarId(UsernamePassword(b"ann", b"secret"))
         self.assertEqual(found.name, "ann")

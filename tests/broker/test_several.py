@@ -6,6 +6,7 @@ from typing import Any
 
 from twisted.trial.unittest import SynchronousTestCase
 
+from stomp_tx.broker import registry
 from tests.broker.on_file import InMemory, OnFile
 from tests.broker.test_destination import send
 from tests.conversation import Client
@@ -182,6 +183,38 @@ class Severals(InMemory, SynchronousTestCase):
             self.send(f"/queue/b.{number}", "1", "2")
         cat.hears("MESSAGE")
         cat.fails("subscription too slow")
+
+    def test_what_is_named_and_what_is_held_is_never_left_for_others(self) -> None:
+        self.begin(wildcard_queues=5)
+        bob = self.consumer("/queue/a.*,/queue/b,/topic/c", "client-individual", prefetch_count="1000")
+        self.send("/queue/a.kept", "held")
+        held = bob.hears("MESSAGE")
+        for number in range(40):
+            self.send(f"/queue/a.{number}", str(number))
+            bob.acks(bob.hears("MESSAGE"))
+        bob.nacks(held)
+        for number in range(40):
+            self.send(f"/queue/a.{number}", str(number))
+            bob.acks(bob.hears("MESSAGE"))
+        self.assertTrue(bob.hears_nothing())
+        self.send("/queue/b", "named")
+        self.send("/topic/c", "topic")
+        self.broker.clock.advance(1)
+        self.assertEqual(sorted(bob.hears_bodies()), [b"held", b"named", b"topic"])
+
+    def test_so_many_queues_that_they_are_joined_in_turns(self) -> None:
+        self.patch(registry, "AT_ONCE", 3)
+        for number in range(10):
+            self.send(f"/queue/a.{number}", str(number))
+        bob = self.broker.connect()
+        bob.subscribes("/queue/a.*")
+        self.assertEqual(len(list(self.broker.factory.registry)), 3)
+        gone = self.broker.connect()
+        gone.subscribes("/queue/a.*")
+        gone.says("UNSUBSCRIBE", id="1")
+        for _ in range(3):
+            self.broker.clock.advance(0)
+        self.assertEqual(len(bob.hears_bodies()), 10)
 
     def test_nothing_is_left_behind(self) -> None:
         bob = self.consumer("/queue/a.*,/queue/b,/topic/c")

@@ -47,11 +47,14 @@ class PasswordChecker:
         if self._waiting >= WAITING:
             raise LimitExceeded("too many logins at a time", "connect again later")
         self._waiting += 1
-        checking: Deferred[bool] = deferToThreadPool(
-            self._reactor, self._threads(), is_right, hash or self._nobody, credentials.password.decode()
-        )
-        # Who has given up is not waited for, but counts until the thread is done.
+        passcode = credentials.password.decode()
         found: Deferred[Identity] = Deferred()
+
+        def check() -> bool:
+            # Who has given up meanwhile must not keep the others waiting; they count until it is their turn.
+            return not found.called and is_right(hash or self._nobody, passcode)
+
+        checking: Deferred[bool] = deferToThreadPool(self._reactor, self._threads(), check)
         checking.addBoth(self._checked).addCallback(partial(self._decide, name, hash)).chainDeferred(found)
         return found
 
