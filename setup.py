@@ -89,6 +89,9 @@ setup(
     # which `import` obeys but Twisted's search for plugins along sys.path does not see: no `twistd stomp`.
     package_dir={"": "."},
     package_data={"stomp_tx": ["py.typed", "engine/schema/*.sql", "web/console/*"]},
-    entry_points={"console_scripts": ["stomp-tx = stomp_tx.cli:main"]},
+    entry_points={
+        "console_scripts": ["stomp-tx = stomp_tx.cli:main"],
+        "pytest11": ["stomp_tx = stomp_tx.testing.fixtures"],
+    },
     zip_safe=False,
 )

@@ -13,8 +13,11 @@
     ├── EngineError           the engine could not keep or settle a message
     ├── ConfigurationError    a setting that can't be used
     ├── ConnectionLost        client: the connection ended while something was outstanding
-    │   └── ConnectTimeout    ... or did not open a session in time
+    │   ├── ConnectTimeout    ... or did not open a session in time
+    │   ├── StaleMessage      ... before this message was acknowledged
+    │   └── TransactionLost   ... before this transaction was committed
     ├── ReceiptTimeout        client: the RECEIPT did not come in time
+    ├── ReplyTimeout          client: nobody answered the request in time
     └── ErrorReceived         client: the broker answered with an ERROR frame
         └── LoginRefused      ... and it answered CONNECT with it
 """
@@ -90,12 +93,24 @@ class ConnectionLost(StompError):
     """Client: the connection ended before the answer came; whether the broker acted is unknown."""
 
 
+class StaleMessage(ConnectionLost):
+    """Client: the message came over a connection that is gone; the broker gives it to somebody again."""
+
+
+class TransactionLost(ConnectionLost):
+    """Client: the connection that the transaction had begun on is gone, and it with it."""
+
+
 class ConnectTimeout(ConnectionLost):
     """Client: the broker did not answer CONNECT in time."""
 
 
 class ReceiptTimeout(StompError):
     """Client: the broker did not send the RECEIPT in time."""
+
+
+class ReplyTimeout(StompError):
+    """Client: nobody answered the request in time."""
 
 
 class ErrorReceived(StompError):

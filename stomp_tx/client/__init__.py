@@ -1,7 +1,14 @@
-"""A STOMP client whose every operation is a Deferred: begin with ``connect``."""
+"""A STOMP client whose every operation is a Deferred.
+
+``connect`` gives one for one connection; StompClientService is one that connects again and goes on.
+"""
 
 from stomp_tx.client.client import StompClient, connect
+from stomp_tx.client.codecs import Codecs
 from stomp_tx.client.message import Message
+from stomp_tx.client.replayed import ReplayedTransaction
+from stomp_tx.client.retry import Retry
+from stomp_tx.client.service import StompClientService
 from stomp_tx.client.settings import ClientSettings
 from stomp_tx.client.subscription import Subscription
 from stomp_tx.client.transaction import Transaction
@@ -11,20 +18,30 @@ from stomp_tx.errors import (
     ErrorReceived,
     LoginRefused,
     ReceiptTimeout,
+    ReplyTimeout,
+    StaleMessage,
     StompError,
+    TransactionLost,
 )
 
 __all__ = [
     "ClientSettings",
+    "Codecs",
     "ConnectTimeout",
     "ConnectionLost",
     "ErrorReceived",
     "LoginRefused",
     "Message",
     "ReceiptTimeout",
+    "ReplayedTransaction",
+    "ReplyTimeout",
+    "Retry",
+    "StaleMessage",
     "StompClient",
+    "StompClientService",
     "StompError",
     "Subscription",
     "Transaction",
+    "TransactionLost",
     "connect",
 ]

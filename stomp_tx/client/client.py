@@ -6,21 +6,19 @@ from collections.abc import Mapping
 from types import TracebackType
 from typing import Any
 
-from twisted.internet.defer import Deferred
-from twisted.internet.interfaces import IAddress, IReactorTime, IStreamClientEndpoint
-from twisted.internet.protocol import Factory
-from twisted.python.failure import Failure
+from twisted.internet.defer import Deferred, succeed
+from twisted.internet.interfaces import IReactorTime, IStreamClientEndpoint
 
 from stomp_tx.client.answer import failed
+from stomp_tx.client.codecs import Codecs
 from stomp_tx.client.endpoint import endpoint_from_string
-from stomp_tx.client.message import Message
+from stomp_tx.client.opening import open_session
+from stomp_tx.client.operations import Operations
 from stomp_tx.client.session import ClientSession
 from stomp_tx.client.settings import ClientSettings
-from stomp_tx.client.subscription import Handler, Subscription
-from stomp_tx.client.transaction import Transaction
+from stomp_tx.client.subscription import Subscription
 from stomp_tx.clock import MonotonicClock
-from stomp_tx.errors import ConfigurationError, ConnectTimeout, StompError
-from stomp_tx.protocol import StompFrameProtocol
+from stomp_tx.errors import ConfigurationError, StompError
 from stomp_tx.wire.limits import Limits
 
 _DEFAULT = ClientSettings()
@@ -42,6 +40,7 @@ def connect(
     receipt_timeout: float | None = _DEFAULT.receipt_timeout,
     disconnect_timeout: float = _DEFAULT.disconnect_timeout,
     limits: Limits = _DEFAULT.limits,
+    codecs: Codecs | None = None,
 ) -> Deferred[StompClient]:
     """A client whom the broker has answered with CONNECTED.
 
@@ -75,6 +74,7 @@ def connect(
             receipt_timeout=receipt_timeout,
             disconnect_timeout=disconnect_timeout,
             limits=limits,
+            codecs=codecs or Codecs(),
         )
         named = None
         if isinstance(endpoint, str):
@@ -83,45 +83,12 @@ def connect(
             raise ConfigurationError(
                 "ca_file is for tls:host:port", "an endpoint object has its own authorities"
             )
-        session = ClientSession(settings, clock, named)
-        session.connect_frame("").encode()  # what can't be sent is known before there is a connection
+        return open_session(endpoint, named, settings, clock).addCallback(StompClient)
     except StompError as error:
         return failed(error)
-    connecting = Deferred.fromCoroutine(_open(endpoint, session, settings, clock))
-    if timeout is not None:
-        too_late = ConnectTimeout(f"no CONNECTED within {timeout:g} seconds")
-        connecting.addTimeout(timeout, reactor, lambda failure, seconds: Failure(too_late))
-    return connecting
 
 
-async def _open(
-    endpoint: IStreamClientEndpoint, session: ClientSession, settings: ClientSettings, clock: IReactorTime
-) -> StompClient:
-    await endpoint.connect(_OneConnection(session, settings, clock))
-    await session.ready
-    return StompClient(session)
-
-
-class _OneConnection(Factory):
-    """Builds the protocol of one session."""
-
-    noisy = False
-
-    def __init__(self, session: ClientSession, settings: ClientSettings, clock: IReactorTime) -> None:
-        self._session = session
-        self._settings = settings
-        self._clock = clock
-
-    def buildProtocol(self, addr: IAddress | None) -> StompFrameProtocol:
-        settings = self._settings
-        protocol = StompFrameProtocol(
-            self._session, clock=self._clock, limits=settings.limits, grace=settings.heart_beat_grace
-        )
-        protocol.factory = self
-        return protocol
-
-
-class StompClient:
+class StompClient(Operations):
     """A connection to a STOMP broker.
 
     Every operation gives a Deferred, to be awaited or yielded.  Without a receipt it fires when the
@@ -137,10 +104,7 @@ class StompClient:
         async with await connect("tcp:127.0.0.1:61613") as client:
             await client.send("/queue/a", "hello", receipt=True)
 
-    A client speaks through one ClientSession.  What will reconnect belongs between the two: it makes a new
-    ClientSession, lets its ``ready`` fire, replays ``subscription.frame()`` for each subscription of the old
-    one, and gives it to this client.  Messages and transactions keep the session they came from, so that an
-    ACK of the old connection never reaches the new one.
+    It is one connection: what connects again, and goes on, is a StompClientService.
     """
 
     def __init__(self, session: ClientSession) -> None:
@@ -171,120 +135,37 @@ class StompClient:
         """
         return self._session.when_over()
 
-    # -- sending ------------------------------------------------------------------------------------------
+    # -- operations ---------------------------------------------------------------------------------------
 
-    def send(
+    def _send(
         self,
         destination: str,
-        body: bytes | str,
-        *,
-        content_type: str | None = None,
-        headers: Mapping[str, str] | None = None,
-        receipt: bool = False,
-        transaction: Transaction | None = None,
-        content_length: bool = True,
+        body: Any,
+        content_type: str | None,
+        headers: Mapping[str, str] | None,
+        receipt: bool,
+        content_length: bool,
     ) -> Deferred[None]:
-        """Send a message.
-
-        body -- text is encoded as UTF-8, and its content-type is text/plain where none is given
-        receipt -- wait for the broker to say that it has the message safe
-        content_length -- False leaves that header out: ActiveMQ makes a TextMessage of it then, not a
-            BytesMessage.  A body with NUL can't be sent so.
-
-        Fails with FrameError for what can't be sent in this protocol version; nothing was sent then.
-        """
-        if transaction is not None:
-            return transaction.send(
-                destination,
-                body,
-                content_type=content_type,
-                headers=headers,
-                receipt=receipt,
-                content_length=content_length,
-            )
         return self._session.outgoing.send(
             destination, body, content_type, headers, receipt, None, content_length
         )
 
-    # -- receiving ----------------------------------------------------------------------------------------
+    @property
+    def _current(self) -> ClientSession:
+        return self._session
 
-    def subscribe(
-        self,
-        destination: str,
-        handler: Handler | None = None,
-        *,
-        ack: str = "auto",
-        id: str | None = None,
-        prefetch: int | None = None,
-        headers: Mapping[str, str] | None = None,
-        receipt: bool = True,
-    ) -> Deferred[Subscription]:
-        """Subscribe; fires with the Subscription when the broker says that it is in force.
+    def _new_name(self) -> str:
+        return self._session.new_name()
 
-        handler -- called with each Message; it may be ``async def`` or return a Deferred.  One that raises is
-            logged, and where ack is not auto the message is NACKed (in 1.0, which has no NACK, it stays
-            unacknowledged).
-            None: the Subscription is iterated (``async for``), or asked for its ``next`` message.
-        ack -- auto: nothing to acknowledge.  client-individual: each message is.  client: each ACK or NACK
-            covers all messages of the subscription that came before, too.
-        id -- None: one is made up
-        prefetch -- how many messages may be here unacknowledged; None: 100, but no limit for a handler with
-            ack="auto"; 0: no limit.  With ack="client" acknowledge before there are that many.  Subscription
-            says what it means for ack="auto".
-        receipt -- False for a broker that sends no RECEIPT: fires when SUBSCRIBE has been sent
-        """
-        if ack not in ("auto", "client", "client-individual"):
-            return failed(ValueError(f"ack is auto, client or client-individual, not {ack!r}"))
-        session = self._session
-        name = session.new_name() if id is None else id
-        subscription = Subscription(session, name, destination, ack, handler, prefetch, headers)
-        return session.subscribe(subscription, receipt)
+    def _subscribe(self, subscription: Subscription, receipt: bool) -> Deferred[Subscription]:
+        return self._session.subscribe(subscription, receipt)
 
-    def unsubscribe(
-        self,
-        subscription: Subscription,
-        *,
-        receipt: bool = True,
-        headers: Mapping[str, str] | None = None,
-    ) -> Deferred[None]:
-        """End a subscription: no message reaches its handler, or its loop, from now on.
+    def _find(self) -> Deferred[ClientSession]:
+        if self._session.is_over:
+            return failed(self._session.lost())
+        return succeed(self._session)
 
-        What has not been acknowledged goes to others, and can't be acknowledged any more.
-        """
-        return subscription.unsubscribe(receipt=receipt, headers=headers)
-
-    def ack(
-        self,
-        message: Message,
-        *,
-        receipt: bool = False,
-        transaction: Transaction | None = None,
-        headers: Mapping[str, str] | None = None,
-    ) -> Deferred[None]:
-        """Acknowledge a message: the broker forgets it.
-
-        Fails with ProtocolViolation, and sends nothing, for a message that has been acknowledged already, or
-        whose subscription has ended or has ack="auto".  Fails with ConnectionLost for one that came over a
-        connection that has ended: the broker gives it to somebody else.
-        """
-        return message.ack(receipt=receipt, transaction=transaction, headers=headers)
-
-    def nack(
-        self,
-        message: Message,
-        *,
-        receipt: bool = False,
-        transaction: Transaction | None = None,
-        headers: Mapping[str, str] | None = None,
-    ) -> Deferred[None]:
-        """Refuse a message: what becomes of it is the broker's rule.  1.0 has no NACK.  Fails as ``ack``."""
-        return message.nack(receipt=receipt, transaction=transaction, headers=headers)
-
-    # -- transactions, the end ----------------------------------------------------------------------------
-
-    def transaction(self) -> Transaction:
-        """A new transaction: for ``async with``, or to ``begin``."""
-        return Transaction(self._session, self._session.new_name())
+    # -- the end ------------------------------------------------------------------------------------------
 
     def disconnect(self) -> Deferred[None]:
         """Leave in order; fires when the connection is gone.

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING
+from types import TracebackType
+from typing import TYPE_CHECKING, Any
 
 from twisted.internet.defer import Deferred
 
+from stomp_tx.client.codecs import charset_of
+from stomp_tx.wire.commands import V10
 from stomp_tx.wire.frame import Frame
 
 if TYPE_CHECKING:
@@ -59,20 +62,26 @@ class Message:
         """Does the broker say that this message was given to somebody before (``redelivered:true``)?"""
         return self.frame.headers.get("redelivered") == "true"
 
+    @property
+    def is_stale(self) -> bool:
+        """Is the connection gone that it came over?  It can't be acknowledged then, and comes again."""
+        return self.subscription.is_stale(self.number)
+
+    def value(self) -> Any:
+        """The body as what its ``content-type`` says it is; see Codecs.  Octets where no codec is for that.
+
+        Raises ValueError when it is not what it says.
+        """
+        return self.subscription.session.codecs.decode(self.body, self.frame.headers.get("content-type"))
+
     def text(self, encoding: str | None = None) -> str:
         """The body as text.
 
         In ``encoding``, else in the ``charset`` that ``content-type`` names, else in UTF-8 (STOMP 1.2,
         "Header content-type").  Raises UnicodeDecodeError, and LookupError for a charset that Python lacks.
         """
-        return self.frame.body.decode(encoding or self._charset() or "utf-8")
-
-    def _charset(self) -> str | None:
-        for parameter in self.frame.headers.get("content-type", "").split(";")[1:]:
-            name, _, value = parameter.partition("=")
-            if name.strip().lower() == "charset":
-                return value.strip().strip('"')
-        return None
+        charset = encoding or charset_of(self.frame.headers.get("content-type", ""))
+        return self.frame.body.decode(charset or "utf-8")
 
     def ack(
         self,
@@ -93,6 +102,24 @@ class Message:
     ) -> Deferred[None]:
         """It could not be dealt with: see StompClient.nack."""
         return self.subscription.settle(self, "NACK", receipt, transaction, headers)
+
+    async def __aenter__(self) -> Message:
+        """For ``async with message:``, which ACKs at its end; an exception NACKs, and goes on.
+
+        A message that needs none is let alone: acknowledged already, in ack mode auto, or stale by then.
+        """
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        subscription = self.subscription
+        if not subscription.needs_settling(self):
+            return
+        if kind is None:
+            await self.ack()
+        elif subscription.session.version != V10:
+            self.nack().addErrback(lambda _: None)  # the error that is under way is what matters
 
     def __repr__(self) -> str:
         return f"<Message {self.id!r} of {self.destination!r}: {len(self.body)} octets>"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Mapping
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from twisted.internet.defer import Deferred, succeed
 from twisted.python.failure import Failure
@@ -65,14 +65,18 @@ class Outgoing:
     def send(
         self,
         destination: str,
-        body: bytes | str,
+        body: Any,
         content_type: str | None,
         headers: Mapping[str, str] | None,
         receipt: bool,
         transaction: str | None,
         content_length: bool,
+        name: str | None = None,
     ) -> Deferred[None]:
-        """SEND; see StompClient.send.  Of many to one destination only what differs is encoded."""
+        """SEND; see StompClient.send.  Of many to one destination only what differs is encoded.
+
+        name -- what the broker is to know the message by, if it comes a second time
+        """
         session = self._session
         if session.is_over:
             return failed(session.lost())
@@ -80,22 +84,40 @@ class Outgoing:
             body = body.encode()
             if content_type is None:
                 content_type = "text/plain"  # which is UTF-8, where no charset is given
-        name = ""
+        elif not isinstance(body, bytes):
+            try:
+                body, content_type = self.encoded(body, content_type)
+            except (TypeError, ValueError) as error:
+                return failed(error)
+        wanted = ""
         try:
             head = None if headers else self._heads.get((destination, content_type))
             if head is None:
                 head = self._new_head(destination, content_type, headers)
+            if name is not None:
+                head += self._named(name, headers)
             if transaction is not None:
                 head += b"transaction:%b\n" % transaction.encode()
             answer = None
             if receipt:
-                name, answer = self._receipts.expect()
-                head += b"receipt:%b\n" % name.encode()
+                wanted, answer = self._receipts.expect()
+                head += b"receipt:%b\n" % wanted.encode()
             octets = _with_body(head, body, content_length)
         except FrameError as error:
-            self._receipts.forget(name)
+            self._receipts.forget(wanted)
             return failed(error)
         return self._write(octets, answer)
+
+    def _named(self, name: str, headers: Mapping[str, str] | None) -> bytes:
+        header = self._session.dialect.dedupe
+        if not header or (headers and header in headers):
+            return b""  # it knows none, or the user has named it
+        return b"%b:%b\n" % (header.encode(), name.encode())
+
+    def encoded(self, body: Any, content_type: str | None) -> tuple[bytes, str | None]:
+        if isinstance(body, (bytearray, memoryview)):
+            return bytes(body), content_type
+        return self._session.codecs.encode(body, content_type)
 
     def _new_head(
         self, destination: str, content_type: str | None, headers: Mapping[str, str] | None
@@ -122,13 +144,15 @@ class Outgoing:
             # A loop of awaited SENDs never leaves this reactor turn until one of them has to wait.
             self._queued = 0
             sender.flush()
-        if answer is not None:
-            return answer
-        if sender.full:
-            room: Deferred[None] = Answer(self._wait_for_room.remove)
-            self._wait_for_room.append(room)
-            return room
-        return succeed(None)
+        return self.room() if answer is None else answer
+
+    def room(self) -> Deferred[None]:
+        """Fires when the transport takes more; it may have fired already."""
+        if not self.sender.full:
+            return succeed(None)
+        room: Deferred[None] = Answer(self._wait_for_room.remove)
+        self._wait_for_room.append(room)
+        return room
 
     # -- for the session ----------------------------------------------------------------------------------
 

@@ -13,8 +13,10 @@ from twisted.python.failure import Failure
 from zope.interface import implementer
 
 from stomp_tx.client.answer import Answer, failed
+from stomp_tx.client.dialect import UNKNOWN, dialect_of
 from stomp_tx.client.outgoing import Outgoing
 from stomp_tx.client.receipts import Receipts
+from stomp_tx.client.requests import Requests
 from stomp_tx.client.settings import ClientSettings
 from stomp_tx.client.subscription import CALL, Subscription
 from stomp_tx.errors import (
@@ -67,6 +69,9 @@ class ClientSession:
         self.version: str = V10
         self.headers: Mapping[str, str] = {}
         """CONNECTED's headers."""
+        self.dialect = UNKNOWN
+        self.codecs = settings.codecs
+        self._requests: Requests | None = None
         self.reason: StompError | None = None
         """Why it ended; None while it has not, and when disconnect() was called and answered."""
         self.subscriptions: dict[str, Subscription] = {}
@@ -90,6 +95,13 @@ class ClientSession:
     def is_over(self) -> bool:
         """Can nothing be said any more?"""
         return self.state in (State.CLOSED, State.DISCONNECTING)
+
+    @property
+    def requests(self) -> Requests:
+        """What is asked over this session."""
+        if self._requests is None:
+            self._requests = Requests(self, self._clock)
+        return self._requests
 
     def new_name(self) -> str:
         """A name for a subscription or a transaction: no other one of this session has it."""
@@ -175,6 +187,7 @@ class ClientSession:
             heart_beat_interval(we_send, it_wants), heart_beat_interval(it_sends, we_want)
         )
         self.headers = headers
+        self.dialect = dialect_of(headers.get("server"))
         self.state = State.CONNECTED
         self._handlers = HANDLERS[State.CONNECTED]
         self.ready.callback(None)
@@ -246,8 +259,19 @@ class ClientSession:
         if answer is not None and reason is not None:
             answer.errback(Failure(reason))
         self.outgoing.end()
+        if self._requests is not None:
+            self._requests.end()
         for subscription in subscriptions:
             subscription.end(reason)
+
+    @classmethod
+    def closed(cls, settings: ClientSettings, clock: IReactorTime, reason: StompError) -> ClientSession:
+        """One that is over, and never was."""
+        session = cls(settings, clock)
+        session.state = State.CLOSED
+        session.reason = reason
+        session._is_gone = True
+        return session
 
     def _give_up(self, ready: Deferred[None]) -> None:
         """``ready`` was cancelled; nothing else is outstanding yet."""
@@ -255,6 +279,11 @@ class ClientSession:
         self._handlers = HANDLERS[State.CLOSED]
         self.reason = ConnectionLost("connecting was given up")
         if hasattr(self, "_sender"):
+            self._sender.abort()
+
+    def abort(self) -> None:
+        """Cut the connection, unless it is over."""
+        if not self.is_over:
             self._sender.abort()
 
     def when_over(self) -> Deferred[StompError | None]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from stomp_tx.client.codecs import Codecs
 from stomp_tx.errors import ConfigurationError
 from stomp_tx.wire.commands import VERSIONS
 from stomp_tx.wire.limits import Limits
@@ -46,6 +47,9 @@ class ClientSettings:
 
     disconnect_timeout: float = 5.0
     """For what is under way when disconnect() is called, and then again for DISCONNECT's own RECEIPT."""
+
+    codecs: Codecs = field(default_factory=Codecs)
+    """What bodies that are neither octets nor text are encoded by, and ``Message.value`` decoded."""
 
     limits: Limits = field(default_factory=Limits)
     """How large an arriving frame may be."""

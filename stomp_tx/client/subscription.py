@@ -14,7 +14,7 @@ from twisted.python.failure import Failure
 
 from stomp_tx.client.answer import Answer, failed
 from stomp_tx.client.message import Message
-from stomp_tx.errors import ConnectionLost, ProtocolViolation, StompError
+from stomp_tx.errors import ConnectionLost, ErrorReceived, ProtocolViolation, StaleMessage, StompError
 from stomp_tx.wire import frames
 from stomp_tx.wire.commands import V10
 from stomp_tx.wire.frame import Frame
@@ -42,6 +42,9 @@ class Subscription:
     handler -- called with each message as it arrives; None: they wait here until they are taken
     prefetch -- how many may be here unacknowledged; 0: as many as the broker sends
     headers -- further headers of SUBSCRIBE
+    concurrency -- so many calls of the handler may be at work at a time; None: as many as there are messages
+    durable -- the name of a durable subscription; None: it is none
+    lasting -- it is made again on the next connection
 
     **What bounds the messages that wait here**: the broker sends no more than ``prefetch`` of them unless
     some are acknowledged; nothing here ever stops reading, so receipts and heart-beats always get through.
@@ -49,8 +52,8 @@ class Subscription:
     a handler has one) asks the broker for client-individual instead, and acknowledges each message by itself,
     when it has been taken (or when the handler is done with it).  With ``prefetch=0`` it says ``ack:auto``.
 
-    A handler's calls may overlap when it returns Deferreds: ``prefetch`` bounds how many.  For one message
-    after the other, prefetch=1 or ``async for``.
+    A handler's calls may overlap when it returns Deferreds: ``concurrency`` bounds how many.  For one message
+    after the other, concurrency=1 or ``async for``.
 
     It is over when it was unsubscribed, or the client disconnected (``next`` gives None then), or the
     connection was lost (``next`` fails with ConnectionLost).  What waits here then goes to others, but for
@@ -68,21 +71,29 @@ class Subscription:
         handler: Handler | None,
         prefetch: int | None,
         headers: Mapping[str, str] | None,
+        concurrency: int | None = None,
+        durable: str | None = None,
+        lasting: bool = False,
     ) -> None:
         if prefetch is None:
-            prefetch = 0 if ack == "auto" and handler is not None else PREFETCH
+            prefetch = 0 if ack == "auto" and handler is not None and concurrency is None else PREFETCH
         self.id = id
         self.destination = destination
         self.ack = ack
         self.handler = handler
         self.prefetch = prefetch
         self.headers = dict(headers or {})
+        self.concurrency = concurrency
+        self.durable = durable
+        self.lasting = lasting
         self.session = session
         self.ended = False  # no more messages come
         self._over = False  # nor can those that came be acknowledged
         self._lost: StompError | None = None
         self._automatic = ack == "auto" and prefetch > 0  # we acknowledge
         self._acknowledged = ack != "auto" or self._automatic  # somebody does
+        self._at_work = 0
+        self._stale = 0  # messages up to this number came over connections that are gone
         self._count = 0
         self._unsettled: dict[int, None] = {}  # numbers of the messages to acknowledge, in their order
         self._buffer: deque[Message] = deque()
@@ -90,13 +101,19 @@ class Subscription:
 
     def frame(self) -> Frame:
         """The SUBSCRIBE frame that asks for it."""
-        headers = dict(self.headers)
+        dialect = self.session.dialect
+        headers = {**self._durable_headers(), **self.headers}
         if self.prefetch:
-            # RabbitMQ and this project's broker read the first, ActiveMQ the second; others ignore both.
-            headers.setdefault("prefetch-count", str(self.prefetch))
-            headers.setdefault("activemq.prefetchSize", str(self.prefetch))
+            for name in dialect.prefetch:
+                headers.setdefault(name, str(self.prefetch))
         ack = "client-individual" if self._automatic else self.ack
         return frames.subscribe(self.id, self.destination, ack=ack, headers=headers)
+
+    def _durable_headers(self) -> dict[str, str]:
+        if self.durable is None:
+            return {}
+        named = self.session.dialect.durable.items()
+        return {name: value.format(self.durable) for name, value in named}
 
     # -- for the session ----------------------------------------------------------------------------------
 
@@ -109,7 +126,10 @@ class Subscription:
         if self._acknowledged:
             self._unsettled[number] = None
         if self.handler is not None:
-            self._handle(message, self.handler)
+            if self.concurrency is None or self._at_work < self.concurrency:
+                self._handle(message, self.handler)
+            else:
+                self._buffer.append(message)
             return
         self._buffer.append(message)
         while self._takers and self._buffer:
@@ -120,9 +140,18 @@ class Subscription:
         self._stop(None)
 
     def end(self, lost: StompError | None) -> None:
-        """It is over: the connection was lost, or (None) it was unsubscribed."""
-        self._over = True
+        """It is over: the connection was lost, or (None) it was unsubscribed.
+
+        A lasting one outlives its connection: it is only made again, by ``resume``.
+        """
         self._unsettled.clear()
+        if lost is not None:
+            self._stale = self._count
+        if lost is not None and self.lasting:
+            if self._acknowledged:
+                self._buffer.clear()  # the broker gives them to somebody again
+            return
+        self._over = True
         self._stop(lost)
 
     def _stop(self, lost: StompError | None) -> None:
@@ -130,14 +159,14 @@ class Subscription:
             return
         self.ended = True
         self._lost = lost
-        if self._acknowledged:
+        if self._acknowledged or self.handler is not None:
             self._buffer.clear()  # the broker gives them to others: nobody shall work on them here
         while self._takers:
             taker = self._takers.popleft()
             if lost is None:
                 taker.callback(None)
             else:
-                taker.errback(Failure(self.session.lost()))
+                taker.errback(Failure(lost if isinstance(lost, ErrorReceived) else self.session.lost()))
 
     # -- handlers -----------------------------------------------------------------------------------------
 
@@ -157,22 +186,26 @@ class Subscription:
             if self._automatic:
                 self._acknowledge(message)
             return
-        calls = self.session.calls
-        calls[call] = None
+        session = self.session
+        session.calls[call] = None
+        self._at_work += 1
 
         def done(outcome: object) -> None:
             if isinstance(outcome, Failure):
                 self._handler_failed(message, outcome)
             elif self._automatic:
                 self._acknowledge(message)
-            del calls[call]
-            self.session.call_finished()
+            self._at_work -= 1
+            del session.calls[call]
+            session.call_finished()
+            if self._buffer:
+                self._handle(self._buffer.popleft(), handler)
 
         result.addBoth(done)
 
     def _handler_failed(self, message: Message, failure: Failure) -> None:
         """Its exception is logged, and where there is NACK the broker gets the message back."""
-        if self.session.is_over and failure.check(ConnectionLost):
+        if message.is_stale and failure.check(ConnectionLost):
             return  # a consequence of the loss, which is logged by itself
         self.log.failure(
             "the handler of {destination} failed for {message}",
@@ -237,8 +270,8 @@ class Subscription:
         headers: Mapping[str, str] | None,
     ) -> Deferred[None]:
         """ACK or NACK: see StompClient."""
-        if self.session.is_over:
-            return failed(self.session.lost())
+        if message.is_stale or self.session.is_over:
+            return failed(self._stale_message(message, command))
         try:
             if transaction is not None:
                 transaction.check_open(self.session)
@@ -256,6 +289,24 @@ class Subscription:
         if transaction is not None:
             transaction.has_settled(self, taken)
         return self.session.outgoing.perform(frame, receipt)
+
+    def is_stale(self, number: int) -> bool:
+        """Did the message of this number come over a connection that is gone?"""
+        return number <= self._stale
+
+    def needs_settling(self, message: Message) -> bool:
+        """Does the message wait for its ACK or NACK?"""
+        return self.ack != "auto" and message.number in self._unsettled
+
+    def _stale_message(self, message: Message, command: str) -> StompError:
+        if self.session.is_over:
+            lost = self.session.lost()
+            error = StaleMessage(lost.summary, lost.detail)
+            error.__cause__ = lost.__cause__
+            return error
+        return StaleMessage(
+            f"{command} of a message of an earlier connection", f"{message!r} comes again, to somebody"
+        )
 
     def _settled_by(self, message: Message, command: str) -> list[int]:
         """The numbers of what this ACK or NACK covers: in mode client all that came before it as well.
@@ -287,9 +338,14 @@ class Subscription:
     # -- the end ------------------------------------------------------------------------------------------
 
     def unsubscribe(
-        self, *, receipt: bool = True, headers: Mapping[str, str] | None = None
+        self, *, receipt: bool = True, forget: bool = False, headers: Mapping[str, str] | None = None
     ) -> Deferred[None]:
         """Want no more messages: see StompClient.unsubscribe."""
+        if forget:
+            headers = {**self._durable_headers(), **(headers or {})}
+        elif self.lasting and self.session.is_over:
+            self.end(None)  # and so it will not be made again
+            return succeed(None)
         return self.session.unsubscribe(self, receipt, headers)
 
     def __repr__(self) -> str:

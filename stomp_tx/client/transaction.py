@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import enum
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from types import TracebackType
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from twisted.internet.defer import Deferred
 
 from stomp_tx.client.answer import failed
-from stomp_tx.errors import ProtocolViolation
+from stomp_tx.errors import ProtocolViolation, StompError, TransactionLost
 from stomp_tx.wire import frames
 
 if TYPE_CHECKING:
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
 class _State(enum.Enum):
     NEW = "has not begun"
+    BEGINNING = "has not begun yet"
     OPEN = "is open"
     OVER = "is over"
 
@@ -36,11 +37,21 @@ class Transaction:
 
     Leaving the block commits, and the broker has answered then; an exception aborts.  Elsewhere: ``begin``,
     and then ``commit`` or ``abort``.
+
+    When the connection is lost before ``commit``, the broker has forgotten it: everything fails with
+    TransactionLost from then on.
+
+    id -- its name on its connection, once it has begun
     """
 
-    def __init__(self, session: ClientSession, id: str) -> None:
-        self.id = id
-        self._session = session
+    _session: ClientSession
+
+    def __init__(self, find: Callable[[], Deferred[ClientSession]]) -> None:
+        """
+        find -- gives the session to begin on
+        """
+        self.id = ""
+        self._find = find
         self._state = _State.NEW
         self._settled: list[tuple[Subscription, list[int]]] = []
 
@@ -48,9 +59,14 @@ class Transaction:
         """Begin; fires with this transaction.  The broker is told, not asked."""
         if self._state is not _State.NEW:
             return failed(ProtocolViolation("the transaction has begun already"))
+        self._state = _State.BEGINNING
+        return self._find().addCallback(self._begin_on)
+
+    def _begin_on(self, session: ClientSession) -> Deferred[Transaction]:
         self._state = _State.OPEN
-        told = self._session.outgoing.perform(frames.begin(self.id))
-        return told.addCallback(lambda _: self)
+        self._session = session
+        self.id = session.new_name()
+        return session.outgoing.perform(frames.begin(self.id)).addCallback(lambda _: self)
 
     def commit(self) -> Deferred[None]:
         """Fires when the broker has done all of it (its RECEIPT has come); it fails when none of it was done.
@@ -59,7 +75,7 @@ class Transaction:
         """
         try:
             self.check_open()
-        except ProtocolViolation as error:
+        except StompError as error:
             return failed(error)
         self._state = _State.OVER
         self._settled = []
@@ -69,7 +85,7 @@ class Transaction:
         """Do none of it.  What it acknowledged is to be acknowledged again."""
         try:
             self.check_open()
-        except ProtocolViolation as error:
+        except StompError as error:
             return failed(error)
         self._state = _State.OVER
         settled, self._settled = self._settled, []
@@ -80,7 +96,7 @@ class Transaction:
     def send(
         self,
         destination: str,
-        body: bytes | str,
+        body: Any,
         *,
         content_type: str | None = None,
         headers: Mapping[str, str] | None = None,
@@ -93,7 +109,7 @@ class Transaction:
         """
         try:
             self.check_open()
-        except ProtocolViolation as error:
+        except StompError as error:
             return failed(error)
         return self._session.outgoing.send(
             destination, body, content_type, headers, receipt, self.id, content_length
@@ -124,11 +140,14 @@ class Transaction:
     # -- for the session's other parts --------------------------------------------------------------------
 
     def check_open(self, session: ClientSession | None = None) -> None:
-        """Raise ProtocolViolation unless it has begun and is not over, on this session."""
-        if session is not None and session is not self._session:
-            raise ProtocolViolation("the transaction is another connection's")
+        """Raise ProtocolViolation unless it is open on this session, TransactionLost when that is over."""
         if self._state is not _State.OPEN:
             raise ProtocolViolation(f"the transaction {self._state.value}")
+        if self._session.is_over:
+            lost = self._session.lost()
+            raise TransactionLost(f"the transaction is lost: {lost.summary}", lost.detail) from lost
+        if session is not None and session is not self._session:
+            raise ProtocolViolation("the transaction is another connection's")
 
     def has_settled(self, subscription: Subscription, numbers: list[int]) -> None:
         """These messages were acknowledged in it."""

@@ -110,7 +110,7 @@ class SendTests(ClientTests):
 
 class BackPressureTests(ClientTests):
     def test_send_waits_while_the_transport_is_full(self):
-        pipe = self.world.joints[0][0].pipe
+        pipe = self.world.pipe
         pipe.room = 100_000
         sent = 0
 
@@ -127,7 +127,7 @@ class BackPressureTests(ClientTests):
         self.assertEqual(sent, 1000)
 
     def test_those_who_wait_go_on_in_order(self):
-        pipe = self.world.joints[0][0].pipe
+        pipe = self.world.pipe
         pipe.room = 1000
         order = []
         for number in range(200):
@@ -139,14 +139,14 @@ class BackPressureTests(ClientTests):
         self.assertEqual(order, list(range(200)))
 
     def test_waiting_may_be_cancelled(self):
-        self.world.joints[0][0].pipe.room = 1000
+        self.world.pipe.room = 1000
         sending = [self.client.send("/queue/a", bytes(1000)) for _ in range(200)]
         sending[-1].cancel()
         self.failureResultOf(sending[-1])
         self.got(sending[-2])
 
     def test_loss_fails_those_who_wait(self):
-        self.world.joints[0][0].pipe.room = 1000
+        self.world.pipe.room = 1000
         sending = [self.client.send("/queue/a", bytes(1000)) for _ in range(200)]
         self.world.cut()
         self.failureResultOf(sending[-1], ConnectionLost)
@@ -220,7 +220,7 @@ class LossTests(ClientTests):
         self.assertIsNot(self.failureResultOf(one).value, self.failureResultOf(two).value)
 
     def test_one_who_is_told_may_cancel_another(self):
-        self.world.joints[0][0].pipe.room = 1000
+        self.world.pipe.room = 1000
         waiting = [self.client.send("/queue/a", b"", receipt=True) for _ in range(2)]
         waiting += [self.client.send("/queue/a", bytes(70_000)) for _ in range(2)]
         waiting += [self.client.when_closed() for _ in range(2)]

@@ -2,27 +2,35 @@
 
 from __future__ import annotations
 
-import os
-import re
-import signal
 import socket
 import subprocess
 import sys
-import time
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
+from contextlib import AbstractContextManager
 from pathlib import Path
+from typing import Any
+
+from stomp_tx.testing.process import PATIENCE, environment, eventually, run_broker
+from stomp_tx.testing.process import BrokerProcess as Broker
+
+__all__ = [
+    "CHECKOUT",
+    "PATIENCE",
+    "TWIST",
+    "TWISTD",
+    "Broker",
+    "Peer",
+    "broker",
+    "environment",
+    "eventually",
+    "over_tcp",
+    "peer_of",
+    "run",
+]
 
 CHECKOUT = Path(__file__).resolve().parents[2]
 TWISTD = (str(Path(sys.executable).parent / "twistd"), "--nodaemon", "--pidfile=")
 TWIST = (sys.executable, "-m", "twisted", "--log-format=text")
-PATIENCE = 20.0  # seconds, for anything that takes well under one
-
-
-def environment(more: Mapping[str, str] | None = None) -> dict[str, str]:
-    """For a process that finds the checkout's plugin, installed or not."""
-    path = os.pathsep.join(filter(None, (str(CHECKOUT), os.environ.get("PYTHONPATH"))))
-    return {**os.environ, "PYTHONPATH": path, **(more or {})}
 
 
 def run(folder: Path, *arguments: str, command: Sequence[str] = TWISTD) -> subprocess.CompletedProcess[str]:
@@ -38,75 +46,9 @@ def run(folder: Path, *arguments: str, command: Sequence[str] = TWISTD) -> subpr
     )
 
 
-class Broker:
-    """A running broker: ``ports`` are the endpoint strings it says it listens at."""
-
-    def __init__(self, process: subprocess.Popen[bytes], log: Path, ports: int) -> None:
-        self.process = process
-        self._log = log
-        eventually(lambda: process.poll() is not None or len(self.ports) >= ports, "the broker listens")
-        if len(self.ports) < ports:
-            raise AssertionError(f"the broker ended with {process.poll()}:\n{self.log}")
-
-    @property
-    def log(self) -> str:
-        return self._log.read_text(encoding="utf-8")
-
-    @property
-    def ports(self) -> list[str]:
-        return re.findall(r"\[stomp_tx#info\] STOMP 1.0-1.2 at (\S+)", self.log)
-
-    def port(self, kind: str = "tcp") -> int:
-        """The port number that the kind of endpoint got."""
-        found = next(re.search(r":(\d+)", port) for port in self.ports if port.startswith(f"{kind}:"))
-        assert found is not None
-        return int(found[1])
-
-    def connect(self) -> Peer:
-        return over_tcp(self.port())
-
-    def stop(self, signum: int = signal.SIGTERM) -> int:
-        """Its exit code, after this signal."""
-        self.process.send_signal(signum)
-        return self.process.wait(PATIENCE)
-
-
-@contextmanager
-def broker(
-    folder: Path,
-    *arguments: str,
-    ports: int = 1,
-    command: Sequence[str] = TWISTD,
-    env: Mapping[str, str] | None = None,
-    pass_fds: Sequence[int] = (),
-) -> Iterator[Broker]:
-    """A broker that listens, and is gone afterwards."""
-    log = folder / "broker.log"
-    with log.open("wb") as out:
-        process = subprocess.Popen(
-            [*command, "stomp", *arguments],
-            cwd=folder,
-            env=environment(env),
-            stdin=subprocess.DEVNULL,
-            stdout=out,
-            stderr=subprocess.STDOUT,
-            pass_fds=pass_fds,
-        )
-    try:
-        yield Broker(process, log, ports)
-    finally:
-        process.kill()
-        process.wait()
-
-
-def eventually(true: object, what: str) -> None:
-    """Return once ``true()`` is; fail if it is not before patience ends."""
-    assert callable(true)
-    deadline = time.monotonic() + PATIENCE
-    while not true():
-        if time.monotonic() > deadline:
-            raise AssertionError(f"not in time: {what}")
-        time.sleep(0.01)
+def broker(folder: Path, *arguments: str, **more: Any) -> AbstractContextManager[Broker]:
+    """A broker that listens, and is gone afterwards; see run_broker."""
+    return run_broker(*arguments, folder=folder, **{"command": TWISTD, **more})
 
 
 class Peer:
@@ -152,6 +94,11 @@ class Peer:
         self.hears("RECEIPT")
         self.says("SEND destination:/queue/a", "hello")
         assert self.hears("MESSAGE").endswith("\n\nhello")
+
+
+def peer_of(running: Broker) -> Peer:
+    """A connection to it, on which nothing was said yet."""
+    return over_tcp(running.port())
 
 
 def over_tcp(port: int, host: str = "127.0.0.1") -> Peer:

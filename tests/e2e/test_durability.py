@@ -15,7 +15,7 @@ import pytest
 
 from stomp_tx.wire.parser import FrameParser
 from tests.e2e.full_disk import CAN_NOT_WRITE, may_write_only
-from tests.e2e.running import PATIENCE, Broker, Peer, broker, eventually, run
+from tests.e2e.running import PATIENCE, Broker, Peer, broker, eventually, peer_of, run
 
 ANY_PORT = ("--port", "tcp:0:interface=127.0.0.1")
 PUT_A_BACKUP = "keep a copy of it, see `stomp-tx check`, and put a backup in its place"
@@ -63,7 +63,7 @@ def is_empty(peer: Peer, queue: str) -> bool:
 
 
 def test_an_orderly_stop_keeps_the_order_and_how_often_each_was_delivered(tmp_path: Path) -> None:
-    with broker(tmp_path, *ON_FILE) as running, running.connect() as ann, running.connect() as bob:
+    with broker(tmp_path, *ON_FILE) as running, peer_of(running) as ann, peer_of(running) as bob:
         sends(ann.connects(), "/queue/a", "refused twice")
         subscribes(bob.connects(), "/queue/a", prefetch=2)
         refused = takes(bob)
@@ -79,7 +79,7 @@ def test_an_orderly_stop_keeps_the_order_and_how_often_each_was_delivered(tmp_pa
             peer.hears_the_end()
             peer.socket.close()
         assert running.process.wait(PATIENCE) == 0
-    with broker(tmp_path, *ON_FILE) as running, running.connect() as bob:
+    with broker(tmp_path, *ON_FILE) as running, peer_of(running) as bob:
         subscribes(bob.connects(), "/queue/a")
         found = [takes(bob) for _ in range(4)]
         assert [
@@ -94,7 +94,7 @@ def test_an_orderly_stop_keeps_the_order_and_how_often_each_was_delivered(tmp_pa
 
 
 def test_a_kill_keeps_what_was_receipted_and_not_what_was_acknowledged(tmp_path: Path) -> None:
-    with broker(tmp_path, *ON_FILE) as running, running.connect() as ann, running.connect() as bob:
+    with broker(tmp_path, *ON_FILE) as running, peer_of(running) as ann, peer_of(running) as bob:
         sends(ann.connects(), "/queue/a", "first", "second", "third", "fourth")
         subscribes(bob.connects(), "/queue/a", prefetch=2)
         first, second = takes(bob), takes(bob)
@@ -103,7 +103,7 @@ def test_a_kill_keeps_what_was_receipted_and_not_what_was_acknowledged(tmp_path:
         assert "receipt-id:acknowledged" in bob.hears("RECEIPT")
         assert (second[0], second[1].get("redelivered")) == ("second", None)
         assert running.stop(signal.SIGKILL) == -signal.SIGKILL
-    with broker(tmp_path, *ON_FILE) as running, running.connect() as bob:
+    with broker(tmp_path, *ON_FILE) as running, peer_of(running) as bob:
         subscribes(bob.connects(), "/queue/a")
         found = [takes(bob) for _ in range(3)]
         assert [body for body, _ in found] == ["second", "third", "fourth"]
@@ -112,7 +112,7 @@ def test_a_kill_keeps_what_was_receipted_and_not_what_was_acknowledged(tmp_path:
 
 
 def test_a_kill_keeps_transactions_whole_durable_subscriptions_and_names(tmp_path: Path) -> None:
-    with broker(tmp_path, *ON_FILE) as running, running.connect() as ann, running.connect() as bob:
+    with broker(tmp_path, *ON_FILE) as running, peer_of(running) as ann, peer_of(running) as bob:
         ann.connects()
         bob.connects().says("SUBSCRIBE id:1 destination:/topic/t durable-subscription:bob receipt:subscribed")
         bob.hears("RECEIPT")
@@ -127,7 +127,7 @@ def test_a_kill_keeps_transactions_whole_durable_subscriptions_and_names(tmp_pat
         ann.says("COMMIT transaction:whole receipt:whole")
         ann.hears("RECEIPT")
         running.stop(signal.SIGKILL)
-    with broker(tmp_path, *ON_FILE) as running, running.connect() as ann, running.connect() as bob:
+    with broker(tmp_path, *ON_FILE) as running, peer_of(running) as ann, peer_of(running) as bob:
         sends(ann.connects(), "/queue/a", "once", headers="persistent:true message-dedupe-id:1")
         subscribes(bob.connects(), "/queue/a")
         assert [takes(bob)[0] for _ in range(3)] == ["once", "whole 0", "whole 1"]
@@ -139,22 +139,22 @@ def test_a_kill_keeps_transactions_whole_durable_subscriptions_and_names(tmp_pat
 
 def test_only_what_is_persistent_outlives_the_broker(tmp_path: Path) -> None:
     with broker(tmp_path, *ON_FILE) as running:
-        with running.connect() as ann:
+        with peer_of(running) as ann:
             sends(ann.connects(), "/queue/a", "transient", headers="x:y")
             sends(ann, "/queue/a", "persistent")
         assert running.stop() == 0
-    with broker(tmp_path, *ON_FILE) as running, running.connect() as bob:
+    with broker(tmp_path, *ON_FILE) as running, peer_of(running) as bob:
         subscribes(bob.connects(), "/queue/a")
         assert takes(bob)[0] == "persistent"
 
 
 def test_by_default_the_file_is_where_the_broker_runs(tmp_path: Path) -> None:
     with broker(tmp_path, *ANY_PORT) as running:
-        with running.connect() as ann:
+        with peer_of(running) as ann:
             sends(ann.connects(), "/queue/a", "kept")
         assert running.stop() == 0
     assert (tmp_path / "stomp.db").exists()
-    with broker(tmp_path, *ANY_PORT) as running, running.connect() as bob:
+    with broker(tmp_path, *ANY_PORT) as running, peer_of(running) as bob:
         subscribes(bob.connects(), "/queue/a")
         assert takes(bob)[0] == "kept"
 
@@ -164,7 +164,7 @@ def test_by_default_the_file_is_where_the_broker_runs(tmp_path: Path) -> None:
 def test_a_long_backlog_is_drained_in_order_across_a_restart(tmp_path: Path, signum: int) -> None:
     count, before = 50_000, 20_000
     with broker(tmp_path, *ON_FILE) as running:
-        with running.connect() as ann, running.connect() as bob:
+        with peer_of(running) as ann, peer_of(running) as bob:
             send = b"SEND\ndestination:/queue/a\npersistent:true\n\n"
             ann.connects().socket.sendall(b"".join(b"%b%d\0" % (send, number) for number in range(count)))
             ann.says("DISCONNECT receipt:safe")
@@ -172,7 +172,7 @@ def test_a_long_backlog_is_drained_in_order_across_a_restart(tmp_path: Path, sig
             subscribes(bob.connects(), "/queue/a", ack="client")
             assert drains(bob, before) == list(range(before))
         running.stop(signum)
-    with broker(tmp_path, *ON_FILE) as running, running.connect() as bob:
+    with broker(tmp_path, *ON_FILE) as running, peer_of(running) as bob:
         subscribes(bob.connects(), "/queue/a", ack="client")
         assert drains(bob, count - before) == list(range(before, count))
         assert is_empty(bob, "/queue/a")
@@ -219,7 +219,7 @@ def fills_the_disk(peer: Peer) -> tuple[list[str], str]:
 
 def test_a_full_disk_is_an_error_to_producers_and_loses_nothing_that_was_receipted(tmp_path: Path) -> None:
     with broker(tmp_path, *ON_FILE, command=may_write_only(1_000_000)) as running:
-        with running.connect() as ann:
+        with peer_of(running) as ann:
             receipted, error = fills_the_disk(ann.connects())
             assert receipted
             assert error.startswith("ERROR\n")
@@ -227,7 +227,7 @@ def test_a_full_disk_is_an_error_to_producers_and_loses_nothing_that_was_receipt
             assert CAN_NOT_WRITE in error
             assert str(tmp_path) not in error
             ann.hears_the_end()
-        with running.connect() as bob:
+        with peer_of(running) as bob:
             bob.connects().says("SUBSCRIBE id:1 destination:/queue/b receipt:1")
             bob.hears("RECEIPT")
             for _ in range(10):
@@ -237,7 +237,7 @@ def test_a_full_disk_is_an_error_to_producers_and_loses_nothing_that_was_receipt
         assert str(tmp_path / "kept.db") in running.log
         assert "Traceback" not in running.log
         running.stop(signal.SIGKILL)
-    with broker(tmp_path, *ON_FILE) as running, running.connect() as bob:
+    with broker(tmp_path, *ON_FILE) as running, peer_of(running) as bob:
         subscribes(bob.connects(), "/queue/a")
         assert [takes(bob)[0] for _ in receipted] == receipted
         assert is_empty(bob, "/queue/a")
@@ -245,10 +245,10 @@ def test_a_full_disk_is_an_error_to_producers_and_loses_nothing_that_was_receipt
 
 def test_when_there_is_room_again_the_broker_goes_on(tmp_path: Path) -> None:
     with broker(tmp_path, *ON_FILE, command=may_write_only(1_000_000)) as running:
-        with running.connect() as ann:
+        with peer_of(running) as ann:
             receipted, _ = fills_the_disk(ann.connects())
         let_write(running, resource.RLIM_INFINITY)
-        with running.connect() as ann:
+        with peer_of(running) as ann:
             sends(ann.connects(), "/queue/a", "later")
             subscribes(ann, "/queue/a")
             assert [takes(ann)[0] for _ in range(len(receipted) + 1)] == [*receipted, "later"]
@@ -260,7 +260,7 @@ def test_when_there_is_room_again_the_broker_goes_on(tmp_path: Path) -> None:
 def test_what_could_not_be_acknowledged_comes_again(tmp_path: Path) -> None:
     bodies = [f"{number}-".ljust(10_000, "x") for number in range(20)]
     with broker(tmp_path, *ON_FILE) as running:
-        with running.connect() as ann, running.connect() as bob:
+        with peer_of(running) as ann, peer_of(running) as bob:
             sends(ann.connects(), "/queue/a", *bodies)
             subscribes(bob.connects(), "/queue/a")
             held = [takes(bob) for _ in bodies]
@@ -270,13 +270,13 @@ def test_what_could_not_be_acknowledged_comes_again(tmp_path: Path) -> None:
                 pass  # it may come again before its consumer is told
             assert error.startswith("ERROR\n") and "\nreceipt-id:acknowledged\n" in error
         let_write(running, resource.RLIM_INFINITY)
-        with running.connect() as bob:
+        with peer_of(running) as bob:
             subscribes(bob.connects(), "/queue/a")
             found = [takes(bob) for _ in bodies]
             assert [body for body, _ in found] == bodies
             assert {headers["redelivered"] for _, headers in found} == {"true"}
         running.stop(signal.SIGKILL)
-    with broker(tmp_path, *ON_FILE) as running, running.connect() as bob:
+    with broker(tmp_path, *ON_FILE) as running, peer_of(running) as bob:
         subscribes(bob.connects(), "/queue/a")
         assert [takes(bob)[0] for _ in bodies] == bodies
         assert is_empty(bob, "/queue/a")
@@ -299,7 +299,7 @@ def refused(folder: Path, engine: str = "sqlite:kept.db") -> str:
 def with_messages(folder: Path, count: int = 500) -> Path:
     """The file of a broker that has stopped, in which so many messages wait in /queue/a."""
     with broker(folder, *ON_FILE) as running:
-        with running.connect() as ann:
+        with peer_of(running) as ann:
             sends(ann.connects(), "/queue/a", *(f"{number}-".ljust(1000, "x") for number in range(count)))
         assert running.stop() == 0
     return folder / "kept.db"
@@ -308,7 +308,7 @@ def with_messages(folder: Path, count: int = 500) -> Path:
 def test_a_second_broker_with_the_same_file_ends_and_the_first_goes_on(tmp_path: Path) -> None:
     other = tmp_path / "other"
     other.mkdir()
-    with broker(tmp_path, *ON_FILE) as running, running.connect() as ann:
+    with broker(tmp_path, *ON_FILE) as running, peer_of(running) as ann:
         sends(ann.connects(), "/queue/a", "before")
         path, process = tmp_path / "kept.db", running.process.pid
         assert refused(other, f"sqlite:{path}") == (
@@ -317,7 +317,7 @@ def test_a_second_broker_with_the_same_file_ends_and_the_first_goes_on(tmp_path:
         sends(ann, "/queue/a", "after")
         subscribes(ann, "/queue/a")
         assert [takes(ann)[0] for _ in range(2)] == ["before", "after"]
-    with broker(tmp_path, *ON_FILE) as running, running.connect() as ann:
+    with broker(tmp_path, *ON_FILE) as running, peer_of(running) as ann:
         ann.connects()  # the lock went with the process
 
 
@@ -352,7 +352,7 @@ def test_a_file_that_is_damaged_in_the_middle_harms_no_other_queue(tmp_path: Pat
             assert "is damaged" in str(ended) and PUT_A_BACKUP in str(ended)
             assert "Traceback" not in str(ended)
             return
-        ann, bob = (stack.enter_context(running.connect()).connects() for _ in range(2))
+        ann, bob = (stack.enter_context(peer_of(running)).connects() for _ in range(2))
         subscribes(ann, "/queue/a")
         assert takes(ann)[0].startswith("0-")
         eventually(lambda: "is damaged" in running.log, "the log says so")

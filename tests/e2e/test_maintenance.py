@@ -6,7 +6,7 @@ import sys
 import threading
 import time
 
-from tests.e2e.running import PATIENCE, broker, environment
+from tests.e2e.running import PATIENCE, broker, environment, peer_of
 
 PORT = ("--port", "tcp:0:interface=127.0.0.1", "--engine", "sqlite:stomp.db")
 
@@ -51,7 +51,7 @@ class Load:
 
     def run(self, work):
         try:
-            with self.running.connect() as peer:
+            with peer_of(self.running) as peer:
                 work(peer.connects())
         except BaseException as failure:
             self.failures.append(failure)
@@ -105,7 +105,7 @@ def test_backups_of_a_broker_under_load_have_all_that_was_receipted(tmp_path):
 def assert_a_broker_has(folder, copy, count):
     """All messages of /queue/all, in their order; and it goes on from there."""
     with broker(folder, *PORT[:3], f"sqlite:{copy}") as running:
-        with running.connect() as ann:
+        with peer_of(running) as ann:
             ann.connects().says("SUBSCRIBE id:1 destination:/queue/all receipt:s")
             ann.hears("RECEIPT")
             for number in range(1, count + 1):

@@ -14,7 +14,17 @@ from pathlib import Path
 import jwt
 import pytest
 
-from tests.e2e.running import CHECKOUT, PATIENCE, Broker, Peer, broker, environment, eventually, over_tcp
+from tests.e2e.running import (
+    CHECKOUT,
+    PATIENCE,
+    Broker,
+    Peer,
+    broker,
+    environment,
+    eventually,
+    over_tcp,
+    peer_of,
+)
 
 ANY_PORT = ("--port", "tcp:0:interface=127.0.0.1")
 PROXIED = ("--port", "haproxy:tcp:0:interface=127.0.0.1")
@@ -67,12 +77,12 @@ def hup(running: Broker, log: str) -> None:
 
 def test_users_of_a_file(tmp_path):
     with broker(tmp_path, *ANY_PORT, *passwd(tmp_path, "ann", "bob")) as running:
-        with running.connect() as ann, running.connect() as bob:
+        with peer_of(running) as ann, peer_of(running) as bob:
             as_user(ann, "ann").hears("CONNECTED")
             as_user(bob, "bob").hears("CONNECTED")
             ann.exchanges_a_message()
             for user, passcode in (("ann", "hunter2"), ("eve", "eve"), ("ann", "")):
-                with running.connect() as eve:
+                with peer_of(running) as eve:
                     assert "the login or the passcode is wrong" in as_user(eve, user, passcode).hears("ERROR")
                     eve.hears_the_end()
             # Who is taken out is out.
@@ -80,7 +90,7 @@ def test_users_of_a_file(tmp_path):
             hup(running, "login has been changed")
             assert "connect again" in ann.hears("ERROR")
             bob.exchanges_a_message()
-        with running.connect() as ann:
+        with peer_of(running) as ann:
             as_user(ann, "ann").hears("ERROR")
         assert running.stop() == 0
         for passcode in ("nna", "hunter2"):
@@ -90,7 +100,7 @@ def test_users_of_a_file(tmp_path):
 
 def test_without_users_only_this_machine_may_connect(tmp_path):
     with broker(tmp_path, *ANY_PORT, *PROXIED, ports=2) as running:
-        with running.connect() as ann:
+        with peer_of(running) as ann:
             ann.connects().exchanges_a_message()
         with from_address(running, "127.0.0.1") as ann:
             ann.connects()
@@ -157,7 +167,7 @@ def test_tokens_with_groups_and_renewal(tmp_path):
         return jwt.encode({**claims, **more}, SECRET, "HS256")
 
     with broker(tmp_path, *ANY_PORT, *options) as running:
-        with running.connect() as ann:
+        with peer_of(running) as ann:
             as_user(ann, "whoever", token(2.5)).hears("CONNECTED")
             ann.exchanges_a_message()
             ann.says("SEND destination:/session/token receipt:renewed", token(5))
@@ -166,12 +176,12 @@ def test_tokens_with_groups_and_renewal(tmp_path):
             ann.says("SEND destination:/queue/a", "still here")
             assert ann.hears("MESSAGE").endswith("still here")
             assert "login expired" in ann.hears("ERROR")
-        with running.connect() as ann:
+        with peer_of(running) as ann:
             as_user(ann, "ann", token(60, groups=[])).hears("CONNECTED")
             ann.says("SEND destination:/queue/a")
             assert "ann may not send to /queue/a" in ann.hears("ERROR")
         for wrong in (token(-60), token(60, aud="web"), token(60)[:-2] + "xx"):
-            with running.connect() as eve:
+            with peer_of(running) as eve:
                 as_user(eve, "ann", wrong).hears("ERROR")
         assert SECRET not in running.log and "eyJ" not in running.log
 
@@ -256,7 +266,7 @@ def test_what_is_revoked_ends_what_it_covered(tmp_path):
     config = tmp_path / "stomp.toml"
     config.write_text(ROLES)
     options = (*ANY_PORT, *passwd(tmp_path, "ann", "bob"), "--config", "stomp.toml")
-    with broker(tmp_path, *options) as running, running.connect() as ann, running.connect() as bob:
+    with broker(tmp_path, *options) as running, peer_of(running) as ann, peer_of(running) as bob:
         as_user(ann, "ann").hears("CONNECTED")
         as_user(bob, "bob").hears("CONNECTED")
         ann.says("SUBSCRIBE id:1 destination:/topic/secret.* receipt:1")
@@ -313,7 +323,7 @@ def p99(peer: Peer, seconds: float) -> float:
 def test_a_flood_is_nothing_to_the_others(tmp_path):
     """Ten connections send what they can: they are read at the rate that the settings allow."""
     options = ("--set", "broker.frames_per_second=1000", "--engine", "memory:")
-    with broker(tmp_path, *ANY_PORT, *options) as running, running.connect() as ann:
+    with broker(tmp_path, *ANY_PORT, *options) as running, peer_of(running) as ann:
         ann.connects().says("SUBSCRIBE id:1 destination:/topic/ping receipt:1")
         ann.hears("RECEIPT")
         idle = p99(ann, 1.5)

@@ -14,7 +14,18 @@ from pathlib import Path
 import pytest
 
 from tests.e2e.certificates import Authority
-from tests.e2e.running import PATIENCE, TWIST, TWISTD, Peer, broker, environment, eventually, over_tcp, run
+from tests.e2e.running import (
+    PATIENCE,
+    TWIST,
+    TWISTD,
+    Peer,
+    broker,
+    environment,
+    eventually,
+    over_tcp,
+    peer_of,
+    run,
+)
 
 PASS_AS_SYSTEMD_DOES = """
 import os, sys
@@ -54,7 +65,7 @@ def test_sighup_reads_the_policies_again(tmp_path, command):
     config.write_text("")
     with (
         broker(tmp_path, *ANY_PORT, "--config", "stomp.toml", command=command) as running,
-        running.connect() as ann,
+        peer_of(running) as ann,
     ):
         ann.connects().exchanges_a_message()
         config.write_text('[policy."/queue/small"]\nlength = 1\noverflow = "reject"\n[limits]\nheaders = 5')
@@ -73,7 +84,7 @@ def test_sighup_reads_the_policies_again(tmp_path, command):
 
 
 def test_sighup_without_a_file_does_no_harm(tmp_path):
-    with broker(tmp_path, *ANY_PORT) as running, running.connect() as ann:
+    with broker(tmp_path, *ANY_PORT) as running, peer_of(running) as ann:
         ann.connects()
         running.process.send_signal(signal.SIGHUP)
         eventually(lambda: "started without --config" in running.log, "the broker says so")
@@ -85,14 +96,14 @@ def test_sighup_without_a_file_does_no_harm(tmp_path):
 
 @pytest.mark.parametrize("command", [TWISTD, TWIST], ids=["twistd", "twist"])
 def test_a_message_goes_through(tmp_path, command):
-    with broker(tmp_path, *ANY_PORT, command=command) as running, running.connect() as ann:
+    with broker(tmp_path, *ANY_PORT, command=command) as running, peer_of(running) as ann:
         ann.connects().exchanges_a_message()
 
 
 def test_ports_share_their_queues(tmp_path):
     with (
         broker(tmp_path, *ANY_PORT, "--port", "unix:stomp.sock", ports=2) as running,
-        running.connect() as ann,
+        peer_of(running) as ann,
         over_unix(tmp_path / "stomp.sock") as bob,
     ):
         bob.connects().says("SUBSCRIBE id:1 destination:/queue/a")
@@ -104,7 +115,7 @@ def test_a_port_may_have_a_dialect(tmp_path):
     with (
         broker(tmp_path, *ANY_PORT, "--port", "rabbitmq:unix:stomp.sock", ports=2) as running,
         over_unix(tmp_path / "stomp.sock") as bob,
-        running.connect() as ann,
+        peer_of(running) as ann,
     ):
         for client, queue, says_so in ((bob, "/queue/b", True), (ann, "/queue/a", False)):
             client.connects().says(f"SUBSCRIBE id:1 destination:{queue}")
@@ -198,7 +209,7 @@ def test_socket_from_systemd(tmp_path):
 @pytest.mark.parametrize("signum", [signal.SIGTERM, signal.SIGINT], ids=["SIGTERM", "SIGINT"])
 def test_signal_tells_the_clients_and_ends_the_process(tmp_path, command, signum):
     with broker(tmp_path, *ANY_PORT, command=command) as running:
-        with running.connect() as ann, running.connect() as stranger:
+        with peer_of(running) as ann, peer_of(running) as stranger:
             ann.connects()
             running.process.send_signal(signum)
             assert "message:the broker is stopping" in ann.hears("ERROR")
@@ -208,13 +219,13 @@ def test_signal_tells_the_clients_and_ends_the_process(tmp_path, command, signum
         assert running.process.wait(PATIENCE) == 0
         assert "Traceback" not in running.log
         again = f"tcp:{running.port()}:interface=127.0.0.1"
-    with broker(tmp_path, "--port", again) as running, running.connect() as ann:
+    with broker(tmp_path, "--port", again) as running, peer_of(running) as ann:
         ann.connects()
 
 
 def test_client_that_reads_nothing_does_not_keep_the_process(tmp_path):
     arguments = (*ANY_PORT, "--set", "broker.linger=0.2", "--set", "broker.stop_timeout=3")
-    with broker(tmp_path, *arguments) as running, running.connect() as ann, running.connect() as bob:
+    with broker(tmp_path, *arguments) as running, peer_of(running) as ann, peer_of(running) as bob:
         ann.connects().says("SUBSCRIBE id:1 destination:/topic/a receipt:1")
         ann.hears("RECEIPT")
         bob.connects()
@@ -318,7 +329,7 @@ def test_port_that_fails_later_ends_the_process_too(tmp_path):
 
 def test_one_line_for_each_event_of_a_connection_and_no_passcode(tmp_path):
     with broker(tmp_path, *ANY_PORT) as running:
-        with running.connect() as ann:
+        with peer_of(running) as ann:
             ann.connects().exchanges_a_message()
             ann.says("DISCONNECT receipt:bye")
             ann.hears("RECEIPT")
@@ -329,7 +340,7 @@ def test_one_line_for_each_event_of_a_connection_and_no_passcode(tmp_path):
             "CONNECT accept-version:1.2 host:localhost passcode=open-sesame",
             "SEND passcode:open-sesame destination:/queue/a",
         ):
-            with running.connect() as mallory:
+            with peer_of(running) as mallory:
                 mallory.says(malformed)
                 mallory.hears("ERROR")
         eventually(lambda: running.log.count("disconnected") == 5, "all are logged")

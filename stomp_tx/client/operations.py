@@ -1,0 +1,256 @@
+"""Operations: what can be done with a broker, whether over one connection or over one after the other."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Mapping
+from inspect import isawaitable
+from typing import Any
+
+from twisted.internet.defer import Deferred
+
+from stomp_tx.client.answer import failed
+from stomp_tx.client.message import Message
+from stomp_tx.client.requests import reply_headers
+from stomp_tx.client.session import ClientSession
+from stomp_tx.client.subscription import Handler, Subscription
+from stomp_tx.client.transaction import Transaction
+
+Responder = Callable[[Message], Any]
+"""Called with each request; what it returns (or its Deferred or coroutine gives) is the body of the reply."""
+
+
+class Operations(ABC):
+    """What StompClient and StompClientService have in common; they say what a lost connection does to each.
+
+    Every operation gives a Deferred, to be awaited or yielded.
+    """
+
+    # -- sending ------------------------------------------------------------------------------------------
+
+    def send(
+        self,
+        destination: str,
+        body: Any,
+        *,
+        content_type: str | None = None,
+        headers: Mapping[str, str] | None = None,
+        receipt: bool = False,
+        transaction: Transaction | None = None,
+        content_length: bool = True,
+    ) -> Deferred[None]:
+        """Send a message.
+
+        body -- octets as they are.  Text is encoded as UTF-8, and its content-type is text/plain where none
+            is given.  Anything else by the codec of its content-type, JSON where none is given; see Codecs
+        receipt -- wait for the broker to say that it has the message safe
+        content_length -- False leaves that header out: ActiveMQ makes a TextMessage of it then, not a
+            BytesMessage.  A body with NUL can't be sent so.
+
+        Fails with FrameError for what can't be sent in this protocol version, and with TypeError or
+        ValueError for what can't be encoded; nothing was sent then.
+        """
+        if transaction is not None:
+            return transaction.send(
+                destination,
+                body,
+                content_type=content_type,
+                headers=headers,
+                receipt=receipt,
+                content_length=content_length,
+            )
+        return self._send(destination, body, content_type, headers, receipt, content_length)
+
+    @abstractmethod
+    def _send(
+        self,
+        destination: str,
+        body: Any,
+        content_type: str | None,
+        headers: Mapping[str, str] | None,
+        receipt: bool,
+        content_length: bool,
+    ) -> Deferred[None]: ...
+
+    # -- receiving ----------------------------------------------------------------------------------------
+
+    def subscribe(
+        self,
+        destination: str,
+        handler: Handler | None = None,
+        *,
+        ack: str = "auto",
+        id: str | None = None,
+        prefetch: int | None = None,
+        concurrency: int | None = None,
+        durable: str | None = None,
+        headers: Mapping[str, str] | None = None,
+        receipt: bool = True,
+    ) -> Deferred[Subscription]:
+        """Subscribe; fires with the Subscription when the broker says that it is in force.
+
+        handler -- called with each Message; it may be ``async def`` or return a Deferred.  One that raises is
+            logged, and where ack is not auto the message is NACKed (in 1.0, which has no NACK, it stays
+            unacknowledged).
+            None: the Subscription is iterated (``async for``), or asked for its ``next`` message.
+        ack -- auto: nothing to acknowledge.  client-individual: each message is.  client: each ACK or NACK
+            covers all messages of the subscription that came before, too.
+        id -- None: one is made up
+        prefetch -- how many messages may be here unacknowledged; None: 100, but no limit for a handler with
+            ack="auto" and no concurrency; 0: no limit.  With ack="client" acknowledge before there are that
+            many.  Subscription says what it means for ack="auto".
+        concurrency -- how many calls of an asynchronous handler may be at work at a time; None: no limit but
+            the prefetch
+        durable -- the name of a durable subscription to a topic: what is sent while nobody is there waits.
+            Each broker's own headers say so; ActiveMQ, Artemis and this project's broker (for those headers)
+            also want CONNECT to have a ``client-id``, which is connect(headers={"client-id": ...})
+        receipt -- False for a broker that sends no RECEIPT: fires when SUBSCRIBE has been sent
+        """
+        if ack not in ("auto", "client", "client-individual"):
+            return failed(ValueError(f"ack is auto, client or client-individual, not {ack!r}"))
+        if concurrency is not None and concurrency < 1:
+            return failed(ValueError(f"concurrency is at least 1, not {concurrency}"))
+        subscription = Subscription(
+            self._current,
+            id or durable or self._new_name(),
+            destination,
+            ack,
+            handler,
+            prefetch,
+            headers,
+            concurrency,
+            durable,
+            self._lasts,
+        )
+        return self._subscribe(subscription, receipt)
+
+    _lasts = False
+    """Is a subscription made again on the next connection?"""
+
+    @property
+    @abstractmethod
+    def _current(self) -> ClientSession: ...
+
+    @abstractmethod
+    def _new_name(self) -> str: ...
+
+    @abstractmethod
+    def _subscribe(self, subscription: Subscription, receipt: bool) -> Deferred[Subscription]: ...
+
+    def unsubscribe(
+        self,
+        subscription: Subscription,
+        *,
+        receipt: bool = True,
+        forget: bool = False,
+        headers: Mapping[str, str] | None = None,
+    ) -> Deferred[None]:
+        """End a subscription: no message reaches its handler, or its loop, from now on.
+
+        What has not been acknowledged goes to others, and can't be acknowledged any more.
+
+        forget -- a durable one: the broker keeps nothing for it from now on, and drops what it has kept
+        """
+        return subscription.unsubscribe(receipt=receipt, forget=forget, headers=headers)
+
+    def ack(
+        self,
+        message: Message,
+        *,
+        receipt: bool = False,
+        transaction: Transaction | None = None,
+        headers: Mapping[str, str] | None = None,
+    ) -> Deferred[None]:
+        """Acknowledge a message: the broker forgets it.
+
+        Fails with ProtocolViolation, and sends nothing, for a message that has been acknowledged already, or
+        whose subscription has ended or has ack="auto".  Fails with StaleMessage for one that came over a
+        connection that is gone: the broker gives it to somebody again.
+        """
+        return message.ack(receipt=receipt, transaction=transaction, headers=headers)
+
+    def nack(
+        self,
+        message: Message,
+        *,
+        receipt: bool = False,
+        transaction: Transaction | None = None,
+        headers: Mapping[str, str] | None = None,
+    ) -> Deferred[None]:
+        """Refuse a message: what becomes of it is the broker's rule.  1.0 has no NACK.  Fails as ``ack``."""
+        return message.nack(receipt=receipt, transaction=transaction, headers=headers)
+
+    # -- questions and answers ----------------------------------------------------------------------------
+
+    def request(
+        self,
+        destination: str,
+        body: Any,
+        *,
+        content_type: str | None = None,
+        headers: Mapping[str, str] | None = None,
+        timeout: float | None = 30.0,
+    ) -> Deferred[Message]:
+        """Send a question, and fire with the Message that answers it.
+
+        The answer comes to a temporary queue of this connection, which ``reply-to`` names, and is known by
+        its ``correlation-id``.  Sent as by ``send``.
+
+        timeout -- seconds; None: as long as the connection lives
+
+        Fails with ReplyTimeout, and with ConnectionLost when the connection is lost: whether somebody has
+        dealt with it is unknown then.  Cancelling it ends the waiting.
+        """
+        asking = self._find().addCallback(
+            lambda session: session.requests.ask(destination, body, content_type, headers, timeout)
+        )
+        return asking
+
+    def respond(
+        self,
+        destination: str,
+        responder: Responder,
+        *,
+        concurrency: int | None = None,
+        prefetch: int | None = None,
+        content_type: str | None = None,
+        headers: Mapping[str, str] | None = None,
+    ) -> Deferred[Subscription]:
+        """Answer the questions that come to a destination, until the Subscription ends.
+
+        responder -- gives the body of the reply for each; it may be ``async def``, or return a Deferred.  A
+            request without ``reply-to`` gets none.  When it raises, the request is NACKed.
+        content_type -- of the replies
+        concurrency, prefetch, headers -- see ``subscribe``
+
+        A request is acknowledged when its reply has been sent.
+        """
+
+        async def respond(message: Message) -> None:
+            reply = responder(message)
+            if isawaitable(reply):
+                reply = await reply
+            reply_to = message.headers.get("reply-to")
+            if reply_to is not None:
+                reply = b"" if reply is None else reply
+                await self.send(reply_to, reply, content_type=content_type, headers=reply_headers(message))
+            await message.ack()
+
+        return self.subscribe(
+            destination,
+            respond,
+            ack="client-individual",
+            concurrency=concurrency,
+            prefetch=prefetch,
+            headers=headers,
+        )
+
+    # -- transactions -------------------------------------------------------------------------------------
+
+    def transaction(self) -> Transaction:
+        """A new transaction: for ``async with``, or to ``begin``."""
+        return Transaction(self._find)
+
+    @abstractmethod
+    def _find(self) -> Deferred[ClientSession]:
+        """The session to work on; where there is none now, the next one."""

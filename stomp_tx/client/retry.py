@@ -1,0 +1,47 @@
+"""Retry: how long a client waits between its attempts to connect."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from random import Random
+
+from stomp_tx.errors import ConfigurationError
+
+_ENOUGH = 64
+"""Doublings; more than that are no longer a wait."""
+
+
+@dataclass(frozen=True)
+class Retry:
+    """Exponential back-off.  An attempt tries every endpoint once; waits are in seconds."""
+
+    initial: float = 0.25
+    """The wait after a lost connection, or the first attempt that failed."""
+
+    factor: float = 2.0
+    """Each further wait is so many times the one before."""
+
+    maximum: float = 30.0
+    """No wait is longer."""
+
+    jitter: float = 0.5
+    """A random part of each wait, up to this share of it, is left out: clients of one broker that was
+    restarted must not come back all at once."""
+
+    attempts: int | None = None
+    """So many failed ones in a row, and the client gives up; None: it never does."""
+
+    def __post_init__(self) -> None:
+        if self.initial < 0 or self.maximum < self.initial:
+            raise ConfigurationError("retry: initial is 0 or more, and maximum is not less")
+        if self.factor < 1:
+            raise ConfigurationError("retry: factor must be at least 1")
+        if not 0 <= self.jitter <= 1:
+            raise ConfigurationError("retry: jitter is a share, from 0 to 1")
+        if self.attempts is not None and self.attempts < 1:
+            raise ConfigurationError("retry: attempts must be at least 1, or None for no limit")
+
+    def wait(self, failures: int, random: Random) -> float:
+        """Seconds to wait after so many failures in a row."""
+        longest = min(self.initial * self.factor ** min(failures - 1, _ENOUGH), self.maximum)
+        return longest * (1 - self.jitter * random.random())

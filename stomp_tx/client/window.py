@@ -1,0 +1,193 @@
+"""Window: what was sent and has not been receipted; it is sent again on the next connection."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Sequence
+from typing import Any
+
+from twisted.internet.defer import Deferred, succeed
+from twisted.logger import Logger
+from twisted.python.failure import Failure
+
+from stomp_tx.client.answer import Answer, failed
+from stomp_tx.client.session import ClientSession
+from stomp_tx.errors import ConnectionLost, ErrorReceived, LimitExceeded
+from stomp_tx.wire import frames
+
+MOST = 10
+"""Windows; of those who don't wait for room no more is kept."""
+
+
+class Send:
+    """One SEND: its arguments, until the broker has it safe.
+
+    name -- what the broker knows it by when it comes again
+    size -- octets of its body
+    """
+
+    __slots__ = ("_arguments", "answer", "name", "size", "written")
+
+    def __init__(self, name: str, size: int, arguments: Sequence[Any]) -> None:
+        self.name = name
+        self.size = size
+        self._arguments = arguments
+        self.answer: Deferred[None] | None = None
+        self.written = False
+
+    def write(self, session: ClientSession, transaction: str | None = None) -> Deferred[None]:
+        """Say it, as a part of that transaction or by itself; fires when it is safe."""
+        destination, body, content_type, headers, content_length = self._arguments
+        return session.outgoing.send(
+            destination,
+            body,
+            content_type,
+            headers,
+            transaction is None,
+            transaction,
+            content_length,
+            self.name,
+        )
+
+
+class Whole:
+    """A transaction's SENDs, which are said all at once, COMMIT included."""
+
+    __slots__ = ("answer", "name", "sends", "size", "written")
+
+    def __init__(self, name: str, sends: Sequence[Send]) -> None:
+        self.name = name
+        self.sends = sends
+        self.size = sum(one.size for one in sends)
+        self.answer: Deferred[None] | None = None
+        self.written = False
+
+    def write(self, session: ClientSession) -> Deferred[None]:
+        """Say all of it; fires when it is safe."""
+        id = session.new_name()
+        said = [session.outgoing.perform(frames.begin(id))]
+        said += [one.write(session, id) for one in self.sends]
+        for one in said:
+            if isinstance(getattr(one, "result", None), Failure):
+                session.outgoing.perform(frames.abort(id))
+                return one  # it can't be said in this version
+        return session.outgoing.perform(frames.commit(id), True)
+
+
+class Window:
+    """SENDs in their order, as many as fit; who sends more waits for room.
+
+    most -- messages and transactions
+    most_octets -- of their bodies
+    """
+
+    log = Logger()
+
+    def __init__(self, most: int, most_octets: int) -> None:
+        self._most = most
+        self._most_octets = most_octets
+        self._octets = 0
+        self._entries: dict[str, Send | Whole] = {}
+        self._waiting: deque[Deferred[None]] = deque()
+        self._session: ClientSession | None = None  # what is added is said there at once
+
+    def __len__(self) -> int:
+        return len(self._entries)
+
+    @property
+    def is_full(self) -> bool:
+        return len(self._entries) >= self._most or self._octets >= self._most_octets
+
+    def add(self, entry: Send | Whole, confirmed: bool) -> Deferred[None]:
+        """Send it as soon as that can be, after all that came before.
+
+        confirmed -- the Deferred fires when it is safe; else when there is room for more
+
+        Fails with what the broker or the protocol has against it, and with LimitExceeded when nobody waited
+        for room.  Cancelling it takes back what has not been said yet, if confirmed.
+        """
+        if len(self._entries) >= MOST * self._most:
+            why = f"{len(self._entries)} wait to be sent, {MOST} times as many as the window has room for"
+            return failed(LimitExceeded("too many messages wait to be sent", f"{why}: await each send()"))
+        self._entries[entry.name] = entry
+        self._octets += entry.size
+        if confirmed:
+            entry.answer = Answer(lambda _: self._given_up(entry))
+        session = self._session
+        if session is not None and not session.is_over:
+            self._write(entry, session)
+        if entry.answer is not None:
+            return entry.answer
+        if self.is_full:
+            room: Deferred[None] = Answer(self._waiting.remove)
+            self._waiting.append(room)
+            return room
+        if session is not None and not session.is_over and session.outgoing.sender.full:
+            # The loss of the connection is no reason not to go on: there is room here.
+            return session.outgoing.room().addErrback(lambda _: None)
+        return succeed(None)
+
+    def resume(self, session: ClientSession) -> None:
+        """Say there all that there is, in its order, and what will be added."""
+        self._session = session
+        for entry in list(self._entries.values()):
+            self._write(entry, session)
+
+    async def resume_one_by_one(self, session: ClientSession) -> None:
+        """The same, but each waits for the receipt of the one before: an ERROR is about the one last said."""
+        while self._entries:
+            entry = next(iter(self._entries.values()))
+            await self._write(entry, session)
+            if session.is_over:
+                reason = session.reason
+                if isinstance(reason, ErrorReceived) and entry.name in self._entries:
+                    self._refused(Failure(reason), entry)
+                return
+        self._session = session
+
+    def pause(self) -> None:
+        """The connection is gone: what is added waits for the next one."""
+        self._session = None
+
+    def end(self, error: ConnectionLost) -> None:
+        """Nothing will be sent any more."""
+        self._session = None
+        entries, self._entries = self._entries, {}
+        self._octets = 0
+        waiting, self._waiting = self._waiting, deque()
+        for entry in entries.values():
+            if entry.answer is not None and not entry.answer.called:
+                entry.answer.errback(Failure(error))
+        for room in waiting:
+            room.errback(Failure(error))
+
+    def _write(self, entry: Send | Whole, session: ClientSession) -> Deferred[None]:
+        entry.written = True
+        return entry.write(session).addCallbacks(self._safe, self._failed, (entry,), {}, (entry,), {})
+
+    def _safe(self, _: None, entry: Send | Whole) -> None:
+        self._take_out(entry)
+        if entry.answer is not None and not entry.answer.called:
+            entry.answer.callback(None)
+
+    def _failed(self, failure: Failure, entry: Send | Whole) -> None:
+        if not failure.check(ConnectionLost):
+            self._refused(failure, entry)
+
+    def _refused(self, failure: Failure, entry: Send | Whole) -> None:
+        self._take_out(entry)
+        if entry.answer is None:
+            self.log.failure("a message was not sent", failure)
+        elif not entry.answer.called:
+            entry.answer.errback(failure)
+
+    def _given_up(self, entry: Send | Whole) -> None:
+        if not entry.written:
+            self._take_out(entry)
+
+    def _take_out(self, entry: Send | Whole) -> None:
+        if self._entries.pop(entry.name, None) is None:
+            return
+        self._octets -= entry.size
+        while self._waiting and not self.is_full:
+            self._waiting.popleft().callback(None)

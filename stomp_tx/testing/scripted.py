@@ -1,0 +1,119 @@
+"""ScriptedBroker: a test that speaks for the broker."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from twisted.internet.defer import Deferred, succeed
+from twisted.internet.error import ConnectionDone
+from twisted.internet.interfaces import IProtocolFactory, IStreamClientEndpoint
+from twisted.internet.task import Clock
+from twisted.python.failure import Failure
+from zope.interface import implementer
+
+from stomp_tx.client import StompClient, connect
+from stomp_tx.testing.link import HERE, Transport
+from stomp_tx.wire.frame import Frame
+from stomp_tx.wire.parser import FrameParser
+
+
+@implementer(IStreamClientEndpoint)
+class OneEndpoint:
+    """Builds the client's protocol and joins it to its transport."""
+
+    def __init__(self) -> None:
+        self.transport = Transport(peerAddress=HERE, lenient=True)
+        self.protocol: Any = None
+        self.closed = False
+
+    def connect(self, factory: IProtocolFactory) -> Deferred[Any]:
+        self.protocol = factory.buildProtocol(HERE)
+        self.protocol.makeConnection(self.transport)
+        return succeed(self.protocol)
+
+    def close(self, error: Exception | None = None) -> None:
+        """The connection is gone, for the client."""
+        if not self.closed:
+            self.closed = True
+            self.protocol.connectionLost(Failure(error or ConnectionDone()))
+
+
+class ScriptedBroker:
+    """The test speaks for the broker, to one client: for what a real one would hardly say.
+
+    ::
+
+        broker = ScriptedBroker()
+        connecting = broker.accepts(login="ann")
+        broker.hears("CONNECT")
+        broker.says("ERROR", message="not today")
+
+    clock -- the client's
+    version -- the protocol version that it speaks
+    """
+
+    def __init__(self) -> None:
+        self.clock = Clock()
+        self.endpoint = OneEndpoint()
+        self.pipe = self.endpoint.transport
+        self.version: str | None = None
+        self._parser = FrameParser()
+        self._heard: list[Frame] = []
+
+    def accepts(self, **settings: Any) -> Deferred[StompClient]:
+        """The client begins to connect."""
+        return connect(self.endpoint, reactor=self.clock, **settings)
+
+    def connects(self, version: str = "1.2", **settings: Any) -> StompClient:
+        """The client is connected, without heart-beats."""
+        connecting = self.accepts(**settings)
+        self.hears("CONNECT")
+        self.says("CONNECTED", version=version)
+        clients: list[StompClient] = []
+        connecting.addCallback(clients.append)
+        return clients[0]
+
+    def octets(self) -> bytes:
+        """What the client has said since."""
+        self.clock.advance(0)
+        return self.pipe.take()
+
+    def hears(self, command: str) -> Frame:
+        """The next frame, which has this command."""
+        self._listen()
+        assert self._heard, f"expected {command}, heard nothing"
+        frame = self._heard.pop(0)
+        assert frame.command == command, f"expected {command}, heard {frame!r}"
+        return frame
+
+    def hears_nothing(self) -> bool:
+        self._listen()
+        return not self._heard
+
+    def _listen(self) -> None:
+        self._parser.version = self.version
+        self._parser.feed(self.octets())
+        while (frame := self._parser.next_frame()) is not None:
+            self._heard.append(frame)
+
+    def says(self, command: str, body: bytes = b"", **headers: str) -> None:
+        """Send a frame; ``_`` in a header's name stands for ``-``."""
+        if command == "CONNECTED":
+            self.version = headers.get("version", "1.0")
+        named = {name.replace("_", "-"): value for name, value in headers.items()}
+        self.sends(Frame(command, named, body).encode(self.version or "1.2"))
+
+    def sends(self, octets: bytes) -> None:
+        self.endpoint.protocol.dataReceived(octets)
+
+    def answers(self, frame: Frame) -> None:
+        """Send the RECEIPT that a frame asked for."""
+        self.says("RECEIPT", receipt_id=frame.headers["receipt"])
+
+    def message(self, subscription: str, body: bytes = b"hello", **headers: str) -> None:
+        """Send a MESSAGE."""
+        first = {"subscription": subscription, "message_id": "m", "destination": "/queue/a"}
+        self.says("MESSAGE", body, **{**first, **headers})
+
+    def hangs_up(self) -> None:
+        self.endpoint.close()
