@@ -17,6 +17,9 @@ class Broker(MemoryBroker):
 
     connect = MemoryBroker.peer
 
+    def __init__(self, *arguments: Any, upkeep: bool = False, **settings: Any) -> None:
+        super().__init__(*arguments, upkeep=upkeep, **settings)
+
     def dial(self, peer: IAddress | None = None, certificate: Any = None) -> Client:  # type: ignore[override]
         """A connection on which nothing was said yet, from there."""
         return Client(self, peer, certificate)

@@ -28,7 +28,7 @@ from stomp_tx.testing.peer import Peer
 
 T = TypeVar("T")
 
-SOON = 3600.0
+SOON = 600.0
 """Seconds of the clock that ``run`` lets pass, where nothing is said."""
 
 TURNS = 100_000
@@ -44,7 +44,7 @@ class MemoryBroker:
 
     Keyword arguments are those of BrokerSettings and Policy, which are what ``twistd stomp --set`` sets::
 
-        broker = MemoryBroker(max_attempts=3, prefetch=10)
+        broker = MemoryBroker(attempts=3, prefetch=10)
 
     Nothing happens by itself.  ``run`` runs a coroutine to its end; ``settle`` lets all have their say;
     ``advance`` lets time pass.  The same test does the same each time.
@@ -61,9 +61,11 @@ class MemoryBroker:
         engine: IEngine | None = None,
         clock: Clock | None = None,
         patterns: Mapping[str, Policy] | None = None,
+        upkeep: bool = True,
         **settings: Any,
     ) -> None:
         """
+        upkeep -- messages expire, and are delivered when they are due, as time passes
         patterns -- the policies of some destinations
         factory -- further arguments of StompBrokerFactory: ``portal``, ``access``
         """
@@ -79,6 +81,8 @@ class MemoryBroker:
             now=self.now,
             **(factory or {}),
         )
+        if upkeep:
+            self.factory.startFactory()
         self.is_down = False
         self._links: list[Link] = []
 

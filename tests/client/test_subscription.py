@@ -388,3 +388,100 @@ class UnsubscribeTests(SubscriptionTests):
         self.sends(b"1")
         self.assertEqual(self.world.waiting(), [b"1"])
         self.assertEqual(self.client._session.subscriptions, {})
+
+
+class ConcurrencyTests(SubscriptionTests):
+    def test_so_many_calls_are_at_work_and_no_more(self):
+        for ack in ("auto", "client-individual"):
+            self.world = World()
+            self.client = self.world.connect()
+            works = []
+
+            async def handler(message, works=works):
+                works.append(Deferred())
+                async with message:
+                    await works[-1]
+
+            self.subscribes(handler, ack=ack, concurrency=2)
+            self.sends(*(b"%d" % number for number in range(5)))
+            done = 0
+            while done < 5:
+                self.assertEqual(len(works), min(done + 2, 5))
+                works[done].callback(None)
+                done += 1
+                self.world.runs()
+            self.assertEqual(self.world.waiting(), [])
+
+    def test_what_waits_here_is_bounded_by_the_prefetch(self):
+        self.subscribes(lambda message: Deferred(), concurrency=1, prefetch=3)
+        self.sends(*(b"%d" % number for number in range(9)))
+        self.assertEqual(len(self.world.waiting()), 6)
+
+    def test_one_that_fails_lets_the_next_begin(self):
+        works = []
+
+        def handler(message):
+            works.append(Deferred())
+            return works[-1]
+
+        self.subscribes(handler, concurrency=1)
+        self.sends(b"1", b"2")
+        works[0].errback(Refused())
+        self.assertEqual(len(self.flushLoggedErrors(Refused)), 1)
+        self.assertEqual(len(works), 2)
+
+    def test_those_that_have_not_begun_when_it_ends_never_do(self):
+        works = []
+
+        def handler(message):
+            works.append(Deferred())
+            return works[-1]
+
+        subscription = self.subscribes(handler, concurrency=1)
+        self.sends(b"1", b"2")
+        self.got(subscription.unsubscribe())
+        works[0].callback(None)
+        self.assertEqual(len(works), 1)
+        self.assertEqual(self.world.waiting(), [b"1", b"2"])
+
+    def test_it_is_a_number_of_calls(self):
+        self.failureResultOf(self.client.subscribe("/queue/a", print, concurrency=0), ValueError)
+
+
+class MessageAsBlockTests(SubscriptionTests):
+    async def work_on(self, message, error=None):
+        async with message as same:
+            assert same is message
+            if error is not None:
+                raise error
+
+    def takes(self, subscription):
+        return self.got(subscription.next())
+
+    def test_its_end_acknowledges(self):
+        subscription = self.subscribes(ack="client-individual")
+        self.sends(b"1")
+        self.does(self.work_on(self.takes(subscription)))
+        self.assertIn(b"ACK\n", self.world.said)
+        self.got(subscription.unsubscribe())
+        self.assertEqual(self.world.waiting(), [])
+
+    def test_an_exception_refuses_and_goes_on(self):
+        subscription = self.subscribes(ack="client-individual")
+        self.sends(b"1")
+        self.failureResultOf(self.world.does(self.work_on(self.takes(subscription), Refused())), Refused)
+        self.assertIn(b"NACK\n", self.world.said)
+
+    def test_where_there_is_nothing_to_acknowledge_it_says_nothing(self):
+        automatic = self.subscribes()
+        self.sends(b"1")
+        self.does(self.work_on(self.takes(automatic)))
+        self.got(automatic.unsubscribe())
+        subscription = self.subscribes(ack="client-individual")
+        self.sends(b"2")
+        message = self.takes(subscription)
+        self.got(message.ack())
+        before = self.world.said
+        self.does(self.work_on(message))
+        self.failureResultOf(self.world.does(self.work_on(message, Refused())), Refused)
+        self.assertEqual(self.world.said, before)
