@@ -56,6 +56,9 @@ setup(
         "argon2-cffi>=23.1,<26",
         "pyjwt>=2.10,<3",
         "cryptography>=42",
+        # The command stomp-tx: its arguments, and what it shows.
+        "click>=8.1.8,<9",
+        "rich>=13,<16",
     ],
     extras_require={
         # --auth ldap:

@@ -1,10 +1,9 @@
-"""cli.py: what is printed, and with which exit status."""
+"""What a broker's owner is told, and with which exit status."""
 
 import contextlib
 import io
 import json
 import os
-import re
 import signal
 import sqlite3
 import subprocess
@@ -13,78 +12,18 @@ from pathlib import Path
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from stomp_tx import __version__, cli
-from stomp_tx.cli import COMMANDS, Meter, main
+from stomp_tx.cli import owner
+from stomp_tx.cli.owner import Meter
 from stomp_tx.engine import backup, check, file
 from stomp_tx.engine.check import QueueReport, Report
 from stomp_tx.errors import EngineError
+from tests.cli.commandline import CHECKOUT, process, run
 from tests.scratch import scratch
-
-CHECKOUT = Path(__file__).parents[1]
-
-
-def run(*arguments):
-    """(exit status, stdout, stderr)"""
-    out, err = io.StringIO(), io.StringIO()
-    with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
-        try:
-            status = main([str(argument) for argument in arguments])
-        except SystemExit as end:
-            status = end.code
-    return status, out.getvalue(), err.getvalue()
-
-
-def process(*arguments, command=(sys.executable, "-m", "stomp_tx"), **more):
-    env = {**os.environ, "PYTHONPATH": str(CHECKOUT)}
-    return subprocess.run([*command, *map(str, arguments)], env=env, text=True, timeout=60, **more)
 
 
 class Terminal(io.StringIO):
     def isatty(self):
         return True
-
-
-class CommandLineTests(SynchronousTestCase):
-    def test_help_lists_the_commands(self):
-        status, out, _ = run("--help")
-        self.assertEqual(status, 0)
-        for command in COMMANDS:
-            self.assertRegex(out, rf"\n +{command.name} +{re.escape(command.help)}\n")
-
-    def test_help_of_each_command_has_an_example_that_it_understands(self):
-        for command in COMMANDS:
-            status, out, _ = run(command.name, "--help")
-            self.assertEqual(status, 0)
-            examples = re.findall(r"^  stomp-tx (.*)$", out, re.MULTILINE)
-            self.assertTrue(examples, command.name)
-            for example in examples:
-                example = re.sub(r"\$\(.*?\)", "today", example)
-                self.assertIs(cli.parser().parse_args(example.split()).command, command)
-            self.assertLess(max(map(len, out.splitlines())), 100)
-
-    def test_version(self):
-        self.assertEqual(
-            run("--version")[:2], (0, f"stomp-tx {__version__}, SQLite {sqlite3.sqlite_version}\n")
-        )
-
-    def test_what_it_does_not_know_is_told_with_the_usage(self):
-        for arguments in ([], ["bakcup"], ["check"], ["check", "a", "b"]):
-            status, out, err = run(*arguments)
-            self.assertEqual((status, out), (2, ""))
-            self.assertIn("usage: stomp-tx", err)
-
-    def test_it_is_a_module_too_and_starts_without_the_reactor(self):
-        code = (
-            "import sys, runpy; sys.argv = ['stomp-tx', 'check', 'none.db']\n"
-            "try: runpy.run_module('stomp_tx', run_name='__main__')\n"
-            "except SystemExit as end: print(end.code, 'twisted.internet.reactor' in sys.modules)"
-        )
-        ran = process(command=(sys.executable, "-c", code), capture_output=True)
-        self.assertEqual(ran.stdout, "2 False\n")
-        self.assertEqual(
-            ran.stderr,
-            "stomp-tx: there is no none.db: name the file that the broker has: --engine sqlite:PATH\n",
-        )
 
 
 class FileTests(SynchronousTestCase):
@@ -148,7 +87,7 @@ class FileTests(SynchronousTestCase):
             os.kill(os.getpid(), signal.SIGTERM)
 
         self.patch(backup, "back_up", ended)
-        self.assertEqual(run("backup", self.path, "copy"), (130, "", "stomp-tx: interrupted\n"))
+        self.assertEqual(run("backup", self.path, "copy"), (130, "", "\nstomp-tx: interrupted\n"))
         self.assertEqual(signal.getsignal(signal.SIGTERM), signal.SIG_DFL)
 
     # -- check --------------------------------------------------------------------------------------------
@@ -264,7 +203,7 @@ class UsersTests(SynchronousTestCase):
 
     def typed(self, *passcodes):
         given = iter(passcodes)
-        self.patch(cli.getpass, "getpass", lambda prompt: next(given))
+        self.patch(owner.getpass, "getpass", lambda prompt: next(given))
 
     def test_a_user_is_added_checked_and_removed(self):
         self.typed("secret", "secret", "secret", "wrong", "secret")

@@ -1,0 +1,256 @@
+"""The broker that a command speaks to: options for it, and the reactor's run."""
+
+from __future__ import annotations
+
+import functools
+import getpass
+import os
+import sys
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from stomp_tx.errors import ConfigurationError, ConnectionLost, StompError
+
+if TYPE_CHECKING:
+    from stomp_tx.client.operations import Operations
+
+DEFAULT = "stomp://127.0.0.1:61613"
+
+URL = "STOMP_URL"
+PASSCODE = "STOMP_PASSCODE"
+
+
+@dataclass(frozen=True)
+class Target:
+    """Where to, and as whom."""
+
+    endpoint: str
+    login: str | None
+    passcode: str | None
+    host: str | None
+    ca_file: str | None
+    headers: Mapping[str, str]
+    timeout: float
+
+
+Story = Callable[["Operations"], Awaitable[int]]
+"""What a command does with a client; gives the exit status."""
+
+
+def broker_options(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Adds the options, and gives the command a Target as its first argument."""
+
+    @functools.wraps(command)
+    def with_target(
+        url: str | None,
+        login: str | None,
+        passcode_file: str | None,
+        vhost: str | None,
+        ca_file: str | None,
+        cert: str | None,
+        key: str | None,
+        connect_header: tuple[str, ...],
+        timeout: float,
+        **rest: Any,
+    ) -> Any:
+        headers = headers_of(connect_header)
+        target = _target(url, login, passcode_file, vhost, ca_file, cert, key, headers, timeout)
+        return command(target, **rest)
+
+    for option in reversed(_OPTIONS):
+        with_target = option(with_target)
+    return with_target
+
+
+_OPTIONS = (
+    click.option(
+        "-u",
+        "--url",
+        metavar="URL",
+        help="The broker: stomp://HOST:PORT, stomp+tls://HOST:PORT/VHOST, stomp+unix:///PATH."
+        f"  [default: ${URL}, or {DEFAULT}]",
+    ),
+    click.option(
+        "-l",
+        "--login",
+        metavar="NAME",
+        help=f"Who you are.  The passcode is in ${PASSCODE} or a file, or you are asked for it.",
+    ),
+    click.option(
+        "--passcode-file", metavar="FILE", help="A file whose first line is the passcode, or a token."
+    ),
+    click.option("--vhost", metavar="NAME", help="The virtual host.  [default: the URL's, or its host]"),
+    click.option("--ca-file", metavar="FILE", help="TLS: believe these authorities (PEM), not the system's."),
+    click.option("--cert", metavar="FILE", help="TLS: your own certificate (PEM)."),
+    click.option("--key", metavar="FILE", help="TLS: its key (PEM), where that is not in the same file."),
+    click.option(
+        "--connect-header",
+        multiple=True,
+        metavar="NAME:VALUE",
+        help="A header of CONNECT, such as client-id:ann; may be repeated.",
+    ),
+    click.option(
+        "--timeout", default=30.0, show_default=True, metavar="SECONDS", help="How long connecting may take."
+    ),
+)
+
+
+def header_option(command: Callable[..., Any]) -> Callable[..., Any]:
+    """``--header``, which may be repeated."""
+    return click.option(
+        "-H",
+        "--header",
+        multiple=True,
+        metavar="NAME:VALUE",
+        help="A header of the frame, such as persistent:true; may be repeated.",
+    )(command)
+
+
+def headers_of(lines: tuple[str, ...]) -> dict[str, str]:
+    """``NAME:VALUE`` as a header.  Raises ConfigurationError."""
+    headers = {}
+    for line in lines:
+        name, colon, value = line.partition(":")
+        if not name or not colon:
+            raise ConfigurationError(f"{line!a} is no header", "write it as NAME:VALUE")
+        headers[name] = value
+    return headers
+
+
+def _target(
+    url: str | None,
+    login: str | None,
+    passcode_file: str | None,
+    vhost: str | None,
+    ca_file: str | None,
+    cert: str | None,
+    key: str | None,
+    headers: Mapping[str, str],
+    timeout: float,
+) -> Target:
+    from stomp_tx.client.url import BrokerURL
+
+    broker = BrokerURL.parse(url or os.environ.get(URL) or DEFAULT)
+    if url is not None and broker.passcode is not None:
+        raise ConfigurationError(
+            "a passcode in an argument can be seen by everybody on this machine",
+            f"put it in ${PASSCODE}, or in the URL of ${URL}, or use --passcode-file",
+        )
+    endpoint = broker.endpoint
+    for name, file in (("certificate", cert), ("privateKey", key)):
+        if file is not None:
+            if not endpoint.startswith("tls:"):
+                raise ConfigurationError(f"{endpoint} has no TLS", "--cert and --key are for stomp+tls://")
+            quoted = file.replace("\\", "\\\\").replace(":", "\\:")
+            endpoint += f":{name}={quoted}"
+    login = login or broker.login
+    passcode = _passcode(login, passcode_file) or broker.passcode
+    if login is not None and passcode is None:
+        passcode = _ask(login)
+    return Target(endpoint, login, passcode, vhost or broker.host, ca_file, headers, timeout)
+
+
+def _passcode(login: str | None, file: str | None) -> str | None:
+    if file is None:
+        return os.environ.get(PASSCODE)
+    try:
+        with open(file, encoding="utf-8") as lines:
+            return lines.readline().rstrip("\r\n")
+    except (OSError, ValueError) as error:
+        raise ConfigurationError(f"{file} can't be read", str(error)) from error
+
+
+def _ask(login: str) -> str:
+    if not sys.stdin.isatty():
+        raise ConfigurationError(
+            f"there is no passcode for {login}", f"put it in ${PASSCODE}, or use --passcode-file"
+        )
+    return getpass.getpass(f"passcode of {login}: ")
+
+
+# -- the reactor's run ------------------------------------------------------------------------------------
+
+
+def run(target: Target, story: Story, reconnect: bool = False) -> int:
+    """The exit status of the story, with a client of that broker.  Ctrl-C ends it in order.
+
+    Raises StompError for what goes wrong, and KeyboardInterrupt.
+    """
+    from twisted.internet import reactor
+    from twisted.internet.defer import CancelledError, Deferred
+    from twisted.python.failure import Failure
+
+    results: list[Any] = []
+    running = Deferred.fromCoroutine(_tell(target, story, reconnect))
+
+    def done(result: Any) -> None:
+        results.append(result)
+        if reactor.running:
+            reactor.stop()
+
+    def interrupted() -> Deferred[None] | None:
+        if results:
+            return None
+        leaving: Deferred[None] = Deferred()
+        running.addBoth(lambda _: leaving.callback(None))
+        running.cancel()
+        return leaving
+
+    running.addBoth(done)
+    if not results:
+        reactor.addSystemEventTrigger("before", "shutdown", interrupted)
+        reactor.run()
+    (result,) = results
+    if isinstance(result, Failure):
+        if result.check(CancelledError):
+            raise KeyboardInterrupt
+        if not result.check(StompError, BrokenPipeError, KeyboardInterrupt):
+            from twisted.internet.error import ConnectError
+
+            if result.check(ConnectError):
+                raise ConnectionLost(f"no connection to {target.endpoint}", result.getErrorMessage())
+        result.raiseException()
+    return int(result)
+
+
+async def _tell(target: Target, story: Story, reconnect: bool) -> int:
+    from stomp_tx.client import ClientSettings, StompClientService, connect
+
+    if reconnect:
+        settings = ClientSettings(
+            login=target.login,
+            passcode=target.passcode,
+            host=target.host,
+            headers=target.headers,
+            timeout=target.timeout,
+        )
+        async with StompClientService(
+            target.endpoint, settings, ca_file=target.ca_file, lost=_lost
+        ) as service:
+            return await story(service)
+    client = await connect(
+        target.endpoint,
+        ca_file=target.ca_file,
+        login=target.login,
+        passcode=target.passcode,
+        host=target.host,
+        headers=target.headers,
+        timeout=target.timeout,
+    )
+    try:
+        status = await story(client)
+    except BaseException:
+        leaving = client.disconnect().addErrback(lambda _: None)
+        if client.connected:
+            await leaving
+        raise
+    await client.disconnect()
+    return status
+
+
+def _lost(reason: StompError | None) -> None:
+    if reason is not None:
+        print(f"stomp-tx: {reason.summary}; connecting again", file=sys.stderr)

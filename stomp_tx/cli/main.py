@@ -1,0 +1,86 @@
+"""The command line as a whole: its commands, its errors, its exit statuses."""
+
+from __future__ import annotations
+
+import os
+import signal
+import sqlite3
+import sys
+from collections.abc import Sequence
+from typing import NoReturn
+
+import click
+
+from stomp_tx import __version__
+from stomp_tx.cli.asking import ping, request
+from stomp_tx.cli.bench import bench
+from stomp_tx.cli.completion import completion
+from stomp_tx.cli.owner import backup, cert, check, check_config, passwd
+from stomp_tx.cli.receiving import browse, subscribe
+from stomp_tx.cli.sending import send
+from stomp_tx.cli.text import printable
+from stomp_tx.errors import ErrorReceived, StompError
+
+FAILED = 1
+INTERRUPTED = 128 + signal.SIGINT  # as a shell has it
+
+
+@click.group(
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 99},
+    epilog="stomp-tx COMMAND --help tells more, with examples.  The broker itself: twistd stomp --help",
+)
+@click.version_option(
+    __version__,
+    message=f"stomp-tx %(version)s, SQLite {sqlite3.sqlite_version}",
+    help="Print the versions of stomp-tx and SQLite, and exit.",
+)
+def stomp_tx() -> None:
+    """Send, receive and ask over any STOMP broker; and care for your own (twistd stomp)."""
+
+
+for command in (send, subscribe, request, browse, ping, bench):
+    stomp_tx.add_command(command)
+for command in (backup, check, check_config, passwd, cert, completion):
+    stomp_tx.add_command(command)
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """The exit status of this command line; errors are one line on stderr."""
+    # What a terminal can't show must not end a program that was asked to show it.
+    for stream in (sys.stdout, sys.stderr):
+        if hasattr(stream, "reconfigure"):
+            stream.reconfigure(errors="backslashreplace")
+    ending = [one for one in (signal.SIGTERM, signal.SIGHUP) if signal.getsignal(one) == signal.SIG_DFL]
+    before = {number: signal.signal(number, _interrupt) for number in ending}  # (nohup has SIGHUP ignored)
+    failed = FAILED
+    try:
+        status = stomp_tx.main(arguments, "stomp-tx", standalone_mode=False)
+        sys.stdout.flush()
+        return int(status or 0)
+    except StompError as error:
+        line = error.summary
+        if error.detail != line and not isinstance(error, ErrorReceived):  # (whose summary is all in one)
+            line += f": {error.detail}"
+        print(f"stomp-tx: {printable(line)}", file=sys.stderr)
+        return getattr(error, "exit_status", failed)
+    except click.exceptions.NoArgsIsHelpError as error:
+        print(error.format_message(), file=sys.stderr)
+        return error.exit_code
+    except click.ClickException as error:
+        error.show()
+        return error.exit_code
+    except (KeyboardInterrupt, click.Abort):
+        print("stomp-tx: interrupted", file=sys.stderr)
+        return INTERRUPTED
+    except BrokenPipeError:
+        # Whoever read the output has seen enough.  At the end Python would flush it again, and complain.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return failed
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def _interrupt(number: int, frame: object) -> NoReturn:
+    """Whoever ends this program wants no half-made file any more than who presses Ctrl-C."""
+    raise KeyboardInterrupt

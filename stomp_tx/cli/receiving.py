@@ -1,0 +1,164 @@
+"""``stomp-tx subscribe`` and ``browse``."""
+
+from __future__ import annotations
+
+import sys
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from stomp_tx.cli.broker import Target, broker_options, header_option, headers_of, run
+from stomp_tx.cli.text import count as counted
+from stomp_tx.errors import ConfigurationError, StompError
+
+if TYPE_CHECKING:
+    from stomp_tx.client import Message, Subscription
+    from stomp_tx.client.operations import Operations
+
+FORMAT = click.Choice(("pretty", "json", "body"))
+
+FEW = 1000
+"""Messages that may be acknowledged all at the end."""
+
+
+@click.command(short_help="Receive messages.")
+@broker_options
+@click.argument("destination")
+@click.option("-n", "--count", type=click.IntRange(1), help="End after so many.  [default: when interrupted]")
+@click.option(
+    "--wait",
+    type=click.FloatRange(min=0),
+    metavar="SECONDS",
+    help="End when nothing has come for so long; with --count that is a failure.",
+)
+@click.option(
+    "--ack",
+    type=click.Choice(("each", "auto", "none")),
+    default="each",
+    show_default=True,
+    help="each: acknowledge what was shown.  auto: let the broker forget what it sends.  none: only look;"
+    " all goes back at the end.",
+)
+@click.option(
+    "--prefetch", type=click.IntRange(1), default=100, show_default=True, help="Unacknowledged at a time."
+)
+@click.option("--selector", metavar="CONDITION", help="Only those, such as \"colour = 'red' AND size > 3\".")
+@click.option("--durable", metavar="NAME", help="A durable subscription to a topic.")
+@click.option("-o", "--format", type=FORMAT, default="pretty", show_default=True, help="json: a line each.")
+@click.option("--reconnect", is_flag=True, help="Connect again when the connection is lost, and go on.")
+@header_option
+def subscribe(target: Target, **options: Any) -> int:
+    """Show what comes to DESTINATION, until there were enough, or Ctrl-C.
+
+    The exit status is 1 when fewer messages came than were asked for.
+
+    \b
+    examples:
+      stomp-tx subscribe /topic/news
+      stomp-tx subscribe /queue/orders --count 1 --wait 5 --format body
+          the next message, or failure after five seconds
+      stomp-tx subscribe '/topic/sensors.>' --format json --reconnect
+          for programs: a JSON object in each line
+      stomp-tx subscribe /queue/orders --ack none --wait 1
+          what is there; it all goes back
+    """
+    headers = headers_of(options["header"])
+    if options["selector"]:
+        headers.setdefault("selector", options["selector"])
+    most = options["count"]
+    ack, prefetch = options["ack"], options["prefetch"]
+    # Of a few, none is asked for beyond those: others would get it marked as redelivered.
+    is_few = most is not None and most <= FEW and ack != "auto"
+
+    async def story(client: Operations) -> int:
+        subscription = await client.subscribe(
+            options["destination"],
+            ack="client-individual" if is_few or ack == "none" else "auto",
+            prefetch=most if is_few else 0 if ack == "auto" else prefetch,
+            durable=options["durable"],
+            headers=headers,
+        )
+        held: list[Message] | None = [] if is_few else None
+        shown = await show(subscription, options["format"], most, options["wait"], held)
+        if ack == "each" and held:
+            for message in held[:-1]:
+                message.ack().addErrback(lambda _: None)
+            await held[-1].ack(receipt=True)
+        await subscription.unsubscribe(receipt=False)
+        if most is not None and shown < most:
+            raise StompError(f"{counted(shown, 'message')} came, not {most:,}")
+        return 0
+
+    return run(target, story, options["reconnect"])
+
+
+async def show(
+    subscription: Subscription,
+    format: str,
+    most: int | None,
+    wait: float | None,
+    held: list[Message] | None = None,
+) -> int:
+    """Show messages until there were enough, or none comes any more; how many they were.
+
+    held -- gets those that were shown
+    """
+    from stomp_tx.cli.show import Messages
+
+    messages = Messages(format)
+    shown = 0
+    while most is None or shown < most:
+        message = await next_within(subscription, wait)
+        if message is None or message.headers.get("browser") == "end":
+            break
+        messages.show(message)
+        shown += 1
+        if held is not None:
+            held.append(message)
+    return shown
+
+
+async def next_within(subscription: Subscription, wait: float | None) -> Message | None:
+    """The next message; None: none has come in time."""
+    from twisted.internet import reactor
+    from twisted.internet.defer import TimeoutError
+
+    coming = subscription.next()
+    if wait is not None:
+        coming.addTimeout(wait, reactor)
+    try:
+        return await coming
+    except TimeoutError:
+        return None
+
+
+@click.command(short_help="Show what waits in a queue, and take nothing out.")
+@broker_options
+@click.argument("destination")
+@click.option("-n", "--count", type=click.IntRange(1), help="The first so many.  [default: all]")
+@click.option("--selector", metavar="CONDITION", help="Only those.")
+@click.option("-o", "--format", type=FORMAT, default="pretty", show_default=True, help="json: a line each.")
+@header_option
+def browse(target: Target, **options: Any) -> int:
+    """Show what waits in the queue DESTINATION now.  (ActiveMQ, and twistd stomp; others know no browsing.)
+
+    \b
+    examples:
+      stomp-tx browse /queue/orders
+      stomp-tx browse /queue/DLQ --count 10 --format json
+    """
+    headers = {"browser": "true", **headers_of(options["header"])}
+    if options["selector"]:
+        headers.setdefault("selector", options["selector"])
+
+    async def story(client: Operations) -> int:
+        server = getattr(client, "headers", {}).get("server", "")
+        if server.startswith(("RabbitMQ/", "ActiveMQ-Artemis/")):
+            raise ConfigurationError(f"{server} can't browse", "stomp-tx subscribe --ack none --wait 1")
+        subscription = await client.subscribe(options["destination"], prefetch=0, headers=headers)
+        shown = await show(subscription, options["format"], options["count"], None)
+        if options["format"] == "pretty":
+            print(counted(shown, "message"), file=sys.stderr)
+        return 0
+
+    return run(target, story)

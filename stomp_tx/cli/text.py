@@ -1,0 +1,36 @@
+"""Values, as people read them."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta, timezone
+
+
+def count(number: int, noun: str) -> str:
+    return f"{number:,} {noun}{'' if number == 1 else 's'}"
+
+
+def size(octets: float) -> str:
+    size, unit = float(octets), "B"
+    for unit in ("B", "KiB", "MiB", "GiB", "TiB"):
+        if abs(size) < 1023.95 or unit == "TiB":
+            break
+        size /= 1024
+    return f"{size:.0f} B" if unit == "B" else f"{size:.1f} {unit}"
+
+
+def time(milliseconds: int) -> str:
+    try:
+        time = datetime(1970, 1, 1, tzinfo=timezone.utc) + timedelta(milliseconds=milliseconds)
+    except OverflowError:
+        return "after the year 9999"
+    return f"{time:%Y-%m-%d %H:%M:%S} UTC"
+
+
+def printable(text: str, keep: str = "") -> str:
+    """Without what would move a terminal's cursor, or worse: clients choose the names of queues.
+
+    keep -- what is let through all the same, such as line ends
+    """
+    return "".join(
+        one if one.isprintable() or one in keep else one.encode("unicode_escape").decode() for one in text
+    )

@@ -1,0 +1,64 @@
+"""BrokerURL: a broker's address in one word, ``stomp://ann@broker.example:61613/vhost``."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from urllib.parse import SplitResult, unquote, urlsplit
+
+from stomp_tx.errors import ConfigurationError
+
+PORT = 61613
+
+_TLS = {"stomp": False, "tcp": False, "stomp+tls": True, "stomp+ssl": True, "stomps": True}
+
+EXAMPLE = "such as stomp://ann@broker.example:61613 or stomp+tls://broker.example"
+
+
+@dataclass(frozen=True)
+class BrokerURL:
+    """What such a word says.
+
+    endpoint -- what ``connect`` takes
+    login, passcode, host -- None where it says nothing of them; ``host`` is the virtual host
+    """
+
+    endpoint: str
+    login: str | None = None
+    passcode: str | None = field(default=None, repr=False)
+    host: str | None = None
+
+    @classmethod
+    def parse(cls, url: str) -> BrokerURL:
+        """Of ``stomp://``, ``stomp+tls://`` (``stomps://``) and ``stomp+unix://``; or of an endpoint string.
+
+        Raises ConfigurationError.
+        """
+        if "://" not in url:
+            if ":" not in url:
+                raise ConfigurationError(f"{url!a} is no URL of a broker", EXAMPLE)
+            return cls(url)
+        try:
+            parts = urlsplit(url)
+            port = parts.port
+        except ValueError as error:
+            raise ConfigurationError(f"{url!a} is no URL of a broker", str(error)) from error
+        if parts.query or parts.fragment:
+            raise ConfigurationError(f"{url!a} is no URL of a broker", "nothing comes after its path")
+        login = None if parts.username is None else unquote(parts.username)
+        passcode = None if parts.password is None else unquote(parts.password)
+        if parts.scheme == "stomp+unix":
+            return cls(f"unix:{_quoted(unquote(parts.path))}", login, passcode)
+        if parts.scheme not in _TLS:
+            known = ", ".join(f"{name}://" for name in ("stomp", "stomp+tls", "stomp+unix"))
+            raise ConfigurationError(f"{parts.scheme!a} is no kind of connection", f"there are {known}")
+        return cls(_endpoint(parts, port or PORT), login, passcode, unquote(parts.path[1:]) or None)
+
+
+def _endpoint(parts: SplitResult, port: int) -> str:
+    kind = "tls" if _TLS[parts.scheme] else "tcp"
+    return f"{kind}:{_quoted(parts.hostname or '127.0.0.1')}:{port}"
+
+
+def _quoted(text: str) -> str:
+    """For an endpoint string, in which colons part the arguments."""
+    return text.replace("\\", "\\\\").replace(":", "\\:")

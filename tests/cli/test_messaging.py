@@ -1,0 +1,279 @@
+"""What a user does by hand, over a real broker."""
+
+from __future__ import annotations
+
+import json
+import os
+import pty
+import signal
+import socket
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from stomp_tx.testing import BrokerProcess, run_broker
+from stomp_tx.testing.process import DEFAULT, PATIENCE, environment
+from tests.cli.commandline import process
+
+
+class Shell:
+    """Runs commands against one broker."""
+
+    def __init__(self, broker: BrokerProcess, **environ: str) -> None:
+        self.environ = {"STOMP_URL": f"stomp://127.0.0.1:{broker.port()}", **environ}
+
+    def run(self, *arguments: str, input: str = "") -> subprocess.CompletedProcess[str]:
+        return process(*arguments, input=input, capture_output=True, **self.more())
+
+    def says(self, *arguments: str, input: str = "") -> str:
+        """What it writes, when all went well."""
+        ran = self.run(*arguments, input=input)
+        assert ran.returncode == 0, ran.stderr
+        return ran.stdout
+
+    def begins(self, *arguments: str) -> subprocess.Popen[str]:
+        return subprocess.Popen(
+            [sys.executable, "-m", "stomp_tx", *arguments],
+            env=environment(self.environ),
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+
+    def more(self) -> dict[str, object]:
+        return {"environ": self.environ}
+
+
+@pytest.fixture
+def shell(stomp_broker: BrokerProcess) -> Shell:
+    return Shell(stomp_broker)
+
+
+@pytest.fixture
+def queue(request: pytest.FixtureRequest) -> str:
+    return f"/queue/{request.node.name}"
+
+
+def test_send_and_subscribe(shell: Shell, queue: str) -> None:
+    shell.says("send", queue, "hello", "-H", "colour:red", "-p")
+    shell.says("send", queue, '{"a": 1}', "-t", "application/json")
+    shown = shell.says("subscribe", queue, "--count", "2")
+    first, colour, persistent, body, *rest = shown.splitlines()
+    assert first.startswith(f"{queue}  ") and first.endswith("  5 octets")
+    assert (colour, persistent, body) == ("colour: red", "persistent: true", "hello")
+    assert [line.strip() for line in rest[1:]] == ["{", '"a": 1', "}"]
+
+
+def test_bodies_from_files_lines_and_stdin(shell: Shell, queue: str, tmp_path: Path) -> None:
+    file = tmp_path / "body"
+    file.write_bytes(b"one\ntwo\r\nthree")
+    shell.says("send", queue, "--file", str(file))
+    shell.says("send", queue, "--file", str(file), "--lines")
+    shell.says("send", queue, "--file", str(file), "--lines", "--count", "2")
+    shell.says("send", queue, input="from stdin")
+    shell.says("send", queue, "--lines", input="1\n2")
+    shell.says("send", queue, "x", "--count", "3", "--no-receipt")
+    lines = shell.says("subscribe", queue, "--count", "16", "--format", "body")
+    three = "one\ntwo\nthree\n"
+    assert lines.replace("\r\n", "\n") == three * 4 + "from stdin\n1\n2\nx\nx\nx\n"
+
+
+def test_json_lines_for_programs(shell: Shell, queue: str) -> None:
+    told = json.loads(shell.says("send", queue, "é", "--count", "2", "--json"))
+    assert (told["sent"], told["destination"]) == (2, queue)
+    shell.says("send", queue, "--file", "/dev/stdin", input="x")
+    lines = shell.says("subscribe", queue, "--count", "3", "--format", "json").splitlines()
+    messages = [json.loads(line) for line in lines]
+    assert [message["body"] for message in messages] == ["é", "é", "x"]
+    assert {message["headers"]["destination"] for message in messages} == {queue}
+    assert all("redelivered" not in message["headers"] for message in messages)
+
+
+def test_fewer_than_asked_for_is_a_failure(shell: Shell, queue: str) -> None:
+    shell.says("send", queue, "only one")
+    ran = shell.run("subscribe", queue, "--count", "2", "--wait", "0.3")
+    assert ran.returncode == 1
+    assert ran.stderr == "stomp-tx: 1 message came, not 2\n"
+    assert shell.says("subscribe", queue, "--wait", "0.3") == ""
+
+
+def test_to_look_and_leave_it(shell: Shell, queue: str) -> None:
+    shell.says("send", queue, "--lines", input="1\n2\n3\n")
+    for _ in range(2):
+        shown = shell.says("subscribe", queue, "--ack", "none", "--wait", "0.3", "--format", "body")
+        assert shown.split() == ["1", "2", "3"]
+    assert shell.says("browse", queue, "--format", "body", "--count", "2").split() == ["1", "2"]
+    ran = shell.run("browse", queue)
+    assert ran.returncode == 0 and "3 messages" in ran.stderr
+    assert shell.says("subscribe", queue, "--selector", "a = 1", "--wait", "0.3") == ""
+
+
+def test_interrupted_it_leaves_in_order(shell: Shell, queue: str) -> None:
+    listening = shell.begins("subscribe", queue, "--format", "body")
+    assert listening.stdout is not None
+    shell.says("send", queue, "1")
+    assert listening.stdout.readline() == "1\n"
+    listening.send_signal(signal.SIGINT)
+    _, err = listening.communicate(timeout=PATIENCE)
+    assert (listening.returncode, err.strip()) == (130, "stomp-tx: interrupted")
+    shell.says("send", queue, "2")
+    assert shell.says("subscribe", queue, "--count", "1", "--format", "json").count("redelivered") == 0
+
+
+def test_a_reader_who_has_seen_enough(shell: Shell, queue: str) -> None:
+    shell.says("send", queue, "x", "--count", "50")
+    listening = shell.begins("subscribe", queue, "--format", "body")
+    assert listening.stdout is not None
+    listening.stdout.readline()
+    listening.stdout.close()
+    shell.says("send", queue, "x", "--count", "50")
+    listening.stdout = None
+    _, err = listening.communicate(timeout=PATIENCE)
+    assert (listening.returncode, err) == (1, "")
+
+
+def test_lines_are_sent_as_they_come(shell: Shell, queue: str) -> None:
+    sending = shell.begins("send", queue, "--lines")
+    assert sending.stdin is not None
+    sending.stdin.write("first\n")
+    sending.stdin.flush()
+    assert shell.says("subscribe", queue, "--count", "1", "--format", "body") == "first\n"
+    sending.communicate("last", timeout=PATIENCE)
+    assert sending.returncode == 0
+    assert shell.says("subscribe", queue, "--count", "1", "--format", "body") == "last\n"
+
+
+def test_a_rate_is_kept(shell: Shell, queue: str) -> None:
+    began = time.monotonic()
+    shell.says("send", queue, "x", "--count", "11", "--rate", "20")
+    assert time.monotonic() - began > 0.5
+
+
+def test_a_bar_on_a_terminal(shell: Shell, queue: str) -> None:
+    ours, its = pty.openpty()
+    sending = subprocess.Popen(
+        [sys.executable, "-m", "stomp_tx", "send", queue, "x", "--count", "20000"],
+        env=environment({**shell.environ, "TERM": "xterm", "COLUMNS": "100"}),
+        stdin=subprocess.DEVNULL,
+        stderr=its,
+    )
+    os.close(its)
+    shown = b""
+    while True:
+        try:
+            octets = os.read(ours, 65536)
+        except OSError:
+            break  # it has ended
+        if not octets:
+            break
+        shown += octets
+    os.close(ours)
+    assert sending.wait(PATIENCE) == 0
+    assert b"/20000" in shown
+    assert b"sent 20,000 messages" in shown
+
+
+def test_request(shell: Shell, queue: str) -> None:
+    asking = shell.begins("request", queue, "ping?")
+    question = json.loads(shell.says("subscribe", queue, "--count", "1", "--format", "json"))
+    headers = question["headers"]
+    correlation = f"correlation-id:{headers['correlation-id']}"
+    shell.says("send", headers["reply-to"], "pong!", "-H", correlation)
+    out, _ = asking.communicate(timeout=PATIENCE)
+    assert (asking.returncode, out) == (0, "pong!\n")
+    ran = shell.run("request", "/queue/nobody", "?", "--wait", "0.2")
+    assert (ran.returncode, "no reply" in ran.stderr) == (1, True)
+
+
+def test_ping(shell: Shell) -> None:
+    told = json.loads(shell.says("ping", "--count", "3", "--interval", "0", "--json"))
+    assert told["server"].startswith("stomp-tx/")
+    assert 0 < told["min_ms"] <= told["median_ms"] <= told["max_ms"]
+    assert shell.says("ping", "--count", "2").count(" ms") == 4
+
+
+@pytest.mark.parametrize("more", [[], ["--receipts"], ["--ack", "client-individual"], ["--consumers", "0"]])
+def test_bench(shell: Shell, more: list[str]) -> None:
+    told = json.loads(shell.says("bench", "--count", "2000", "--json", *more))
+    assert told["sent"] == 2000
+    assert told["received"] == (0 if "0" in more else 2000)
+    assert told["missing"] == 0
+    assert shell.run("subscribe", "/queue/stomp-tx.bench", "--wait", "0.2").returncode == 0
+
+
+def test_bench_of_a_topic_as_a_table(shell: Shell) -> None:
+    shown = shell.says("bench", "/topic/bench", "--seconds", "0.3", "--consumers", "2", "--producers", "2")
+    assert "received" in shown and "under way: p50" in shown
+
+
+def test_it_connects_again_when_told_to(tmp_path: Path) -> None:
+    with run_broker(*DEFAULT) as broker:
+        port = broker.port()
+        shell = Shell(broker)
+        listening = shell.begins("subscribe", "/topic/a", "--format", "body", "--reconnect", "--count", "1")
+        assert listening.stderr is not None
+        assert shell.says("ping")
+        broker.stop()
+        assert "connecting again" in listening.stderr.readline()
+    with run_broker("--port", f"tcp:{port}:interface=127.0.0.1", "--engine", "memory:"):
+        end = time.monotonic() + PATIENCE
+        while listening.poll() is None and time.monotonic() < end:
+            shell.run("send", "/topic/a", "again")
+        assert listening.communicate(timeout=PATIENCE)[0] == "again\n"
+
+
+def test_what_goes_wrong_is_one_line(shell: Shell, queue: str) -> None:
+    for arguments, said in (
+        (["send", "/queue/", "x"], "destination has no name"),
+        (["send", queue, "x", "--header", "nonsense"], "is no header"),
+        (["send", queue, "x", "--lines"], "two bodies"),
+        (["send", queue, "--file", "/nonsense"], "can't be read"),
+        (["ping", "--url", "nonsense"], "is no URL of a broker"),
+        (["ping", "--url", "http://a"], "no kind of connection"),
+        (["ping", "--url", "stomp://ann:secret@127.0.0.1"], "can be seen by everybody"),
+        (["ping", "--login", "ann"], "there is no passcode"),
+        (["ping", "--login", "ann", "--passcode-file", "/nonsense"], "can't be read"),
+        (["ping", "--cert", "a.pem"], "has no TLS"),
+        (["ping", "--ca-file", "a.pem"], "ca_file is for tls"),
+        (["ping", "--url", f"stomp://127.0.0.1:{free_port()}"], "no connection to"),
+        (["ping", "--url", "stomp+unix:///nonsense"], "no connection to"),
+    ):
+        ran = shell.run(*arguments)
+        assert ran.returncode == 1, arguments
+        assert ran.stderr.startswith("stomp-tx: ") and ran.stderr.count("\n") == 1, ran.stderr
+        assert said in ran.stderr, ran.stderr
+
+
+def test_who_you_are(tmp_path: Path) -> None:
+    users = tmp_path / "users"
+    assert (
+        process(
+            "passwd", "add", "--stdin", str(users), "ann", input="secret\n", capture_output=True
+        ).returncode
+        == 0
+    )
+    (tmp_path / "passcode").write_text("secret\n")
+    with run_broker(*DEFAULT, "--auth", f"passwd:{users}") as broker:
+        url = f"stomp://127.0.0.1:{broker.port()}"
+        by_file = Shell(broker)
+        assert by_file.says(
+            "ping", "--login", "ann", "--passcode-file", str(tmp_path / "passcode"), "-n", "1"
+        )
+        assert Shell(broker, STOMP_PASSCODE="secret").says(
+            "ping", "-n", "1", "-u", url.replace("//", "//ann@")
+        )
+        assert Shell(broker, STOMP_URL=url.replace("//", "//ann:secret@")).says("ping", "-n", "1")
+        ran = Shell(broker, STOMP_PASSCODE="wrong").run("ping", "--login", "ann")
+        assert (ran.returncode, "wrong" in ran.stderr) == (1, True)
+        assert "secret" not in broker.log
+
+
+def free_port() -> int:
+    with socket.socket() as one:
+        one.bind(("127.0.0.1", 0))
+        port: int = one.getsockname()[1]
+        return port
