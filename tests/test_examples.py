@@ -22,6 +22,8 @@ EXAMPLES = {
         "committed",
         "received: invoice for three teapots",
     ],
+    "reconnecting.py": ["connected to stomp-tx", *(f"did job {number}" for number in range(5)), "left"],
+    "with_asyncio.py": ["one green tea", "one black tea"],
     "work_queue.py": [*(f"did job {number}" for number in range(5)), "refused job 3"],
 }
 

@@ -1,10 +1,13 @@
 """A STOMP client whose every operation is a Deferred.
 
 ``connect`` gives one for one connection; StompClientService is one that connects again and goes on.
+
+Tasks of asyncio may await them, too: whatever connects within a running event loop of asyncio uses that loop.
 """
 
 from stomp_tx.client.client import StompClient, connect
 from stomp_tx.client.codecs import Codecs
+from stomp_tx.client.loops import install as install_asyncio
 from stomp_tx.client.message import Message
 from stomp_tx.client.replayed import ReplayedTransaction
 from stomp_tx.client.retry import Retry
@@ -44,4 +47,5 @@ __all__ = [
     "Transaction",
     "TransactionLost",
     "connect",
+    "install_asyncio",
 ]

@@ -1,7 +1,10 @@
-"""Answer: the Deferred that a client's operations return."""
+"""Answer: the Deferred that a client's operations return, which tasks of asyncio can await, too."""
 
 from __future__ import annotations
 
+import asyncio
+from collections.abc import Callable, Generator
+from contextvars import Context
 from typing import Any, TypeVar
 
 from twisted.internet.defer import Deferred
@@ -13,7 +16,7 @@ T = TypeVar("T")
 
 
 class Answer(Deferred[T]):
-    """A Deferred that may fail with ConnectionLost unseen.
+    """A Deferred that may fail with ConnectionLost unseen, and that a task of asyncio may await.
 
     One lost connection may fail thousands of them, and not everybody waits for each SEND: nobody having
     looked is no "Unhandled error in Deferred" then.  The loss itself is logged once, and told by
@@ -25,9 +28,67 @@ class Answer(Deferred[T]):
         if isinstance(result, Failure) and result.check(ConnectionLost):
             self.addErrback(lambda _: None)
 
+    def __iter__(self) -> Generator[Deferred[T], None, T]:
+        while not self.called or self.paused:
+            yield Wait(self)
+        return (yield from super().__iter__())
+
+    __await__ = __iter__
+
+
+class Wait(Deferred[Any]):
+    """What an Answer without a result gives to who runs the coroutine that awaits it.
+
+    Twisted takes it for the Deferred to add callbacks to, and asyncio for a future of its own kind
+    (``_asyncio_future_blocking``).  Nobody can know beforehand which of them it will be: a coroutine of
+    Twisted may begin in the midst of a task of asyncio.
+    """
+
+    _asyncio_future_blocking = True
+
+    def __init__(self, answer: Answer[Any]) -> None:
+        super().__init__()
+        self._answer = answer
+        self._is_asyncio_s = False
+
+    # -- for Twisted --------------------------------------------------------------------------------------
+
+    def addBoth(self, *arguments: Any, **named: Any) -> Deferred[Any]:
+        return self._answer.addBoth(*arguments, **named)
+
+    def cancel(self, msg: object = None) -> bool:  # type: ignore[override]
+        self._answer.cancel()
+        if self._is_asyncio_s:
+            # False: the task is to raise its own CancelledError then; nobody will look for this one.
+            self._answer.addErrback(lambda _: None)
+        return False
+
+    # -- for asyncio --------------------------------------------------------------------------------------
+
+    def get_loop(self) -> asyncio.AbstractEventLoop:
+        return asyncio.get_running_loop()
+
+    def add_done_callback(self, fn: Callable[[Any], object], *, context: Context | None = None) -> None:
+        def tell(result: Any) -> Any:
+            self.get_loop().call_soon(fn, self, context=context)
+            return result
+
+        self._is_asyncio_s = True
+        self._answer.addBoth(tell)
+
+    def result(self) -> None:  # type: ignore[override]
+        """Nothing: the coroutine looks for itself."""
+
 
 def failed(error: Exception) -> Deferred[Any]:
     """A Deferred that has failed already."""
     answer: Answer[Any] = Answer()
     answer.errback(Failure(error))
+    return answer
+
+
+def answer_of(deferred: Deferred[T]) -> Answer[T]:
+    """An Answer that fires as this one does."""
+    answer: Answer[T] = Answer(lambda _: deferred.cancel())
+    deferred.chainDeferred(answer)
     return answer

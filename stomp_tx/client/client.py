@@ -9,9 +9,10 @@ from typing import Any
 from twisted.internet.defer import Deferred, succeed
 from twisted.internet.interfaces import IReactorTime, IStreamClientEndpoint
 
-from stomp_tx.client.answer import failed
+from stomp_tx.client.answer import answer_of, failed
 from stomp_tx.client.codecs import Codecs
 from stomp_tx.client.endpoint import endpoint_from_string
+from stomp_tx.client.loops import default_reactor
 from stomp_tx.client.opening import open_session
 from stomp_tx.client.operations import Operations
 from stomp_tx.client.session import ClientSession
@@ -46,7 +47,8 @@ def connect(
 
     endpoint -- ``"tcp:host:port"``, ``"tls:host:port"``, whatever else ``clientFromString`` takes, or an
         IStreamClientEndpoint.  ``tls:`` verifies the certificate and the host's name in it.
-    reactor -- for the connection and all timers; None: the one that is installed, with a monotonic clock
+    reactor -- for the connection and all timers; None: the one that is installed, with a monotonic clock; in
+        a running event loop of asyncio, one upon that loop
     ca_file -- for ``tls:``, a PEM file of the certificate authorities to believe instead of the platform's
 
     The other arguments are the fields of ClientSettings, and explained there.
@@ -58,8 +60,10 @@ def connect(
     """
     clock: IReactorTime = reactor
     if reactor is None:
-        from twisted.internet import reactor
-
+        try:
+            reactor = default_reactor()
+        except StompError as error:
+            return failed(error)
         clock = MonotonicClock(reactor)
     try:
         settings = ClientSettings(
@@ -83,7 +87,7 @@ def connect(
             raise ConfigurationError(
                 "ca_file is for tls:host:port", "an endpoint object has its own authorities"
             )
-        return open_session(endpoint, named, settings, clock).addCallback(StompClient)
+        return answer_of(open_session(endpoint, named, settings, clock).addCallback(StompClient))
     except StompError as error:
         return failed(error)
 

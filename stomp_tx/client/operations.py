@@ -9,7 +9,7 @@ from typing import Any
 
 from twisted.internet.defer import Deferred
 
-from stomp_tx.client.answer import failed
+from stomp_tx.client.answer import answer_of, failed
 from stomp_tx.client.message import Message
 from stomp_tx.client.requests import reply_headers
 from stomp_tx.client.session import ClientSession
@@ -201,10 +201,11 @@ class Operations(ABC):
         Fails with ReplyTimeout, and with ConnectionLost when the connection is lost: whether somebody has
         dealt with it is unknown then.  Cancelling it ends the waiting.
         """
-        asking = self._find().addCallback(
-            lambda session: session.requests.ask(destination, body, content_type, headers, timeout)
+        return answer_of(
+            self._find().addCallback(
+                lambda session: session.requests.ask(destination, body, content_type, headers, timeout)
+            )
         )
-        return asking
 
     def respond(
         self,

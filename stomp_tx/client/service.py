@@ -16,9 +16,10 @@ from twisted.internet.task import deferLater
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
-from stomp_tx.client.answer import failed
+from stomp_tx.client.answer import Answer, answer_of, failed
 from stomp_tx.client.client import StompClient
 from stomp_tx.client.endpoint import endpoint_from_string
+from stomp_tx.client.loops import default_reactor
 from stomp_tx.client.opening import open_session
 from stomp_tx.client.operations import Operations
 from stomp_tx.client.replayed import ReplayedTransaction
@@ -104,8 +105,7 @@ class StompClientService(Operations, Service):
         """
         self._clock: IReactorTime = reactor
         if reactor is None:
-            from twisted.internet import reactor
-
+            reactor = default_reactor()
             self._clock = MonotonicClock(reactor)
         self._settings = settings or ClientSettings()
         self._credentials = credentials
@@ -164,7 +164,7 @@ class StompClientService(Operations, Service):
         """
         if self._client is not None:
             return succeed(self._client)
-        waiting: Deferred[StompClient] = Deferred(self._wait_no_more)
+        waiting: Deferred[StompClient] = Answer(self._wait_no_more)
         if not self.running:
             waiting.cancel()
         else:
@@ -196,7 +196,7 @@ class StompClientService(Operations, Service):
         super().stopService()
         self._resuming.stop()
         leaving = succeed(None) if self._session.is_over else self._session.disconnect()
-        return leaving.addBoth(self._stopped)
+        return answer_of(leaving.addBoth(self._stopped))
 
     def _stopped(self, _: object) -> None:
         if self._running is not None:
@@ -373,7 +373,7 @@ class StompClientService(Operations, Service):
     def _find(self) -> Deferred[ClientSession]:
         if self._client is not None and not self._session.is_over:
             return succeed(self._session)
-        return self.whenConnected().addCallback(lambda _: self._session)
+        return answer_of(self.whenConnected().addCallback(lambda _: self._session))
 
     def replayed_transaction(self) -> ReplayedTransaction:
         """A transaction that outlives its connection: it is kept here, and sent whole by ``commit``.

@@ -290,7 +290,7 @@ class ClientSession:
         """Fires when the connection is gone, with ``reason``.  It never fails."""
         if self._is_gone:
             return succeed(self.reason)
-        waiting: Deferred[StompError | None] = Deferred(self._wait_for_end.remove)
+        waiting: Deferred[StompError | None] = Answer(self._wait_for_end.remove)
         self._wait_for_end.append(waiting)
         return waiting
 

@@ -13,6 +13,7 @@ from twisted.logger import Logger
 from twisted.python.failure import Failure
 
 from stomp_tx.client.answer import Answer, failed
+from stomp_tx.client.loops import in_task, run_in_task
 from stomp_tx.client.message import Message
 from stomp_tx.errors import ConnectionLost, ErrorReceived, ProtocolViolation, StaleMessage, StompError
 from stomp_tx.wire import frames
@@ -52,6 +53,8 @@ class Subscription:
     a handler has one) asks the broker for client-individual instead, and acknowledges each message by itself,
     when it has been taken (or when the handler is done with it).  With ``prefetch=0`` it says ``ack:auto``.
 
+    A handler that is ``async def`` runs as what has subscribed does: as a task of asyncio, or of Twisted.
+
     A handler's calls may overlap when it returns Deferreds: ``concurrency`` bounds how many.  For one message
     after the other, concurrency=1 or ``async for``.
 
@@ -86,6 +89,7 @@ class Subscription:
         self.concurrency = concurrency
         self.durable = durable
         self.lasting = lasting
+        self._run = run_in_task if in_task() else Deferred.fromCoroutine
         self.session = session
         self.ended = False  # no more messages come
         self._over = False  # nor can those that came be acknowledged
@@ -176,7 +180,7 @@ class Subscription:
         try:
             result = handler(message)
             if iscoroutine(result):
-                result = Deferred.fromCoroutine(result)
+                result = self._run(result)
         except Exception:
             self._handler_failed(message, Failure())
             return

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from twisted.internet.defer import Deferred
 
-from stomp_tx.client.answer import failed
+from stomp_tx.client.answer import answer_of, failed
 from stomp_tx.errors import ProtocolViolation, StompError, TransactionLost
 from stomp_tx.wire import frames
 
@@ -60,7 +60,7 @@ class Transaction:
         if self._state is not _State.NEW:
             return failed(ProtocolViolation("the transaction has begun already"))
         self._state = _State.BEGINNING
-        return self._find().addCallback(self._begin_on)
+        return answer_of(self._find().addCallback(self._begin_on))
 
     def _begin_on(self, session: ClientSession) -> Deferred[Transaction]:
         self._state = _State.OPEN
