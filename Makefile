@@ -39,7 +39,7 @@ format: $(VENV)/installed-lint  ## rewrite the sources as lint wants them
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
-bench: $(VENV)/installed-run  ## the benchmarks: make bench ARGS=--help
+bench: $(VENV)/installed-test  ## the benchmarks: make bench ARGS=--help
 	$(BIN)/python -m benchmarks $(ARGS)
 
 cert: $(VENV)/installed-run  ## certificates for development, in certs: make cert ARGS='--client ann'

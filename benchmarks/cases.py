@@ -6,6 +6,8 @@ import itertools
 import socket
 import statistics
 import struct
+import subprocess
+import sys
 import time
 from collections.abc import Callable
 from functools import partial
@@ -27,7 +29,7 @@ from benchmarks.load import (
     subscriber,
 )
 from benchmarks.runner import Case, Row, Settings, Target, progress
-from benchmarks.servers import Server
+from benchmarks.servers import CHECKOUT, Server
 
 WINDOW = 10 * frames.BATCH
 DURABLE_WINDOW = 5 * frames.BATCH  # where RabbitMQ is fastest: it loses a tenth at 4,000, a third at 40,000
@@ -37,6 +39,7 @@ PINGS = 5000  # in all rounds together
 PING_ROUNDS = 20  # short and many: whatever disturbs the machine for a second then spoils few of them
 IDLE = 2000
 SETTLED = 100  # connections made before the idle ones, so that what the first ones cost is not counted
+CLIENT_MESSAGES = {"stomp-tx": 100_000, "stomp-py": 30_000, "stompman": 10_000}  # about a second of each
 PATTERNS = 100_000  # wildcard subscriptions
 CONNECTIONS = 20  # that hold them
 NAMES = 16_000  # topics sent to in turns: more than anything remembers the way to
@@ -74,6 +77,21 @@ def guarded(server: Server, settings: Settings) -> Slice:
     topic = flood(server, settings, kind="topic", row="guarded topic")
     queue = flood(server, settings, kind="queue", row="guarded queue", ack="client-individual")
     return Slice(topic.figures | queue.figures, queue.generator_cpu, queue.server_cpu)
+
+
+def clients(server: Server, settings: Settings) -> Slice:
+    """Messages per second from one client to another, for this project's client and for two others."""
+    figures = {}
+    for name, row in (("stomp-tx", "client"), ("stomp-py", "stomp.py"), ("stompman", "stompman")):
+        count = int(CLIENT_MESSAGES[name] * settings.seconds)
+        command = [sys.executable, "-m", "benchmarks.clients", name, str(server.port), str(count)]
+        ran = subprocess.run(command, cwd=CHECKOUT, capture_output=True, text=True, timeout=4 * PATIENCE)
+        if ran.returncode:
+            raise LoadError(f"{name}: {(ran.stderr.strip().splitlines() or ['it said nothing'])[-1]}")
+        figures[row] = float(ran.stdout.split()[-1])
+    for other in ("stomp.py", "stompman"):
+        figures[f"client / {other}"] = figures["client"] / figures[other]
+    return Slice(figures)
 
 
 def persistent(server: Server, settings: Settings) -> Slice:
@@ -357,6 +375,20 @@ CASES: dict[str, Case] = {
             servers=("stomp_tx",),
             durable=True,
             rounds=1,
+        ),
+        Case(
+            "clients",
+            "clients through a queue of the broker: both ends in one process, awaited SENDs without receipts",
+            (
+                Row("client", "msg/s"),
+                Row("stomp.py", "msg/s"),
+                Row("stompman", "msg/s"),
+                Row("client / stomp.py", "ratio", Target(">=", 2)),
+                Row("client / stompman", "ratio", Target(">=", 5)),
+            ),
+            clients,
+            servers=("stomp_tx",),
+            note="stomp.py (threads) and stompman (asyncio) are the other clients in Python.",
         ),
         Case(
             "guarded",

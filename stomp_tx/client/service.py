@@ -57,6 +57,8 @@ class StompClientService(Operations, Service):
       with (``message-dedupe-id``), and keep it once; others may have it twice.  Brokers remember names for a
       while (here: ten minutes, ``engine_limits.dedupe_window``).
 
+    What is asked for before it is started waits for that.
+
     ``send`` fires when there is room in the window for more, or with ``receipt=True`` when the broker has
     the message safe; while there is no connection it waits there.  An open transaction is lost with its
     connection, and fails with TransactionLost (but see ``transaction``); so does a ``request``, with
@@ -129,6 +131,7 @@ class StompClientService(Operations, Service):
         self._sent = 0
         self._waiting: list[tuple[Deferred[StompClient], int | None]] = []
         self._running: Deferred[None] | None = None
+        self._is_over = False  # it was stopped, or gave up; before it starts, what is asked for waits
         self._client: StompClient | None = None
         self._session = ClientSession.closed(
             self._settings, self._clock, ConnectionLost("not connected", "the service has not been started")
@@ -165,7 +168,7 @@ class StompClientService(Operations, Service):
         if self._client is not None:
             return succeed(self._client)
         waiting: Deferred[StompClient] = Answer(self._wait_no_more)
-        if not self.running:
+        if self._is_over:
             waiting.cancel()
         else:
             self._waiting.append((waiting, failAfterFailures))
@@ -181,6 +184,7 @@ class StompClientService(Operations, Service):
         if self.running:
             return
         super().startService()
+        self._is_over = False
         self._running = Deferred.fromCoroutine(self._keep_connected())
         self._running.addErrback(self._gave_up)
 
@@ -204,6 +208,7 @@ class StompClientService(Operations, Service):
         self._end(ConnectionLost("the client was stopped", "its service was told to stop"))
 
     def _end(self, error: ConnectionLost) -> None:
+        self._is_over = True
         self._client = None
         if self._session.reason is None or not self._session.is_over:
             self._session = ClientSession.closed(self._settings, self._clock, error)
@@ -329,7 +334,7 @@ class StompClientService(Operations, Service):
         receipt: bool,
         content_length: bool,
     ) -> Deferred[None]:
-        if not self.running and self._session.is_over:  # (while it stops, handlers at work finish)
+        if self._is_over:
             return failed(self._session.lost())
         try:
             entry = self._new_send(destination, body, content_type, headers, content_length)
@@ -366,7 +371,7 @@ class StompClientService(Operations, Service):
         return f"s{self._names}"
 
     def _subscribe(self, subscription: Subscription, receipt: bool) -> Deferred[Subscription]:
-        if not self.running:
+        if self._is_over or (not self.running and not self._session.is_over):
             return failed(self._session.lost())
         return self._resuming.subscribe(subscription, receipt, self._session)
 

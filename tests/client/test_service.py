@@ -58,16 +58,24 @@ class ServiceCase(SynchronousTestCase):
 class ConnectingTests(ServiceCase):
     def test_it_connects_and_tells(self) -> None:
         service = self.broker.service(connected=self.happened.append)
-        self.failureResultOf(service.whenConnected(), CancelledError)
+        early = service.whenConnected()
         service.startService()
         first = service.whenConnected()
         self.assertNoResult(first)
         self.broker.settle()
         client = self.successResultOf(first)
+        self.assertIs(self.successResultOf(early), client)
         self.assertTrue(service.connected)
         self.assertEqual(self.happened, [client])
         self.assertEqual(client.version, "1.2")
         self.assertIs(self.successResultOf(service.whenConnected()), client)
+
+    def test_what_is_asked_for_before_it_starts_waits_for_that(self) -> None:
+        service = self.broker.service()
+        subscribing, sending = service.subscribe(QUEUE), service.send(QUEUE, "early", receipt=True)
+        service.startService()
+        self.got(sending)
+        self.assertEqual(self.got(self.successResultOf(subscribing).next()).body, b"early")
 
     def test_one_loss_is_one_event_and_then_it_is_connected_again(self) -> None:
         service = self.starts()
@@ -716,6 +724,8 @@ class StoppingTests(ServiceCase):
         self.failureResultOf(asking, CancelledError)
         self.failureResultOf(waiting, CancelledError)
         self.got(service.stopService())
+        self.failureResultOf(service.whenConnected(), CancelledError)
+        self.failureResultOf(service.subscribe(QUEUE), ConnectionLost)
 
     def test_stopped_while_it_connects(self) -> None:
         service = self.broker.service()
