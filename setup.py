@@ -82,6 +82,7 @@ setup(
             "import-linter>=2.5",
             "towncrier>=24.8",
             "tomli>=2",  # mypy checks for Python 3.10, which imports it
+            "pytest>=8.4",  # and the fixtures against its types
         ],
     },
     # twisted.plugins is a folder that Twisted extends over all of sys.path: one module is added to it, and no

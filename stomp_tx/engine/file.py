@@ -6,6 +6,8 @@ import fcntl
 import os
 import re
 import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager
 from importlib.resources import files
 from pathlib import Path
 from typing import IO
@@ -102,21 +104,29 @@ def check_version(connection: sqlite3.Connection, path: str) -> int:
     return int(version)
 
 
+@contextmanager
+def transaction(connection: sqlite3.Connection) -> Iterator[None]:
+    """All that is written within is committed at its end, or nothing of it.  Raises sqlite3.Error."""
+    connection.execute("BEGIN IMMEDIATE")
+    try:
+        yield
+        connection.execute("COMMIT")
+    except BaseException:
+        if connection.in_transaction:  # a full disk, and faults of one, end the transaction by themselves
+            connection.execute("ROLLBACK")
+        raise
+
+
 def _bring_up_to_date(connection: sqlite3.Connection, path: str) -> None:
     version = check_version(connection, path)
     for number, statements in versions().items():
         if number > version:
             # executescript would commit in between.
-            connection.execute("BEGIN IMMEDIATE")
-            try:
+            with transaction(connection):
                 for statement in _split(statements):
                     connection.execute(statement)
                 connection.execute(f"PRAGMA application_id = {APPLICATION}")
                 connection.execute(f"PRAGMA user_version = {number}")
-            except BaseException:
-                connection.execute("ROLLBACK")
-                raise
-            connection.execute("COMMIT")
     connection.execute("BEGIN IMMEDIATE")  # fails where nothing can be written
     connection.execute("ROLLBACK")
 

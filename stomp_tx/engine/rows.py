@@ -8,6 +8,7 @@ from collections.abc import Iterable, Iterator
 from typing import Any, NamedTuple
 
 from stomp_tx.address import priority_of
+from stomp_tx.engine.file import transaction
 from stomp_tx.message import GROUP, LAST_VALUE, OVERHEAD, PERSISTENT, USUAL_PRIORITY, Keeping, Message
 
 SIZES = (1024, 512, 256, 128, 64, 32, 16)  # of the statements that insert rows
@@ -103,15 +104,8 @@ def write(connection: sqlite3.Connection, changes: Changes) -> bool:
 
     Raises sqlite3.Error.
     """
-    connection.execute("BEGIN IMMEDIATE")
-    try:
-        left = _write(connection, changes)
-        connection.execute("COMMIT")
-    except BaseException:
-        if connection.in_transaction:
-            connection.execute("ROLLBACK")
-        raise
-    return left
+    with transaction(connection):
+        return _write(connection, changes)
 
 
 def _write(connection: sqlite3.Connection, changes: Changes) -> bool:
@@ -290,8 +284,7 @@ def _message(address: str, row: tuple[Any, ...]) -> Message:
 def recover(connection: sqlite3.Connection) -> None:
     """After whatever end there was: what may have been handed out comes marked so; what spilled is gone."""
     execute = connection.execute
-    execute("BEGIN IMMEDIATE")
-    try:
+    with transaction(connection):
         for number, mark in execute("SELECT number, mark FROM queue WHERE mark > 0").fetchall():
             execute(
                 "UPDATE message SET attempts = 1 WHERE queue = ? AND position <= ? AND attempts = 0",
@@ -305,10 +298,6 @@ def recover(connection: sqlite3.Connection) -> None:
                 (length, octets, number),
             )
         execute("DELETE FROM message WHERE persistent = 0")
-        execute("COMMIT")
-    except BaseException:
-        execute("ROLLBACK")
-        raise
 
 
 def queues(connection: sqlite3.Connection) -> Iterator[tuple[QueueRow, int, int]]:

@@ -75,6 +75,22 @@ class OpenTests(SynchronousTestCase):
         opening = file.open_for_reading if reading else file.open_for_writing
         return self.assertRaises(StompError, opening, self.path)
 
+    def test_a_transaction_that_the_disk_ended_says_what_the_disk_said(self) -> None:
+        """A full disk makes SQLite roll back by itself: there is nothing left to roll back then."""
+        connection = file.open_for_writing(self.path)
+        self.addCleanup(connection.close)
+        full = sqlite3.OperationalError("database or disk is full")
+        with self.assertRaisesRegex(sqlite3.OperationalError, "is full"), file.transaction(connection):
+            connection.execute("INSERT INTO doomed VALUES (1)")
+            connection.execute("ROLLBACK")
+            raise full
+        with self.assertRaisesRegex(sqlite3.OperationalError, "syntax"), file.transaction(connection):
+            connection.execute("INSERT INTO doomed VALUES (2)")
+            connection.execute("INSERT NOTHING")
+        with file.transaction(connection):
+            connection.execute("INSERT INTO doomed VALUES (3)")
+        self.assertEqual(connection.execute("SELECT * FROM doomed").fetchall(), [(3,)])
+
     def test_some_other_program_s_is_refused_and_left_alone(self) -> None:
         for statement in (
             "CREATE TABLE theirs (x)",
