@@ -11,7 +11,7 @@ from tests.e2e.running import CHECKOUT, PATIENCE, broker, environment
 
 README = (CHECKOUT / "README.md").read_text(encoding="utf-8")
 BLOCKS = re.findall(r"```python\n(.*?)```", README, re.DOTALL)
-CLIENT, BROKER, FRAMES = BLOCKS
+CLIENT, SERVICE, BROKER, FRAMES = BLOCKS
 
 
 def run(code: str, folder: Path) -> subprocess.CompletedProcess[str]:
@@ -29,6 +29,12 @@ def test_the_client_talks_to_twistd_stomp(tmp_path: Path) -> None:
     with broker(tmp_path, "--port", "tcp:0:interface=127.0.0.1") as running:
         ran = run(CLIENT.replace("61613", str(running.port())), tmp_path)
     assert (ran.stdout, ran.stderr) == ("Hello, world from /queue/hello\n", "")
+
+
+def test_the_service_asks_and_answers(tmp_path: Path) -> None:
+    with broker(tmp_path, "--port", "tcp:0:interface=127.0.0.1") as running:
+        ran = run(SERVICE.replace("61613", str(running.port())), tmp_path)
+    assert (ran.stdout, ran.stderr) == ("6\n", "")
 
 
 def test_the_client_talks_to_the_broker_in_a_program(tmp_path: Path) -> None:
