@@ -11,7 +11,19 @@
 
 __version__ = "0.1.0"
 
-from stomp_tx.broker.events import Connected, Disconnected, Dropped, Failed, Sent, Subscribed, Unsubscribed
+from stomp_tx.broker.events import (
+    Connected,
+    Denied,
+    Disconnected,
+    Dropped,
+    Failed,
+    LockedOut,
+    LoginRenewed,
+    Refused,
+    Sent,
+    Subscribed,
+    Unsubscribed,
+)
 from stomp_tx.broker.factory import StompBrokerFactory
 from stomp_tx.broker.settings import BrokerSettings
 from stomp_tx.errors import StompError
@@ -24,12 +36,16 @@ from stomp_tx.wire.parser import FrameParser
 __all__ = [
     "BrokerSettings",
     "Connected",
+    "Denied",
     "Disconnected",
     "Dropped",
     "Failed",
     "Frame",
     "FrameParser",
     "Limits",
+    "LockedOut",
+    "LoginRenewed",
+    "Refused",
     "Sent",
     "StompBrokerFactory",
     "StompError",

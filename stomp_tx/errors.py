@@ -62,13 +62,15 @@ class LoginDenied(StompError):
 
 
 class AccessDenied(StompError):
-    """The user has not the permission that it takes, for this destination (an address)."""
+    """The user has not the permission that it takes, for this destination (an address).
 
-    def __init__(self, user: str, permission: str, destination: str) -> None:
+    why -- what stands in the way, where that is something else
+    """
+
+    def __init__(self, user: str, permission: str, destination: str, why: str = "") -> None:
         verb = _VERBS.get(permission, permission)
-        super().__init__(
-            "access denied", f"{user} may not {verb} {destination}: it takes the permission {permission!r}"
-        )
+        why = why or f"it takes the permission {permission!r}"
+        super().__init__("access denied", f"{user} may not {verb} {destination}: {why}")
         self.user = user
         self.permission = permission
         self.destination = destination

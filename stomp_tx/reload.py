@@ -10,7 +10,6 @@ from typing import Any
 from twisted.application.service import Service
 from twisted.logger import Logger
 
-from stomp_tx.auth.acl import AccessList
 from stomp_tx.broker.factory import StompBrokerFactory
 from stomp_tx.configuration import Configuration
 from stomp_tx.errors import StompError
@@ -33,18 +32,15 @@ class ReloadService(Service):
         configuration: Configuration,
         factory: StompBrokerFactory,
         reactor: Any,
-        access: AccessList | None = None,
     ) -> None:
         """
         read -- reads the configuration again, or raises StompError; None: there is no file
-        configuration -- as it was read at the start
-        access -- the access list in use, which is changed
+        configuration -- as it was read at the start; its access list is in use, and changed
         """
         self._read = read
         self._configuration = configuration
         self._factory = factory
         self._reactor = reactor
-        self._access = access or AccessList()
         self._before: Any = None
 
     def startService(self) -> None:
@@ -78,7 +74,7 @@ class ReloadService(Service):
         except Exception:
             self.log.failure("policies and roles stay as they are")
             return
-        self._access.become(new.access)
+        self._configuration.access.become(new.access)
         self._factory.change_policies(new.policies)
         self.log.info(
             "policies were read again, those for patterns: {count}; roles: {roles}",

@@ -200,7 +200,7 @@ def makeService(options: Options) -> MultiService:
     InterpreterService().setServiceParent(process)
     EngineService(engine, reactor).setServiceParent(process)
     SessionsService(factory, reactor, settings.stop_timeout, log).setServiceParent(process)
-    ReloadService(options["read_again"], chosen, factory, reactor, chosen.access).setServiceParent(process)
+    ReloadService(options["read_again"], chosen, factory, reactor).setServiceParent(process)
     for port in ports:
         port.setServiceParent(process)
     NotifyService(ports, reactor).setServiceParent(process)

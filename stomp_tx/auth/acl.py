@@ -20,6 +20,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 
 from stomp_tx.address import QUEUE, TOPIC, split
 from stomp_tx.errors import ConfigurationError
@@ -53,8 +54,13 @@ class Role:
     deny: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
-        for text in (*self.allow, *self.deny):
-            grant(text, allow=True)  # raises for what is none
+        self.grants  # noqa: B018  (raises for what is none)
+
+    @cached_property
+    def grants(self) -> tuple[Grant, ...]:
+        """What it says, in the order in which it is written; what it allows first."""
+        allow = [grant(one, allow=True) for one in self.allow]
+        return (*allow, *[grant(one, allow=False) for one in self.deny])
 
 
 @dataclass(frozen=True)
@@ -70,8 +76,8 @@ class Grant:
     pattern: str
     allow: bool
 
-    @property
-    def detail(self) -> tuple[int, ...]:
+    @cached_property
+    def specificity(self) -> tuple[int, ...]:
         """Of two that match, the greater is the more specific one."""
         words = [word for word in re.split("[./]", self.pattern) if not is_pattern(word)]
         return (
@@ -82,6 +88,7 @@ class Grant:
         )
 
     def is_for(self, host: str, kind: str) -> bool:
+        """Does it say anything of that kind of destination there, whatever the name?"""
         return self.host in ("", host) and self.kind in ("", kind)
 
 
@@ -121,16 +128,9 @@ class AccessList:
     roles: tuple[Role, ...] = ()
     groups: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
-    def __post_init__(self) -> None:
-        self._grants = {role: self._of(role) for role in self.roles}
-
-    @staticmethod
-    def _of(role: Role) -> list[Grant]:
-        return [grant(one, allow=True) for one in role.allow] + [grant(one, allow=False) for one in role.deny]
-
     def become(self, other: AccessList) -> None:
         """From now on say what the other one says; users must forget what they know."""
-        self.roles, self.groups, self._grants = other.roles, other.groups, other._grants
+        self.roles, self.groups = other.roles, other.groups
 
     def may(self, user: str, groups: Iterable[str], permission: str, address: str) -> bool:
         """May this user, a member of these groups and of those that say so themselves, do that there?
@@ -146,14 +146,14 @@ class AccessList:
         for role in self.roles:
             if not (user in role.users or EVERYBODY in role.users or not mine.isdisjoint(role.groups)):
                 continue
-            for one in self._grants[role]:
+            for one in role.grants:
                 if permission not in one.permissions or not one.is_for(host, kind):
                     continue
                 pattern = _literal(one.pattern, user)
                 if one.allow and covers(pattern, name):
-                    allowed = max(allowed, one.detail)
+                    allowed = max(allowed, one.specificity)
                 elif not one.allow and overlap(pattern, name):
-                    denied = max(denied, one.detail)
+                    denied = max(denied, one.specificity)
         return allowed > denied
 
 

@@ -13,6 +13,7 @@ from twisted.internet.address import IPv4Address, IPv6Address, UNIXAddress
 from twisted.internet.interfaces import IAddress
 from twisted.logger import Logger
 
+from stomp_tx.errors import AccessDenied, LoginDenied, StompError
 from stomp_tx.message import Message
 
 
@@ -67,15 +68,14 @@ class Dropped(Event):
 
 @dataclass(frozen=True)
 class Failed(Event):
-    """An ERROR was sent."""
+    """An ERROR was sent; after it comes Refused or Denied, where it was about who may do what."""
 
     peer: str
-    summary: str
-    detail: str
+    error: StompError
 
 
 @dataclass(frozen=True)
-class LoginRefused(Event):
+class Refused(Event):
     """Somebody could not log in, or renew their login; ``login`` is what they said, and may be anybody's."""
 
     peer: str
@@ -174,10 +174,6 @@ def address_text(address: IAddress) -> str:
     return "unix" if isinstance(address, UNIXAddress) else str(address)
 
 
-TOLD_APART = ("login refused", "access denied")
-"""ERRORs whose line in the log is that of an event of their own."""
-
-
 def log_events(events: Events, log: Logger) -> None:
     """One log line for each thing that happens to a connection, through ``log``.
 
@@ -195,17 +191,17 @@ def log_events(events: Events, log: Logger) -> None:
         )
 
     def failed(event: Failed) -> None:
-        if event.summary in TOLD_APART:
-            return
+        if isinstance(event.error, (LoginDenied, AccessDenied)):
+            return  # which the log tells as Refused or Denied
         log.warn(
             "{session} ({peer}) got ERROR: {summary}: {detail}",
             session=event.session,
             peer=event.peer,
-            summary=event.summary,
-            detail=event.detail,
+            summary=event.error.summary,
+            detail=event.error.detail,
         )
 
-    def refused(event: LoginRefused) -> None:
+    def refused(event: Refused) -> None:
         log.warn(
             "{session} ({peer}) login refused: {login!r}: {why}",
             session=event.session,
@@ -250,7 +246,7 @@ def log_events(events: Events, log: Logger) -> None:
 
     events.observe(Connected, connected)
     events.observe(Failed, failed)
-    events.observe(LoginRefused, refused)
+    events.observe(Refused, refused)
     events.observe(LoginRenewed, renewed)
     events.observe(Denied, denied)
     events.observe(LockedOut, locked_out)

@@ -13,6 +13,7 @@ from twisted.internet.interfaces import IAddress, IReactorTime
 from twisted.internet.protocol import Factory, ServerFactory
 from twisted.logger import Logger
 
+from stomp_tx.auth.identity import ANONYMOUS
 from stomp_tx.auth.realm import StompUser
 from stomp_tx.broker.bounds import Bounds
 from stomp_tx.broker.deadletter import DeadLetters
@@ -79,7 +80,7 @@ class StompBrokerFactory(ServerFactory):
             clock = MonotonicClock(reactor)
         self.engine = engine = engine or MemoryEngine()
         self.clock = clock
-        self.anonymous = anonymous or StompUser("anonymous")
+        self.anonymous = anonymous or StompUser(ANONYMOUS)
         self.portal = portal
         self.settings = settings or BrokerSettings()
         self.limits = limits or Limits()

@@ -24,8 +24,7 @@ from stomp_tx.auth.credentials import (
 from stomp_tx.broker.door import place_of
 from stomp_tx.broker.events import LoginRenewed, address_text
 from stomp_tx.errors import ConfigurationError, LoginDenied, ProtocolViolation, StompError
-from stomp_tx.interfaces import IFrameSender, IStompUser, Safe
-from stomp_tx.message import Message
+from stomp_tx.interfaces import IFrameSender, IStompUser
 
 if TYPE_CHECKING:
     from stomp_tx.broker.factory import StompBrokerFactory
@@ -107,16 +106,15 @@ class Login:
 
     # -- who it is ----------------------------------------------------------------------------------------
 
-    def begin(self, headers: dict[str, str], sender: IFrameSender) -> Deferred[None] | None:
-        """Find out who it is, by CONNECT's headers, from which the passcode is gone afterwards.
+    def begin(self, login: str, passcode: str, sender: IFrameSender) -> Deferred[None] | None:
+        """Find out who it is, by what CONNECT and the connection show.
 
         None: it is known already.  Fails with a StompError that is in the same words whether the user is
         unknown or the passcode wrong.
         """
         self.enter(sender)  # anew: behind a proxy it is known now where they come from
         portal = self._factory.portal
-        login = self.login = headers.get("login", "")
-        passcode = headers.pop("passcode", "")
+        self.login = login
         if portal is None:
             self._is(self._factory.anonymous, None)
             return None
@@ -193,17 +191,9 @@ class Login:
 
     # -- while it lasts -----------------------------------------------------------------------------------
 
-    def renew(self, message: Message) -> Safe:
-        """Go on with the token that is the message's body."""
-        told: Deferred[None] = Deferred()
-
-        def tell(result: Failure | None) -> None:
-            told.addErrback(lambda _: None)  # whoever wanted to know has asked by now
-            told.callback(result)
-
-        renewing = Deferred.fromCoroutine(self._renew(message.body))
-        renewing.addBoth(lambda result: self._factory.clock.callLater(0, tell, result))
-        return told
+    def renew(self, token: bytes) -> Deferred[None]:
+        """Go on with this token.  Fails with StompError when the session can't."""
+        return Deferred.fromCoroutine(self._renew(token))
 
     async def _renew(self, token: bytes) -> None:
         portal, before = self._factory.portal, self.user
@@ -228,8 +218,8 @@ class Login:
         self._factory.events.emit(LoginRenewed, self._session, self._peer, user.name)
         self._renewed()
 
-    def check(self) -> None:
-        """Raises LoginDenied when who it is may not be here any more."""
+    def recheck(self) -> None:
+        """Ask anew what the user may do.  Raises LoginDenied when they may not be here any more."""
         self.user.forget()
         if not self.user.is_valid():
             raise LoginDenied("your login has been changed or taken away: connect again")

@@ -5,17 +5,17 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from stomp_tx.address import TOPIC, is_bound, is_topic, split
-from stomp_tx.broker.access import may_create, must_be_allowed
+from stomp_tx.broker.access import Access, must_be_bound
 from stomp_tx.broker.bounds import Put
 from stomp_tx.broker.composite import Composite, Part
 from stomp_tx.broker.dialect.dialects import Dialect
 from stomp_tx.broker.dialect.sending import keeping_of, stamp, stamped, tell_keeping
 from stomp_tx.broker.events import Sent
-from stomp_tx.broker.login import RENEWAL, Login
+from stomp_tx.broker.login import Login
 from stomp_tx.broker.own import OwnMessages
 from stomp_tx.broker.policy import Policy
 from stomp_tx.broker.retained import RETAIN
-from stomp_tx.broker.routing import Names, is_temporary, must_exist
+from stomp_tx.broker.routing import Names, is_temporary
 from stomp_tx.broker.subscriptions import Subscriptions
 from stomp_tx.errors import ProtocolViolation
 from stomp_tx.interfaces import Safe
@@ -41,7 +41,7 @@ class Routes:
     known -- routes by destination, or see ``key_of``
     """
 
-    __slots__ = ("_dialect", "_factory", "_login", "_names", "_session", "_subscriptions", "known")
+    __slots__ = ("_access", "_dialect", "_factory", "_login", "_names", "_session", "_subscriptions", "known")
 
     def __init__(
         self,
@@ -49,6 +49,7 @@ class Routes:
         session_id: str,
         names: Names,
         login: Login,
+        access: Access,
         dialect: Dialect,
         subscriptions: Subscriptions,
     ) -> None:
@@ -56,6 +57,7 @@ class Routes:
         self._session = session_id
         self._names = names
         self._login = login
+        self._access = access
         self._dialect = dialect
         self._subscriptions = subscriptions
         self.known: dict[str | None, Route] = {}
@@ -76,31 +78,17 @@ class Routes:
         self.known.clear()
 
     def _made(self, destination: str | None, type: str | None) -> Route:
-        if destination == RENEWAL:
-            return self._login.renew, RENEWAL, Policy()
         addresses = self._names.addresses_of(destination, type)
         for address in addresses:
-            self._may_send(address)
+            self._must_be_open(address)
         return self._to_one(*addresses) if len(addresses) == 1 else self._to_several(addresses)
 
-    def _may_send(self, address: str) -> None:
-        factory = self._factory
-        permission = "manage" if factory.scheduler.manages(address) else "send"
-        must_be_allowed(self._login.user, permission, address, factory.engine.bindings)
-        if permission == "send":
-            may_create(self._login.user, address, factory)
-        must_exist(address, factory.policies)
-        if is_bound(address):
-            self._must_be_bound(address)
-        elif is_pattern(split(address)[2]):
+    def _must_be_open(self, address: str) -> None:
+        permission = "manage" if self._factory.scheduler.manages(address) else "send"
+        self._access.must_be_open(permission, address, self._names)
+        if is_pattern(split(address)[2]) and not is_bound(address):
             raise ProtocolViolation("can't send to a pattern", "name one destination, or several with commas")
-        if is_temporary(address) and self._names.own(address):
-            factory.temporary.make(address, self._names)
-        factory.producers.add(address, self._session)
-
-    def _must_be_bound(self, address: str) -> None:
-        if address not in self._factory.engine.bindings:
-            raise ProtocolViolation("no such durable subscription", "nobody has made it, or it has ended")
+        self._factory.producers.add(address, self._session)
 
     def _to_several(self, addresses: list[str]) -> Route:
         factory = self._factory
@@ -138,7 +126,7 @@ class Routes:
 
     def _while_bound(self, put: Put) -> Put:
         def put_if_bound(message: Message) -> Safe:
-            self._must_be_bound(message.address)
+            must_be_bound(message.address, self._factory.engine.bindings)
             return put(message)
 
         return put_if_bound
@@ -165,13 +153,11 @@ class Routes:
     # -- past ``put``: in a transaction, or as one of several -----------------------------------------------
 
     def in_transaction(self, message: Message, policy: Policy) -> list[Message]:
-        """What is appended at COMMIT for a message of this route."""
+        """What is appended at COMMIT for a message of this route, which has been signed."""
         if self._factory.scheduler.is_waiting(message):
             return [message]
         if self._dialect.stamps:
             stamp(message, self._dialect, self._factory.now)
-        if self._factory.settings.user_id:
-            sign(message, self._login.user.name)
         if self._subscriptions.own is not None:
             self._subscriptions.own.add(message.id)
         addresses = message.address.split(",")
@@ -187,7 +173,7 @@ class Routes:
         if is_temporary(address):
             return self._factory.temporary.as_sent(message)
         if is_bound(address):
-            self._must_be_bound(address)
+            must_be_bound(address, self._factory.engine.bindings)
         retains = policy.retain or message.headers.get(RETAIN) == "set"
         if retains and split(address)[1] == TOPIC:
             return self._factory.retained.with_copy(message)

@@ -14,6 +14,7 @@ from zope.interface import implementer
 
 from stomp_tx.address import TEMP_QUEUE, TEMP_TOPIC, TOPIC, split
 from stomp_tx.broker import rendering
+from stomp_tx.broker.access import Access
 from stomp_tx.broker.bounds import Put
 from stomp_tx.broker.deadletter import REASON, without_reason
 from stomp_tx.broker.deliveries import Delivery, Named
@@ -25,7 +26,7 @@ from stomp_tx.broker.events import (
     Denied,
     Disconnected,
     Failed,
-    LoginRefused,
+    Refused,
     Sent,
     address_text,
 )
@@ -74,7 +75,7 @@ class BrokerSession:
     log = Logger()
 
     __slots__ = (
-        "_agreement",
+        "_access",
         "_deliveries",
         "_dialect",
         "_engine",
@@ -114,7 +115,8 @@ class BrokerSession:
         self._routes: Routes | None = None  # once it is open
         self._known_routes: dict[str | None, Route] = {}
         self._login = Login(factory, session_id, self._end_for, self.access_changed)
-        self._subscriptions = Subscriptions(session_id, factory, self._login)
+        self._access = Access(factory, self._login)
+        self._subscriptions = Subscriptions(session_id, factory, self._access)
         self._deliveries = self._subscriptions.deliveries
         self._transactions = Transactions(factory.settings)
         self._unsafe = 0  # things that the engine has not called safe yet
@@ -123,7 +125,6 @@ class BrokerSession:
         self._when_all_safe: Deferred[None] | None = None
         self._timeout: IDelayedCall | None = None
         self._names: Names | None = None  # once it is open
-        self._agreement: Agreement | None = None
 
     # -- what the protocol calls --------------------------------------------------------------------------
 
@@ -210,9 +211,9 @@ class BrokerSession:
         if isinstance(error, VersionMismatch):
             more["version"] = ",".join(self._factory.settings.versions)
         self._sender.send_frame(rendering.error(error, self._sender.version, receipt, **more))
-        self._factory.events.emit(Failed, self.id, self._peer, error.summary, error.detail)
+        self._factory.events.emit(Failed, self.id, self._peer, error)
         if isinstance(error, LoginDenied):
-            self._factory.events.emit(LoginRefused, self.id, self._peer, self._login.login, error.why)
+            self._factory.events.emit(Refused, self.id, self._peer, self._login.login, error.why)
         elif isinstance(error, AccessDenied):
             self._factory.events.emit(
                 Denied, self.id, self._peer, error.user, error.permission, error.destination
@@ -256,7 +257,7 @@ class BrokerSession:
         self.forget_routes()
         if self.state is State.CONNECTED:
             try:
-                self._login.check()
+                self._login.recheck()
                 self._subscriptions.check_access()
             except StompError as error:
                 self._end_for(error)
@@ -356,20 +357,27 @@ class BrokerSession:
     def _connect(self, frame: Frame) -> Deferred[None] | None:
         agreement = agree(frame, self._factory.settings, self._dialect)
         self.state = State.LOGGING_IN
-        trying = self._login.begin(agreement.headers, self._sender)
+        login, passcode = agreement.headers.get("login", ""), agreement.headers.pop("passcode", "")
         frame.headers.pop("passcode", None)
+        trying = self._login.begin(login, passcode, self._sender)
         if trying is None:
             self._open(agreement)
             return None
+        return self._read_on(trying.addCallback(lambda _: self._open(agreement)), frame)
 
-        def refused(failure: Failure) -> None:
+    def _read_on(self, trying: Deferred[None], frame: Frame) -> Deferred[None]:
+        """Once it has fired; what it fails with is the frame's ERROR."""
+
+        def failed(failure: Failure) -> None:
             if isinstance(failure.value, StompError):
                 self._fail(failure.value, frame)
             elif not failure.check(CancelledError):  # else the connection has ended meanwhile
-                self.log.failure("{session} could not log in", failure, session=self.id)
+                self.log.failure(
+                    "{session} could not handle {frame}", failure, session=self.id, frame=frame.command
+                )
                 self._fail(_internal_error(), frame)
 
-        return trying.addCallback(lambda _: self._open(agreement)).addErrback(refused)
+        return trying.addErrback(failed)
 
     def _open(self, agreement: Agreement) -> None:
         self.state = State.CONNECTED
@@ -388,7 +396,13 @@ class BrokerSession:
             sender, agreement.version, self._names, client_id, agreement.dialect, agreement.host
         )
         self._routes = Routes(
-            self._factory, self.id, self._names, self._login, agreement.dialect, self._subscriptions
+            self._factory,
+            self.id,
+            self._names,
+            self._login,
+            self._access,
+            agreement.dialect,
+            self._subscriptions,
         )
         self._known_routes = self._routes.known
         sender.send_frame(connected(agreement, self.id, self._factory.settings))
@@ -400,7 +414,12 @@ class BrokerSession:
     def _send(self, frame: Frame) -> Deferred[None] | None:
         headers = frame.headers
         destination = headers.get("destination")
-        put, address, policy = self._known_routes.get(destination) or self._routes.of(headers)  # type: ignore[union-attr]
+        route = self._known_routes.get(destination)
+        if route is None:
+            if destination == RENEWAL:
+                return self._renew(frame)
+            route = self._routes.of(headers)  # type: ignore[union-attr]
+        put, address, policy = route
         message_id = f"{self._id_prefix}{next(self._numbers)}"
         message = Message(message_id, destination or "", address, headers, frame.body, frame.size)
         if not UNUSUAL.isdisjoint(headers):
@@ -411,20 +430,19 @@ class BrokerSession:
         if safe is not None or "receipt" in headers:
             self._done(frame, safe)
             if safe is not None:
-                return self._until(safe) if address == RENEWAL else self._wait_for_room(destination, address)
+                return self._wait_for_room(destination, address)
         return None
 
-    @staticmethod
-    def _until(safe: Deferred[None]) -> Deferred[None]:
-        """Fires when that has fired, whatever came of it."""
-        done: Deferred[None] = Deferred()
+    def _renew(self, frame: Frame) -> Deferred[None]:
+        """What is sent to RENEWAL is a token, whatever its headers ask for: it goes nowhere."""
+        if "transaction" in frame.headers:
+            raise ProtocolViolation("a token can't be sent in a transaction", "SEND it by itself")
 
-        def fired(result: Failure | None) -> Failure | None:
-            done.callback(None)
-            return result
+        def renewed(_: None) -> None:
+            if self.state is State.CONNECTED:
+                self._done(frame)
 
-        safe.addBoth(fired)
-        return done
+        return self._read_on(self._login.renew(frame.body).addCallback(renewed), frame)
 
     def _send_unusual(
         self, frame: Frame, message: Message, put: Put, policy: Policy
@@ -435,12 +453,6 @@ class BrokerSession:
         if "destination-type" in headers:
             put, message.address, policy = self._routes.of(headers)
             message.keeping = keeping_of(headers, policy, self._factory.now)
-        if message.address == RENEWAL:
-            if "transaction" in headers:
-                raise ProtocolViolation("a token can't be sent in a transaction", "SEND it by itself")
-            safe = put(message)
-            self._done(frame, safe)
-            return None if safe is None else self._until(safe)
         if self._factory.settings.user_id:
             sign(message, self._login.user.name)
         if REASON in headers:

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import TYPE_CHECKING
 
 from stomp_tx.address import is_bound, is_topic, split, within
-from stomp_tx.broker.access import may_create, must_be_allowed
+from stomp_tx.broker.access import Access
 from stomp_tx.broker.browsing import Browse, View
 from stomp_tx.broker.deliveries import Deliveries, Delivery
 from stomp_tx.broker.dialect.dialects import Dialect
@@ -26,11 +26,10 @@ from stomp_tx.broker.dialect.subscribing import (
     window_of,
 )
 from stomp_tx.broker.events import Subscribed, Unsubscribed
-from stomp_tx.broker.login import Login
 from stomp_tx.broker.own import OwnMessages
-from stomp_tx.broker.routing import Names, is_temporary, must_exist, virtual_topic_of
+from stomp_tx.broker.routing import Names, is_temporary, name_for_others, virtual_topic_of
 from stomp_tx.broker.subscription import Subscription, Terms, make_subscription
-from stomp_tx.errors import AccessDenied, LimitExceeded, ProtocolViolation
+from stomp_tx.errors import LimitExceeded, ProtocolViolation
 from stomp_tx.interfaces import IFrameSender, Safe
 from stomp_tx.message import Batch, Message, Outcome
 from stomp_tx.wildcards import is_pattern
@@ -50,13 +49,13 @@ class Subscriptions:
     """
 
     __slots__ = (
+        "_access",
         "_automatic",
         "_by_key",
         "_client_id",
         "_dialect",
         "_factory",
         "_host",
-        "_login",
         "_names",
         "_sender",
         "_session_id",
@@ -67,8 +66,8 @@ class Subscriptions:
         "own",
     )
 
-    def __init__(self, session_id: str, factory: StompBrokerFactory, login: Login) -> None:
-        self._login = login
+    def __init__(self, session_id: str, factory: StompBrokerFactory, access: Access) -> None:
+        self._access = access
         self._session_id = session_id
         self._factory = factory
         self._by_key: dict[str, Subscription] = {}
@@ -145,10 +144,10 @@ class Subscriptions:
         shared = None if durable is not None else shared_of(headers, address)
         if view is not None:
             self._check_view(address)
-        self._may_subscribe(address, "subscribe" if view is None else "browse")
+        self._must_be_open(address, "subscribe" if view is None else "browse")
         safe: Safe = None
         if view is None:
-            self._may_consume(shared or (address if durable is None else durable.queue), address)
+            self._must_have_room(shared or (address if durable is None else durable.queue), address)
         if durable is not None and view is None:
             safe = self._bind(durable, address)
             address = durable.queue
@@ -261,30 +260,19 @@ class Subscriptions:
 
     def check_access(self) -> None:
         """Raises AccessDenied when one of them is not allowed any more."""
-        bindings = self._factory.engine.bindings
         for subscription in self._by_key.values():
             place = subscription.destination
             permission = "browse" if isinstance(place, Browse) else "subscribe"
             for one in place.address.split(","):
-                must_be_allowed(self._login.user, permission, one, bindings)
+                self._access.must_be_allowed(permission, one)
 
-    def _may_subscribe(self, address: str, permission: str) -> None:
-        user, bindings = self._login.user, self._factory.engine.bindings
+    def _must_be_open(self, address: str, permission: str) -> None:
         for one in address.split(","):
-            must_be_allowed(user, permission, one, bindings)
-            if permission == "subscribe":
-                may_create(user, one, self._factory)
-            must_exist(one, self._factory.policies)
-            if is_temporary(one):
-                if not self._names.own(one):
-                    raise AccessDenied(user.name, permission, "another connection's destination")
-                self._factory.temporary.make(one, self._names)
-            elif is_bound(one) and one not in self._factory.engine.bindings:
-                raise ProtocolViolation(
-                    "no such durable subscription", "nobody has made the one that is named"
-                )
+            self._access.must_be_open(permission, one, self._names)
+            if is_temporary(one) and not self._names.own(one):
+                self._access.deny(permission, name_for_others(one), "it is another connection's")
 
-    def _may_consume(self, address: str, topic: str) -> None:
+    def _must_have_room(self, address: str, topic: str) -> None:
         """Are there not too many already?  ``topic``: what a bound queue is bound to."""
         factory = self._factory
         for one in address.split(","):
@@ -311,13 +299,12 @@ class Subscriptions:
         topic = virtual_topic_of(address) if self._factory.settings.virtual_topics else None
         if topic is None or address in engine.bindings or is_pattern(split(address)[2]):
             return None
-        self._may_be_bound("subscribe", topic)
+        self._must_be_bindable("subscribe", topic)
         safe: Safe = engine.bind(address, topic)
         return safe
 
-    def _may_be_bound(self, permission: str, topics: str) -> None:
-        for one in topics.split(","):
-            must_be_allowed(self._login.user, permission, one, {})
+    def _must_be_bindable(self, permission: str, topics: str) -> None:
+        self._access.must_be_allowed_each(permission, topics)
         most = self._factory.settings.durable_subscriptions
         if len(self._factory.engine.bindings) >= most:
             raise LimitExceeded("too many durable subscriptions", f"the broker keeps {most}")
@@ -336,7 +323,7 @@ class Subscriptions:
             )
         bound_to = engine.bindings.get(durable.queue)
         if bound_to is None:
-            self._may_be_bound("create", topic)
+            self._must_be_bindable("create", topic)
         if bound_to not in (None, topic):
             raise ProtocolViolation(
                 "durable subscription to another topic",
@@ -351,7 +338,7 @@ class Subscriptions:
         topic = engine.bindings.get(durable.queue)
         if topic is None:
             raise ProtocolViolation("no such durable subscription", f"there is no {durable.name[:60]!a}")
-        self._may_subscribe(topic, "subscribe")
+        self._must_be_open(topic, "subscribe")
         queue = self._factory.registry.get(durable.queue)
         if queue is not None and any(one not in self for one in queue.subscriptions):
             raise ProtocolViolation(

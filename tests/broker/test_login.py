@@ -18,8 +18,9 @@ from stomp_tx.auth.checkers.local import LocalChecker
 from stomp_tx.auth.credentials import IBearerToken
 from stomp_tx.auth.identity import Identity
 from stomp_tx.auth.realm import StompRealm
-from stomp_tx.broker.events import Connected, Event, LockedOut, LoginRefused, LoginRenewed
+from stomp_tx.broker.events import Connected, Event, LockedOut, LoginRenewed, Refused
 from stomp_tx.errors import ConfigurationError
+from stomp_tx.wire.frame import Frame
 from tests.auth.test_certificate import certificate
 from tests.conversation import Broker, Client
 
@@ -52,7 +53,7 @@ class LoginCase(SynchronousTestCase):
         portal = portal_of(StompRealm(self.access), checkers)
         broker = Broker(factory={"portal": portal}, **settings)
         self.seen: list[Event] = []
-        for kind in (Connected, LoginRefused, LoginRenewed, LockedOut):
+        for kind in (Connected, LoginRenewed, Refused, LockedOut):
             broker.factory.events.observe(kind, self.seen.append)
         return broker
 
@@ -68,7 +69,7 @@ class LoginCase(SynchronousTestCase):
         if not client.is_closed:
             broker.clock.advance(6)
         client.fails("login refused")
-        found = [event for event in self.seen if isinstance(event, LoginRefused)]
+        found = [event for event in self.seen if isinstance(event, Refused)]
         return found[-1].why
 
 
@@ -120,11 +121,15 @@ class CredentialsTests(LoginCase):
         far = broker.knocks(IPv4Address("TCP", "192.0.2.7", 1))
         self.assertIn(b"stomp-tx passwd add", far.fails("login refused").body)
 
-    def test_the_passcode_is_gone_when_the_session_is_open(self) -> None:
-        broker = self.broker(passwords())
-        broker.connect(login="ann", passcode="secret")
-        (session,) = broker.factory.sessions
-        assert session._agreement is None or "passcode" not in session._agreement.headers
+    def test_the_passcode_is_taken_out_of_the_frame(self) -> None:
+        for version in ({}, {"accept-version": "1.2", "host": "test"}):
+            broker = self.broker(passwords())
+            broker.stranger()
+            (session,) = broker.factory.sessions
+            frame = Frame("CONNECT", {"login": "ann", "passcode": "secret", **version})
+            session.frame_received(frame)
+            self.assertEqual(session.user.name, "ann")
+            self.assertNotIn("passcode", frame.headers)
 
     def test_what_is_wrong_with_the_brokers_files_is_not_for_clients(self) -> None:
         class Broken:
