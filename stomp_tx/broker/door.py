@@ -1,55 +1,35 @@
-"""Door: how many may come in from one address, and who has to stay outside for a while."""
+"""Door: how many may come in, in all, from one address and as one user."""
 
 from __future__ import annotations
 
 import ipaddress
-from collections import Counter, OrderedDict
-from collections.abc import Callable
-from math import ceil
-from typing import TypeVar
+from collections import Counter
 
 from twisted.internet.address import IPv4Address, IPv6Address
-from twisted.internet.defer import Deferred, DeferredSemaphore, maybeDeferred
-from twisted.internet.interfaces import IAddress, IReactorTime
-from twisted.internet.task import deferLater
+from twisted.internet.interfaces import IAddress
 
+from stomp_tx.broker.lockout import Lockout
 from stomp_tx.broker.settings import BrokerSettings
-from stomp_tx.errors import LimitExceeded, LoginDenied
-
-REMEMBERED = 10_000
-"""Addresses of which it is remembered that logins failed."""
-
-SLOWEST = 5.0
-"""Seconds that the answer to a failed login is held back at most; the first one's is SLOWEST / 64."""
-
-T = TypeVar("T")
+from stomp_tx.errors import LimitExceeded
 
 
 class Door:
-    """Counts connections by address and by user, and logins that failed by address.
+    """Counts connections by place and by user.
 
-    locked -- called with (place, seconds) when an address is locked out
+    lockout -- keeps places outside
     """
 
-    def __init__(
-        self, settings: BrokerSettings, clock: IReactorTime, locked: Callable[[str, float], None]
-    ) -> None:
+    def __init__(self, settings: BrokerSettings, lockout: Lockout) -> None:
         self._settings = settings
-        self._clock = clock
-        self._locked = locked
+        self._lockout = lockout
         self._inside = 0
         self._from: Counter[str] = Counter()
         self._of: Counter[str] = Counter()
-        self._failures: OrderedDict[str, list[float]] = OrderedDict()  # when they were, by place
-        self._until: dict[str, float] = {}  # places that are locked out
-        self._logging_in: dict[str, DeferredSemaphore] = {}
-
-    # -- connections --------------------------------------------------------------------------------------
 
     def enter(self, place: str) -> None:
         """One more connection from there.  Raises StompError when it may not come in."""
         settings = self._settings
-        self.must_be_open(place)
+        self._lockout.must_be_open(place)
         if settings.connections and self._inside >= settings.connections:
             raise LimitExceeded("too many connections", "the broker has as many as it takes: come later")
         if settings.connections_per_address and self._from[place] >= settings.connections_per_address:
@@ -74,56 +54,6 @@ class Door:
     def leave_as(self, user: str) -> None:
         """It is no more."""
         _one_less(self._of, user)
-
-    # -- logins -------------------------------------------------------------------------------------------
-
-    def must_be_open(self, place: str) -> None:
-        """Raises LoginDenied while the address is locked out."""
-        until = self._until.get(place)
-        if until is None:
-            return
-        left = until - self._clock.seconds()
-        if left > 0:
-            raise LoginDenied(f"too many logins failed from your address: try again in {ceil(left)} seconds")
-        del self._until[place]
-
-    def in_turn(self, place: str, log_in: Callable[[], Deferred[T]]) -> Deferred[T]:
-        """Log in, when not too many from there do at the same time: no faster than failures are counted."""
-        turns = self._logging_in.get(place)
-        if turns is None:
-            turns = self._logging_in[place] = DeferredSemaphore(max(1, self._settings.login_failures))
-
-        def done(result: T) -> T:
-            if turns.tokens == turns.limit - 1 and not turns.waiting:
-                self._logging_in.pop(place, None)
-            return result
-
-        def checked() -> Deferred[T]:
-            self.must_be_open(place)
-            return log_in()
-
-        return turns.run(lambda: maybeDeferred(checked).addBoth(done))
-
-    def failed(self, place: str) -> Deferred[None]:
-        """A login from there failed; fires when it may be told so."""
-        settings = self._settings
-        now = self._clock.seconds()
-        failures = [when for when in self._failures.get(place, ()) if when > now - settings.login_window]
-        failures.append(now)
-        self._failures[place] = failures
-        self._failures.move_to_end(place)
-        if len(self._failures) > REMEMBERED:
-            self._failures.popitem(last=False)
-        if settings.login_failures and len(failures) >= settings.login_failures:
-            del self._failures[place]
-            if len(self._until) >= REMEMBERED:
-                self._until = {one: until for one, until in self._until.items() if until > now}
-                while len(self._until) >= REMEMBERED:
-                    del self._until[next(iter(self._until))]
-            self._until[place] = now + settings.lockout
-            self._locked(place, settings.lockout)
-        seconds = min(SLOWEST, SLOWEST / 64 * 2 ** (len(failures) - 1))
-        return deferLater(self._clock, seconds, lambda: None)
 
 
 def place_of(address: IAddress) -> str:

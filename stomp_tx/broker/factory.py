@@ -21,6 +21,7 @@ from stomp_tx.broker.dialect.dialects import DIALECTS, Dialect
 from stomp_tx.broker.door import Door
 from stomp_tx.broker.events import Dropped, Events, LockedOut, log_events
 from stomp_tx.broker.idle import Idle
+from stomp_tx.broker.lockout import Lockout
 from stomp_tx.broker.policy import Policies
 from stomp_tx.broker.producers import Producers
 from stomp_tx.broker.registry import SubscriptionRegistry
@@ -104,7 +105,8 @@ class StompBrokerFactory(ServerFactory):
             self._too_slow,
             self.retained.for_subscriber,
         )
-        self.door = Door(self.settings, clock, self._locked_out)
+        self.lockout = Lockout(self.settings, clock, self._locked_out)
+        self.door = Door(self.settings, self.lockout)
         self.temporary = Temporary(engine, self.events)
         self.producers = Producers(self.policies)
         self.scheduler = Scheduler(

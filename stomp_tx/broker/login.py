@@ -129,7 +129,7 @@ class Login:
         if not usable and certificate is not None and IPeerCertificate in known:
             usable = [PeerCertificate(certificate)]
         usable = usable or [AnonymousPeer(sender.peer())]
-        self._trying = self._factory.door.in_turn(
+        self._trying = self._factory.lockout.in_turn(
             self._place or "", lambda: Deferred.fromCoroutine(self._first(usable))
         ).addCallback(lambda found: self._is(*found))
         return self._trying
@@ -147,7 +147,7 @@ class Login:
                 why = error.summary
             except (LoginFailed, UnhandledCredentials) as error:
                 why = str(error) or "wrong"
-        await self._factory.door.failed(self._place or "")
+        await self._factory.lockout.failed(self._place or "")
         raise LoginDenied("the login or the passcode is wrong", why)
 
     def _ask(self, portal: Portal, credentials: ICredentials) -> Deferred[Found]:
@@ -203,7 +203,7 @@ class Login:
             text = token.decode().strip()
             user, logout = await self._ask(portal, BearerToken(text))
         except (LoginFailed, ConfigurationError, UnicodeDecodeError) as error:
-            await self._factory.door.failed(self._place or "")
+            await self._factory.lockout.failed(self._place or "")
             raise LoginDenied("the token is not good", str(error)) from None
         if not self._is_known or self.user is not before:
             logout()  # it has ended meanwhile, or was renewed by another one

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from twisted.trial.unittest import SynchronousTestCase
 
+from stomp_tx.auth.written import EXAMPLE
 from stomp_tx.configuration import Configuration, read, written
 from stomp_tx.errors import ConfigurationError
 from tests.scratch import scratch
@@ -48,9 +49,12 @@ class WrittenTests(SynchronousTestCase):
             self.assertEqual(self.read(written(before)).access, before.access)
 
     def test_without_roles_there_is_an_example(self) -> None:
-        text = written(Configuration())
-        example = "\n".join(line[1:] for line in text.splitlines() if line.startswith("#[") or " = [" in line)
-        self.assertIn("[roles.clerk]", example)
+        self.assertIn(EXAMPLE, written(Configuration()))
+        example = "\n".join(line[1:] for line in EXAMPLE.splitlines() if not line.startswith("# "))
+        access = self.read(example).access
+        self.assertTrue(access.may("ann", (), "send", "/queue/orders.new"))
+        self.assertFalse(access.may("ann", (), "send", "/queue/orders.audit"))
+        self.assertTrue(access.may("carol", (), "browse", "/queue/notes.carol"))
 
     def test_what_is_wrong_is_named(self) -> None:
         for text, words in (

@@ -236,7 +236,7 @@ class LockoutTests(LoginCase):
         for client in reversed(clients):
             client.hangs_up()
         self.assertEqual(len(asked), 1)
-        self.assertEqual(broker.factory.door._logging_in, {})
+        self.assertEqual(broker.factory.lockout._logging_in, {})
         self.assertEqual(self.flushLoggedErrors(), [])
 
     def test_a_token_that_is_bad_counts_too(self) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import ipaddress
-from typing import Any
 
 from twisted.cred.checkers import ANONYMOUS, ICredentialsChecker
 from twisted.cred.credentials import IAnonymous
@@ -13,6 +12,7 @@ from twisted.internet.defer import Deferred, succeed
 from twisted.internet.interfaces import IAddress
 from zope.interface import implementer
 
+from stomp_tx.auth.credentials import AnonymousPeer
 from stomp_tx.errors import LoginDenied
 
 HOW_TO = (
@@ -28,8 +28,8 @@ class LocalChecker:
 
     credentialInterfaces = (IAnonymous,)
 
-    def requestAvatarId(self, credentials: Any) -> Deferred[bytes | tuple[()]]:
-        if not hasattr(credentials, "address"):
+    def requestAvatarId(self, credentials: IAnonymous) -> Deferred[bytes | tuple[()]]:
+        if not isinstance(credentials, AnonymousPeer):
             raise UnauthorizedLogin()
         if not is_local(credentials.address):
             raise LoginDenied(HOW_TO)

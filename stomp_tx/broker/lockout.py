@@ -1,0 +1,88 @@
+"""Lockout: logins that fail are slow, and after too many of them an address stays outside for a while."""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Callable
+from math import ceil
+from typing import TypeVar
+
+from twisted.internet.defer import Deferred, DeferredSemaphore, maybeDeferred
+from twisted.internet.interfaces import IReactorTime
+from twisted.internet.task import deferLater
+
+from stomp_tx.broker.settings import BrokerSettings
+from stomp_tx.errors import LoginDenied
+
+REMEMBERED = 10_000
+"""Addresses of which it is remembered that logins failed."""
+
+SLOWEST = 5.0
+"""Seconds that the answer to a failed login is held back at most; the first one's is SLOWEST / 64."""
+
+T = TypeVar("T")
+
+
+class Lockout:
+    """Counts the logins that failed, by place (see door.place_of).
+
+    locked -- called with (place, seconds) when one is locked out
+    """
+
+    def __init__(
+        self, settings: BrokerSettings, clock: IReactorTime, locked: Callable[[str, float], None]
+    ) -> None:
+        self._settings = settings
+        self._clock = clock
+        self._locked = locked
+        self._failures: OrderedDict[str, list[float]] = OrderedDict()  # when they were, by place
+        self._until: dict[str, float] = {}  # places that are locked out
+        self._logging_in: dict[str, DeferredSemaphore] = {}
+
+    def must_be_open(self, place: str) -> None:
+        """Raises LoginDenied while the address is locked out."""
+        until = self._until.get(place)
+        if until is None:
+            return
+        left = until - self._clock.seconds()
+        if left > 0:
+            raise LoginDenied(f"too many logins failed from your address: try again in {ceil(left)} seconds")
+        del self._until[place]
+
+    def in_turn(self, place: str, log_in: Callable[[], Deferred[T]]) -> Deferred[T]:
+        """Log in, when not too many from there do at the same time: no faster than failures are counted."""
+        turns = self._logging_in.get(place)
+        if turns is None:
+            turns = self._logging_in[place] = DeferredSemaphore(max(1, self._settings.login_failures))
+
+        def done(result: T) -> T:
+            if turns.tokens == turns.limit - 1 and not turns.waiting:
+                self._logging_in.pop(place, None)
+            return result
+
+        def checked() -> Deferred[T]:
+            self.must_be_open(place)
+            return log_in()
+
+        return turns.run(lambda: maybeDeferred(checked).addBoth(done))
+
+    def failed(self, place: str) -> Deferred[None]:
+        """A login from there failed; fires when it may be told so."""
+        settings = self._settings
+        now = self._clock.seconds()
+        failures = [when for when in self._failures.get(place, ()) if when > now - settings.login_window]
+        failures.append(now)
+        self._failures[place] = failures
+        self._failures.move_to_end(place)
+        if len(self._failures) > REMEMBERED:
+            self._failures.popitem(last=False)
+        if settings.login_failures and len(failures) >= settings.login_failures:
+            del self._failures[place]
+            if len(self._until) >= REMEMBERED:
+                self._until = {one: until for one, until in self._until.items() if until > now}
+                while len(self._until) >= REMEMBERED:
+                    del self._until[next(iter(self._until))]
+            self._until[place] = now + settings.lockout
+            self._locked(place, settings.lockout)
+        seconds = min(SLOWEST, SLOWEST / 64 * 2 ** (len(failures) - 1))
+        return deferLater(self._clock, seconds)
