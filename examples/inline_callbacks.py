@@ -13,7 +13,7 @@ from stomp_tx.client import ConnectionLost, connect
 
 @inlineCallbacks
 def main(reactor, endpoint="tcp:127.0.0.1:61613"):
-    client = yield connect(endpoint, heart_beat_ms=(5000, 5000), timeout=10)
+    client = yield connect(endpoint, heart_beat_ms=(5000, 5000), connect_timeout=10)
     closed = client.when_closed()
 
     letters = yield client.subscribe("/queue/letters", ack="client")

@@ -17,8 +17,8 @@ ENDPOINTS = sys.argv[1:] or ["tcp:127.0.0.1:61613"]
 async def main(reactor):
     async with StompClientService(
         ENDPOINTS,
-        connected=lambda client: print("connected to", client.headers["server"].partition("/")[0]),
-        lost=lambda reason: print("left" if reason is None else f"lost: {reason}"),
+        on_connected=lambda client: print("connected to", client.headers["server"].partition("/")[0]),
+        on_lost=lambda reason: print("left" if reason is None else f"lost: {reason}"),
     ) as client:
         jobs = await client.subscribe("/queue/jobs", ack="client-individual", prefetch=1)
         for number in range(5):

@@ -10,10 +10,11 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from stomp_tx.cli.broker import Target, broker_options, header_option, headers_of, run
+from stomp_tx.cli.receiving import FORMAT
 from stomp_tx.errors import ConfigurationError
 
 if TYPE_CHECKING:
-    from stomp_tx.client.operations import Operations
+    from stomp_tx.client import StompClient
 
 
 @click.command(short_help="Ask a question, and show the answer.")
@@ -27,7 +28,7 @@ if TYPE_CHECKING:
 @click.option(
     "-o",
     "--format",
-    type=click.Choice(("pretty", "json", "body")),
+    type=FORMAT,
     default="body",
     show_default=True,
     help="How the answer is shown.",
@@ -49,7 +50,7 @@ def request(target: Target, **options: Any) -> int:
             raise ConfigurationError("there is no body", "write it behind the destination")
         body = sys.stdin.buffer.read()
 
-    async def story(client: Operations) -> int:
+    async def story(client: StompClient) -> int:
         from stomp_tx.cli.show import Messages
 
         reply = await client.request(
@@ -79,17 +80,15 @@ def ping(target: Target, count: int, interval: float, as_json: bool) -> int:
       stomp-tx ping --url stomp+tls://ann@broker.example --count 100 --interval 0 --json
     """
 
-    async def story(client: Operations) -> int:
+    async def story(client: StompClient) -> int:
         from twisted.internet import reactor
-
-        from stomp_tx.cli.pace import pause
+        from twisted.internet.task import deferLater
 
         times = []
-        headers = getattr(client, "headers", {})
-        server = headers.get("server", "a broker that does not say what it is")
+        server = client.headers.get("server", "a broker that does not say what it is")
         for number in range(count):
             if number and interval:
-                await pause(reactor, interval)
+                await deferLater(reactor, interval)
             began = time.perf_counter()
             transaction = await client.transaction().begin()
             await transaction.abort(receipt=True)

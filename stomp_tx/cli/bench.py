@@ -5,16 +5,17 @@ from __future__ import annotations
 import json
 import sys
 import time
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from stomp_tx.cli.broker import Target, broker_options, header_option, headers_of, run
+from stomp_tx.cli.progress import progress
 from stomp_tx.cli.text import size as size_of
 
 if TYPE_CHECKING:
     from stomp_tx.client import Message, StompClient
-    from stomp_tx.client.operations import Operations
 
 STAMP = 8
 """Octets of a body that say when it was sent."""
@@ -59,10 +60,7 @@ def bench(target: Target, **options: Any) -> int:
           what is stored, and receipted when it is
     """
 
-    async def story(client: Operations) -> int:
-        from stomp_tx.client import StompClient
-
-        assert isinstance(client, StompClient)
+    async def story(client: StompClient) -> int:
         run = Run(target, options, client)
         told = await run.measure()
         if options["as_json"]:
@@ -84,13 +82,12 @@ class Run:
         self.sent = 0
         self.received = 0
         self._times: list[float] = []
-        self._last = 0.0
+        self._began = self._last = 0.0
 
     async def measure(self) -> dict[str, Any]:
         from twisted.internet import reactor
         from twisted.internet.defer import Deferred, gatherResults
-
-        from stomp_tx.cli.pace import pause
+        from twisted.internet.task import deferLater
 
         options = self._options
         consumers = [await self._client() for _ in range(options["consumers"])]
@@ -98,10 +95,10 @@ class Run:
             for consumer in consumers:
                 await consumer.subscribe(options["destination"], self._got, ack=options["ack"])
             producers = [await self._client() for _ in range(options["producers"])]
-            began = self._last = time.perf_counter()
-            with _bar(options["count"]) as bar:
+            began = self._began = self._last = time.perf_counter()
+            with progress("sending", options["count"]) as bar:
                 await gatherResults(
-                    [Deferred.fromCoroutine(self._produce(one, began, bar)) for one in producers],
+                    [Deferred.fromCoroutine(self._produce(one, bar)) for one in producers],
                     consumeErrors=True,
                 )
                 sending = time.perf_counter() - began
@@ -109,7 +106,7 @@ class Run:
                     options["consumers"] if self._is_topic else min(1, options["consumers"])
                 )
                 while self.received < expected and time.perf_counter() - self._last < QUIET:
-                    await pause(reactor, 0.01)
+                    await deferLater(reactor, 0.01)
             receiving = self._last - began
         finally:
             for client in self._clients[1:]:
@@ -121,49 +118,39 @@ class Run:
         return bool(self._options["destination"].startswith(("/topic/", "topic://")))
 
     async def _client(self) -> StompClient:
-        from stomp_tx.client import connect
-
-        target = self._target
-        client = await connect(
-            target.endpoint,
-            ca_file=target.ca_file,
-            login=target.login,
-            passcode=target.passcode,
-            host=target.host,
-            headers=target.headers,
-            timeout=target.timeout,
-        )
+        client = await self._target.connect()
         self._clients.append(client)
         return client
 
-    async def _produce(self, client: StompClient, began: float, bar: Any) -> None:
+    async def _produce(self, client: StompClient, bar: Callable[[int], None] | None) -> None:
         from twisted.internet import reactor
+        from twisted.internet.task import deferLater
 
-        from stomp_tx.cli.pace import Safe, pause
+        from stomp_tx.cli.pace import Outstanding
 
         options = self._options
         destination, receipts = options["destination"], options["receipts"]
         headers = headers_of(options["header"]) or None
         filler = b"x" * (options["size"] - STAMP)
+        began = self._began
         end = began + options["seconds"]
         share = None if options["count"] is None else -(-options["count"] // options["producers"])
-        safe = Safe(1000)
+        outstanding = Outstanding(1000)
         number = 0
         while number != share and (share is not None or time.perf_counter() < end):
             stamp = int(1e6 * (time.perf_counter() - began)).to_bytes(STAMP, "big")
             sending = client.send(destination, stamp + filler, headers=headers, receipt=receipts)
-            await (safe.add(sending) if receipts else sending)
+            await (outstanding.add(sending) if receipts else sending)
             number += 1
             self.sent += 1
             if not number % 500:
-                await pause(reactor, 0)  # what has come is read, too
+                await deferLater(reactor, 0)  # what has come is read, too
                 if bar is not None:
                     bar(self.sent)
-        await safe.all()
+        await outstanding.all()
         # What was sent last is still to be sent when this is over.
         transaction = await client.transaction().begin()
         await transaction.abort(receipt=True)
-        self._began = began
 
     def _got(self, message: Message) -> None:
         now = self._last = time.perf_counter()
@@ -191,16 +178,6 @@ class Run:
 
 
 PERCENTILES = (("p50", 0.5), ("p99", 0.99), ("max", 1.0))
-
-
-def _bar(total: int | None) -> Any:
-    from contextlib import nullcontext
-
-    if not sys.stderr.isatty():
-        return nullcontext()
-    from stomp_tx.cli.show import Bar
-
-    return Bar("sending", total)
 
 
 def _show(destination: str, told: dict[str, Any]) -> None:

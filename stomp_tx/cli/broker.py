@@ -6,8 +6,8 @@ import functools
 import getpass
 import os
 import sys
-from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Awaitable, Callable, Coroutine, Mapping
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -15,7 +15,10 @@ import click
 from stomp_tx.errors import ConfigurationError, ConnectionLost, StompError
 
 if TYPE_CHECKING:
-    from stomp_tx.client.operations import Operations
+    from twisted.internet.defer import Deferred
+
+    from stomp_tx.client import StompClient, StompClientService
+    from stomp_tx.client.settings import ClientOptions
 
 DEFAULT = "stomp://127.0.0.1:61613"
 
@@ -28,16 +31,14 @@ class Target:
     """Where to, and as whom."""
 
     endpoint: str
-    login: str | None
-    passcode: str | None
-    host: str | None
     ca_file: str | None
-    headers: Mapping[str, str]
-    timeout: float
+    options: ClientOptions = field(repr=False)
 
+    def connect(self) -> Deferred[StompClient]:
+        """A client of that broker."""
+        from stomp_tx.client import connect
 
-Story = Callable[["Operations"], Awaitable[int]]
-"""What a command does with a client; gives the exit status."""
+        return connect(self.endpoint, ca_file=self.ca_file, **self.options)
 
 
 def broker_options(command: Callable[..., Any]) -> Callable[..., Any]:
@@ -131,6 +132,8 @@ def _target(
     headers: Mapping[str, str],
     timeout: float,
 ) -> Target:
+    from twisted.internet.endpoints import quoteStringArgument
+
     from stomp_tx.client.url import BrokerURL
 
     broker = BrokerURL.parse(url or os.environ.get(URL) or DEFAULT)
@@ -144,13 +147,19 @@ def _target(
         if file is not None:
             if not endpoint.startswith("tls:"):
                 raise ConfigurationError(f"{endpoint} has no TLS", "--cert and --key are for stomp+tls://")
-            quoted = file.replace("\\", "\\\\").replace(":", "\\:")
-            endpoint += f":{name}={quoted}"
+            endpoint += f":{name}={quoteStringArgument(file)}"
     login = login or broker.login
     passcode = _passcode(login, passcode_file) or broker.passcode
     if login is not None and passcode is None:
         passcode = _ask(login)
-    return Target(endpoint, login, passcode, vhost or broker.host, ca_file, headers, timeout)
+    options: ClientOptions = {
+        "login": login,
+        "passcode": passcode,
+        "host": vhost or broker.host,
+        "headers": headers,
+        "connect_timeout": timeout,
+    }
+    return Target(endpoint, ca_file, options)
 
 
 def _passcode(login: str | None, file: str | None) -> str | None:
@@ -174,17 +183,26 @@ def _ask(login: str) -> str:
 # -- the reactor's run ------------------------------------------------------------------------------------
 
 
-def run(target: Target, story: Story, reconnect: bool = False) -> int:
+def run(target: Target, story: Callable[[StompClient], Awaitable[int]]) -> int:
     """The exit status of the story, with a client of that broker.  Ctrl-C ends it in order.
 
     Raises StompError for what goes wrong, and KeyboardInterrupt.
     """
+    return _run(target, _tell(target, story))
+
+
+def run_lasting(target: Target, story: Callable[[StompClientService], Awaitable[int]]) -> int:
+    """The same with a client that connects again."""
+    return _run(target, _tell_lasting(target, story))
+
+
+def _run(target: Target, telling: Coroutine[Any, Any, int]) -> int:
     from twisted.internet import reactor
     from twisted.internet.defer import CancelledError, Deferred
     from twisted.python.failure import Failure
 
     results: list[Any] = []
-    running = Deferred.fromCoroutine(_tell(target, story, reconnect))
+    running = Deferred.fromCoroutine(telling)
 
     def done(result: Any) -> None:
         results.append(result)
@@ -216,30 +234,8 @@ def run(target: Target, story: Story, reconnect: bool = False) -> int:
     return int(result)
 
 
-async def _tell(target: Target, story: Story, reconnect: bool) -> int:
-    from stomp_tx.client import ClientSettings, StompClientService, connect
-
-    if reconnect:
-        settings = ClientSettings(
-            login=target.login,
-            passcode=target.passcode,
-            host=target.host,
-            headers=target.headers,
-            timeout=target.timeout,
-        )
-        async with StompClientService(
-            target.endpoint, settings, ca_file=target.ca_file, lost=_lost
-        ) as service:
-            return await story(service)
-    client = await connect(
-        target.endpoint,
-        ca_file=target.ca_file,
-        login=target.login,
-        passcode=target.passcode,
-        host=target.host,
-        headers=target.headers,
-        timeout=target.timeout,
-    )
+async def _tell(target: Target, story: Callable[[StompClient], Awaitable[int]]) -> int:
+    client = await target.connect()
     try:
         status = await story(client)
     except BaseException:
@@ -249,6 +245,15 @@ async def _tell(target: Target, story: Story, reconnect: bool) -> int:
         raise
     await client.disconnect()
     return status
+
+
+async def _tell_lasting(target: Target, story: Callable[[StompClientService], Awaitable[int]]) -> int:
+    from stomp_tx.client import StompClientService
+
+    async with StompClientService(
+        target.endpoint, ca_file=target.ca_file, on_lost=_lost, **target.options
+    ) as service:
+        return await story(service)
 
 
 def _lost(reason: StompError | None) -> None:

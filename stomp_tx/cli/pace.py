@@ -6,6 +6,7 @@ from collections import deque
 from typing import Any
 
 from twisted.internet.defer import Deferred
+from twisted.internet.task import deferLater
 from twisted.python.failure import Failure
 
 from stomp_tx.clock import MonotonicClock
@@ -31,11 +32,11 @@ class Pace:
         if self._next is None:
             self._next = now
         if self._next > now:
-            await pause(self._clock, self._next - now)
+            await deferLater(self._clock, self._next - now)
         self._next = max(self._next, now - 1) + self._every  # who was late makes up for a second at most
 
 
-class Safe:
+class Outstanding:
     """Deferreds that are waited for in their order, ``most`` at a time."""
 
     def __init__(self, most: int) -> None:
@@ -56,10 +57,3 @@ class Safe:
         """Wait for all of them."""
         while self._outstanding:
             await self._outstanding.popleft()
-
-
-def pause(clock: Any, seconds: float) -> Deferred[None]:
-    """Fires after so many seconds."""
-    waiting: Deferred[None] = Deferred(lambda _: call.cancel())
-    call = clock.callLater(seconds, waiting.callback, None)
-    return waiting

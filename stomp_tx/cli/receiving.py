@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from stomp_tx.cli.broker import Target, broker_options, header_option, headers_of, run
+from stomp_tx.cli.broker import Target, broker_options, header_option, headers_of, run, run_lasting
 from stomp_tx.cli.text import count as counted
 from stomp_tx.errors import ConfigurationError, StompError
 
 if TYPE_CHECKING:
-    from stomp_tx.client import Message, Subscription
+    from stomp_tx.client import Message, StompClient, Subscription
     from stomp_tx.client.operations import Operations
 
 FORMAT = click.Choice(("pretty", "json", "body"))
@@ -89,7 +89,7 @@ def subscribe(target: Target, **options: Any) -> int:
             raise StompError(f"{counted(shown, 'message')} came, not {most:,}")
         return 0
 
-    return run(target, story, options["reconnect"])
+    return run_lasting(target, story) if options["reconnect"] else run(target, story)
 
 
 async def show(
@@ -151,8 +151,8 @@ def browse(target: Target, **options: Any) -> int:
     if options["selector"]:
         headers.setdefault("selector", options["selector"])
 
-    async def story(client: Operations) -> int:
-        server = getattr(client, "headers", {}).get("server", "")
+    async def story(client: StompClient) -> int:
+        server = client.headers.get("server", "")
         if server.startswith(("RabbitMQ/", "ActiveMQ-Artemis/")):
             raise ConfigurationError(f"{server} can't browse", "stomp-tx subscribe --ack none --wait 1")
         subscription = await client.subscribe(options["destination"], prefetch=0, headers=headers)

@@ -8,13 +8,14 @@ import stat
 import sys
 import time
 from collections.abc import AsyncIterable, AsyncIterator, Callable, Iterable, Iterator
-from contextlib import AbstractContextManager, nullcontext
+from contextlib import nullcontext
 from itertools import chain, repeat
 from typing import TYPE_CHECKING, Any, BinaryIO
 
 import click
 
-from stomp_tx.cli.broker import Target, broker_options, header_option, headers_of, run
+from stomp_tx.cli.broker import Target, broker_options, header_option, headers_of, run, run_lasting
+from stomp_tx.cli.progress import progress
 from stomp_tx.cli.text import count as counted
 from stomp_tx.errors import ConfigurationError
 
@@ -72,7 +73,7 @@ def send(target: Target, **options: Any) -> int:
             print(f"sent {counted(sent, 'message')} in {seconds:.1f} s", file=sys.stderr)
         return 0
 
-    return run(target, story, options["reconnect"])
+    return run_lasting(target, story) if options["reconnect"] else run(target, story)
 
 
 Bodies = Iterable[bytes] | AsyncIterable[bytes]
@@ -136,12 +137,12 @@ async def send_all(
     headers: dict[str, str],
 ) -> int:
     """Send them, no faster than asked for, and wait until they are safe; how many they were."""
-    from stomp_tx.cli.pace import Pace, Safe
+    from stomp_tx.cli.pace import Outstanding, Pace
 
     pace = Pace(options["rate"])
-    safe = Safe(OUT)
+    outstanding = Outstanding(OUT)
     sent = 0
-    with _bar(total) as bar:
+    with progress("sending", total) as bar:
         async for body in _each(bodies):
             await pace.wait()
             sending = client.send(
@@ -154,18 +155,9 @@ async def send_all(
             if options["no_receipt"]:
                 await sending
             else:
-                await safe.add(sending)
+                await outstanding.add(sending)
             sent += 1
             if bar is not None:
                 bar(sent)
-        await safe.all()
+        await outstanding.all()
     return sent
-
-
-def _bar(total: int | None) -> AbstractContextManager[Any]:
-    """On a terminal, a bar for many messages; call what it gives with how many there are."""
-    if total == 1 or not sys.stderr.isatty():
-        return nullcontext()
-    from stomp_tx.cli.show import Bar
-
-    return Bar("sending", total)

@@ -4,25 +4,26 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from types import TracebackType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from twisted.internet.defer import Deferred, succeed
-from twisted.internet.interfaces import IReactorTime, IStreamClientEndpoint
+from twisted.internet.interfaces import IStreamClientEndpoint
 
 from stomp_tx.client.answer import answer_of, failed
-from stomp_tx.client.codecs import Codecs
 from stomp_tx.client.endpoint import endpoint_from_string
-from stomp_tx.client.loops import default_reactor
+from stomp_tx.client.loops import reactor_and_clock
 from stomp_tx.client.opening import open_session
 from stomp_tx.client.operations import Operations
 from stomp_tx.client.session import ClientSession
 from stomp_tx.client.settings import ClientSettings
 from stomp_tx.client.subscription import Subscription
-from stomp_tx.clock import MonotonicClock
+from stomp_tx.client.transaction import Transaction
 from stomp_tx.errors import ConfigurationError, StompError
-from stomp_tx.wire.limits import Limits
 
-_DEFAULT = ClientSettings()
+if TYPE_CHECKING:
+    from typing_extensions import Unpack
+
+    from stomp_tx.client.settings import ClientOptions
 
 
 def connect(
@@ -30,18 +31,7 @@ def connect(
     *,
     reactor: Any = None,
     ca_file: str | None = None,
-    login: str | None = None,
-    passcode: str | None = None,
-    host: str | None = None,
-    versions: tuple[str, ...] = _DEFAULT.versions,
-    heart_beat_ms: tuple[int, int] = _DEFAULT.heart_beat_ms,
-    heart_beat_grace: float = _DEFAULT.heart_beat_grace,
-    headers: Mapping[str, str] | None = None,
-    timeout: float | None = _DEFAULT.timeout,
-    receipt_timeout: float | None = _DEFAULT.receipt_timeout,
-    disconnect_timeout: float = _DEFAULT.disconnect_timeout,
-    limits: Limits = _DEFAULT.limits,
-    codecs: Codecs | None = None,
+    **settings: Unpack[ClientOptions],
 ) -> Deferred[StompClient]:
     """A client whom the broker has answered with CONNECTED.
 
@@ -50,36 +40,16 @@ def connect(
     reactor -- for the connection and all timers; None: the one that is installed, with a monotonic clock; in
         a running event loop of asyncio, one upon that loop
     ca_file -- for ``tls:``, a PEM file of the certificate authorities to believe instead of the platform's
-
-    The other arguments are the fields of ClientSettings, and explained there.
+    settings -- the fields of ClientSettings, and explained there: ``login="ann"``, ``passcode=...``
 
     Fails with LoginRefused when the broker answers with ERROR, ConnectTimeout when it does not answer in
     time, ConnectionLost when the connection ends before (a certificate that is not believed, for example),
     and with Twisted's ConnectError when there can be no connection at all.  ConfigurationError: a wrong
     argument.  Cancelling it cuts the connection.
     """
-    clock: IReactorTime = reactor
-    if reactor is None:
-        try:
-            reactor = default_reactor()
-        except StompError as error:
-            return failed(error)
-        clock = MonotonicClock(reactor)
     try:
-        settings = ClientSettings(
-            login=login,
-            passcode=passcode,
-            host=host,
-            versions=versions,
-            heart_beat_ms=heart_beat_ms,
-            heart_beat_grace=heart_beat_grace,
-            headers=headers or {},
-            timeout=timeout,
-            receipt_timeout=receipt_timeout,
-            disconnect_timeout=disconnect_timeout,
-            limits=limits,
-            codecs=codecs or Codecs(),
-        )
+        reactor, clock = reactor_and_clock(reactor)
+        checked = ClientSettings(**settings)
         named = None
         if isinstance(endpoint, str):
             endpoint, named = endpoint_from_string(reactor, endpoint, ca_file)
@@ -87,7 +57,7 @@ def connect(
             raise ConfigurationError(
                 "ca_file is for tls:host:port", "an endpoint object has its own authorities"
             )
-        return answer_of(open_session(endpoint, named, settings, clock).addCallback(StompClient))
+        return answer_of(open_session(endpoint, named, checked, clock).addCallback(StompClient))
     except StompError as error:
         return failed(error)
 
@@ -141,17 +111,28 @@ class StompClient(Operations):
 
     # -- operations ---------------------------------------------------------------------------------------
 
-    def _send(
+    def send(
         self,
         destination: str,
         body: Any,
-        content_type: str | None,
-        headers: Mapping[str, str] | None,
-        receipt: bool,
-        content_length: bool,
+        *,
+        content_type: str | None = None,
+        headers: Mapping[str, str] | None = None,
+        receipt: bool = False,
+        transaction: Transaction | None = None,
+        content_length: bool = True,
     ) -> Deferred[None]:
+        if transaction is not None:
+            return transaction.send(
+                destination,
+                body,
+                content_type=content_type,
+                headers=headers,
+                receipt=receipt,
+                content_length=content_length,
+            )
         return self._session.outgoing.send(
-            destination, body, content_type, headers, receipt, None, content_length
+            destination, body, content_type, headers, receipt=receipt, content_length=content_length
         )
 
     @property

@@ -35,6 +35,18 @@ class Codecs:
         """From now on this content-type (``type/*``: all of that kind without one of their own) has these."""
         self._codecs[content_type.lower()] = encode, decode
 
+    def body_of(self, value: Any, content_type: str | None) -> tuple[bytes, str | None]:
+        """A body's octets, and its content-type, of what a user sends.
+
+        Octets are what they are.  Text is UTF-8, and text/plain where nothing is said.  Anything else is
+        encoded.  Raises ValueError or TypeError where that can't be.
+        """
+        if isinstance(value, str):
+            return value.encode(), TEXT if content_type is None else content_type
+        if isinstance(value, (bytes, bytearray, memoryview)):
+            return bytes(value), content_type
+        return self.encode(value, content_type)
+
     def encode(self, value: Any, content_type: str | None) -> tuple[bytes, str]:
         """A value that is neither octets nor text as a body, and its content-type: JSON where none is given.
 

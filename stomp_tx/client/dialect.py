@@ -13,7 +13,6 @@ class Dialect(NamedTuple):
     prefetch -- the headers of SUBSCRIBE that take a number of messages
     dedupe -- the header of SEND by which a message is known when it is sent again; "": it knows none
     durable -- the headers of SUBSCRIBE and UNSUBSCRIBE for a durable subscription; ``{}`` is its name
-    durable_by_id -- the durable subscription's name is its ``id``
     subscribes_replies -- who sends a ``reply-to`` of ``/temp-queue/`` is subscribed to it, with its name as
         the id, and can't subscribe
     temporary -- whether it has ``/temp-queue/`` at all
@@ -23,7 +22,6 @@ class Dialect(NamedTuple):
     prefetch: tuple[str, ...] = ()
     dedupe: str = ""
     durable: Mapping[str, str] = {}
-    durable_by_id: bool = False
     subscribes_replies: bool = False
     temporary: bool = True
 
@@ -39,7 +37,6 @@ DIALECTS = (
         "RabbitMQ/",
         prefetch=("prefetch-count",),
         durable={"durable": "true", "auto-delete": "false"},
-        durable_by_id=True,
         subscribes_replies=True,
     ),
     # Artemis takes activemq.prefetchSize for a number of octets.

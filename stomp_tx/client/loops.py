@@ -10,9 +10,16 @@ from typing import Any
 
 from twisted.internet.address import IPv4Address, IPv6Address
 from twisted.internet.defer import Deferred
-from twisted.internet.interfaces import IAddress, IHostnameResolver, IHostResolution, IResolutionReceiver
+from twisted.internet.interfaces import (
+    IAddress,
+    IHostnameResolver,
+    IHostResolution,
+    IReactorTime,
+    IResolutionReceiver,
+)
 from zope.interface import implementer
 
+from stomp_tx.clock import MonotonicClock
 from stomp_tx.errors import ConfigurationError
 
 
@@ -27,6 +34,18 @@ def default_reactor() -> Any:
     from twisted.internet import reactor
 
     return reactor
+
+
+def reactor_and_clock(reactor: Any) -> tuple[Any, IReactorTime]:
+    """A client's reactor, None: the default one; and its clock, which is monotonic unless a test has its own.
+
+    Raises ConfigurationError as ``default_reactor``.
+    """
+    if reactor is None:
+        reactor = default_reactor()
+    if reactor is sys.modules.get("twisted.internet.reactor"):
+        return reactor, MonotonicClock(reactor)
+    return reactor, reactor
 
 
 def install(loop: asyncio.AbstractEventLoop | None = None) -> None:

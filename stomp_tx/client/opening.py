@@ -25,9 +25,9 @@ def open_session(
     session = ClientSession(settings, clock, named)
     session.connect_frame("").encode()  # what can't be sent is known before there is a connection
     opening = Deferred.fromCoroutine(_open(endpoint, session, settings, clock))
-    if settings.timeout is not None:
-        too_late = ConnectTimeout(f"no CONNECTED within {settings.timeout:g} seconds")
-        opening.addTimeout(settings.timeout, clock, lambda failure, seconds: Failure(too_late))
+    if settings.connect_timeout is not None:
+        too_late = ConnectTimeout(f"no CONNECTED within {settings.connect_timeout:g} seconds")
+        opening.addTimeout(settings.connect_timeout, clock, lambda failure, seconds: Failure(too_late))
     return opening
 
 

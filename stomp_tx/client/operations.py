@@ -28,6 +28,7 @@ class Operations(ABC):
 
     # -- sending ------------------------------------------------------------------------------------------
 
+    @abstractmethod
     def send(
         self,
         destination: str,
@@ -44,33 +45,13 @@ class Operations(ABC):
         body -- octets as they are.  Text is encoded as UTF-8, and its content-type is text/plain where none
             is given.  Anything else by the codec of its content-type, JSON where none is given; see Codecs
         receipt -- wait for the broker to say that it has the message safe
+        transaction -- send it as a part of that one
         content_length -- False leaves that header out: ActiveMQ makes a TextMessage of it then, not a
             BytesMessage.  A body with NUL can't be sent so.
 
         Fails with FrameError for what can't be sent in this protocol version, and with TypeError or
         ValueError for what can't be encoded; nothing was sent then.
         """
-        if transaction is not None:
-            return transaction.send(
-                destination,
-                body,
-                content_type=content_type,
-                headers=headers,
-                receipt=receipt,
-                content_length=content_length,
-            )
-        return self._send(destination, body, content_type, headers, receipt, content_length)
-
-    @abstractmethod
-    def _send(
-        self,
-        destination: str,
-        body: Any,
-        content_type: str | None,
-        headers: Mapping[str, str] | None,
-        receipt: bool,
-        content_length: bool,
-    ) -> Deferred[None]: ...
 
     # -- receiving ----------------------------------------------------------------------------------------
 
@@ -110,17 +91,19 @@ class Operations(ABC):
             return failed(ValueError(f"ack is auto, client or client-individual, not {ack!r}"))
         if concurrency is not None and concurrency < 1:
             return failed(ValueError(f"concurrency is at least 1, not {concurrency}"))
+        if prefetch is not None and prefetch < 0:
+            return failed(ValueError(f"prefetch is 0 or more, not {prefetch}"))
         subscription = Subscription(
             self._current,
             id or durable or self._new_name(),
             destination,
-            ack,
-            handler,
-            prefetch,
-            headers,
-            concurrency,
-            durable,
-            self._lasts,
+            ack=ack,
+            handler=handler,
+            prefetch=prefetch,
+            headers=headers,
+            concurrency=concurrency,
+            durable=durable,
+            lasting=self._lasts,
         )
         return self._subscribe(subscription, receipt)
 
@@ -194,7 +177,8 @@ class Operations(ABC):
         """Send a question, and fire with the Message that answers it.
 
         The answer comes to a temporary queue of this connection, which ``reply-to`` names, and is known by
-        its ``correlation-id``.  Sent as by ``send``.
+        its ``correlation-id``.  The question is sent once, over the connection that there is then: a
+        StompClientService does not send it again.
 
         timeout -- seconds; None: as long as the connection lives
 

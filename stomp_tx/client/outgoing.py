@@ -66,27 +66,25 @@ class Outgoing:
         self,
         destination: str,
         body: Any,
-        content_type: str | None,
-        headers: Mapping[str, str] | None,
-        receipt: bool,
-        transaction: str | None,
-        content_length: bool,
+        content_type: str | None = None,
+        headers: Mapping[str, str] | None = None,
+        *,
+        receipt: bool = False,
+        transaction: str | None = None,
+        content_length: bool = True,
         name: str | None = None,
     ) -> Deferred[None]:
         """SEND; see StompClient.send.  Of many to one destination only what differs is encoded.
 
+        transaction -- its id
         name -- what the broker is to know the message by, if it comes a second time
         """
         session = self._session
         if session.is_over:
             return failed(session.lost())
-        if isinstance(body, str):
-            body = body.encode()
-            if content_type is None:
-                content_type = "text/plain"  # which is UTF-8, where no charset is given
-        elif not isinstance(body, bytes):
+        if type(body) is not bytes:
             try:
-                body, content_type = self.encoded(body, content_type)
+                body, content_type = session.codecs.body_of(body, content_type)
             except (TypeError, ValueError) as error:
                 return failed(error)
         wanted = ""
@@ -113,11 +111,6 @@ class Outgoing:
         if not header or (headers and header in headers):
             return b""  # it knows none, or the user has named it
         return b"%b:%b\n" % (header.encode(), name.encode())
-
-    def encoded(self, body: Any, content_type: str | None) -> tuple[bytes, str | None]:
-        if isinstance(body, (bytearray, memoryview)):
-            return bytes(body), content_type
-        return self._session.codecs.encode(body, content_type)
 
     def _new_head(
         self, destination: str, content_type: str | None, headers: Mapping[str, str] | None

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from types import TracebackType
-from typing import Any
+from typing import Any, NoReturn
 
 from twisted.internet.defer import Deferred, succeed
 
 from stomp_tx.client.answer import failed
-from stomp_tx.client.window import Send, Whole, Window
+from stomp_tx.client.window import ReplayedSends, Send, Window
 from stomp_tx.errors import ProtocolViolation, StompError
 
 
@@ -43,9 +43,10 @@ class ReplayedTransaction:
         *,
         content_type: str | None = None,
         headers: Mapping[str, str] | None = None,
+        receipt: bool = False,
         content_length: bool = True,
     ) -> Deferred[None]:
-        """As StompClient.send, at ``commit``; until then it is kept here."""
+        """As StompClient.send, at ``commit``; until then it is kept here, and a ``receipt`` is COMMIT's."""
         if self._sends is None:
             return failed(ProtocolViolation("the transaction is over"))
         try:
@@ -59,11 +60,16 @@ class ReplayedTransaction:
         sends, self._sends = self._sends, None
         if sends is None:
             return failed(ProtocolViolation("the transaction is over"))
-        return self._window.add(Whole(self._new_name(), sends), True)
+        return self._window.add(ReplayedSends(self._new_name(), sends), True)
 
-    def abort(self) -> None:
-        """Drop it."""
+    def abort(self, *, receipt: bool = False) -> Deferred[None]:
+        """Drop it; the broker knows nothing of it, and answers nothing."""
         self._sends = None
+        return succeed(None)
+
+    def check_open(self, session: object = None) -> NoReturn:
+        """Raises ProtocolViolation: what it takes are messages to send."""
+        raise ProtocolViolation("an acknowledgement can't be replayed", "it is of one connection")
 
     async def __aenter__(self) -> ReplayedTransaction:
         return self

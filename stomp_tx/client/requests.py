@@ -64,9 +64,7 @@ class Requests:
             if self._asked.pop(name, None) is not None:
                 answer.errback(failure)
 
-        self._session.outgoing.send(destination, body, content_type, asked, False, None, True).addErrback(
-            refused
-        )
+        self._session.outgoing.send(destination, body, content_type, asked).addErrback(refused)
         if timeout is not None:
             late = ReplyTimeout(f"no reply from {destination} within {timeout:g} seconds")
             answer.addTimeout(timeout, self._clock, lambda failure, seconds: Failure(late))
@@ -76,7 +74,7 @@ class Requests:
         session, dialect = self._session, self._session.dialect
         destination = REPLIES if dialect.temporary else f"replies.{uuid4().hex}"
         id = REPLIES if dialect.subscribes_replies else session.new_name()
-        subscription = Subscription(session, id, destination, "auto", self._answered, 0, None)
+        subscription = Subscription(session, id, destination, handler=self._answered, prefetch=0)
         if dialect.subscribes_replies:
             session.subscriptions[id] = subscription
         else:

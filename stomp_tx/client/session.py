@@ -66,12 +66,14 @@ class ClientSession:
 
     def __init__(self, settings: ClientSettings, clock: IReactorTime, host: str | None = None) -> None:
         self.state = State.CONNECTING
+        self.is_over = False
+        """Can nothing be said any more?"""
         self.version: str = V10
         self.headers: Mapping[str, str] = {}
         """CONNECTED's headers."""
         self.dialect = UNKNOWN
         self.codecs = settings.codecs
-        self._requests: Requests | None = None
+        self.requests = Requests(self, clock)
         self.reason: StompError | None = None
         """Why it ended; None while it has not, and when disconnect() was called and answered."""
         self.subscriptions: dict[str, Subscription] = {}
@@ -91,17 +93,10 @@ class ClientSession:
         self._timer: IDelayedCall | None = None
         self._names = 0
 
-    @property
-    def is_over(self) -> bool:
-        """Can nothing be said any more?"""
-        return self.state in (State.CLOSED, State.DISCONNECTING)
-
-    @property
-    def requests(self) -> Requests:
-        """What is asked over this session."""
-        if self._requests is None:
-            self._requests = Requests(self, self._clock)
-        return self._requests
+    def _become(self, state: State) -> None:
+        self.state = state
+        self._handlers = HANDLERS[state]
+        self.is_over = state in (State.CLOSED, State.DISCONNECTING)
 
     def new_name(self) -> str:
         """A name for a subscription or a transaction: no other one of this session has it."""
@@ -188,8 +183,7 @@ class ClientSession:
         )
         self.headers = headers
         self.dialect = dialect_of(headers.get("server"))
-        self.state = State.CONNECTED
-        self._handlers = HANDLERS[State.CONNECTED]
+        self._become(State.CONNECTED)
         self.ready.callback(None)
 
     def _refused(self, frame: Frame) -> None:
@@ -245,8 +239,7 @@ class ClientSession:
         if self.state is State.CLOSED:
             return
         connecting = self.state is State.CONNECTING
-        self.state = State.CLOSED
-        self._handlers = HANDLERS[State.CLOSED]
+        self._become(State.CLOSED)
         self.reason = reason
         if self._timer is not None and self._timer.active():
             self._timer.cancel()
@@ -259,8 +252,7 @@ class ClientSession:
         if answer is not None and reason is not None:
             answer.errback(Failure(reason))
         self.outgoing.end()
-        if self._requests is not None:
-            self._requests.end()
+        self.requests.end()
         for subscription in subscriptions:
             subscription.end(reason)
 
@@ -268,15 +260,14 @@ class ClientSession:
     def closed(cls, settings: ClientSettings, clock: IReactorTime, reason: StompError) -> ClientSession:
         """One that is over, and never was."""
         session = cls(settings, clock)
-        session.state = State.CLOSED
+        session._become(State.CLOSED)
         session.reason = reason
         session._is_gone = True
         return session
 
     def _give_up(self, ready: Deferred[None]) -> None:
         """``ready`` was cancelled; nothing else is outstanding yet."""
-        self.state = State.CLOSED
-        self._handlers = HANDLERS[State.CLOSED]
+        self._become(State.CLOSED)
         self.reason = ConnectionLost("connecting was given up")
         if hasattr(self, "_sender"):
             self._sender.abort()
@@ -375,8 +366,7 @@ class ClientSession:
             self._timer.cancel()
         self._timer = self._clock.callLater(self._settings.disconnect_timeout, self._no_goodbye)
         answered = self.outgoing.perform(frames.disconnect(), True)
-        self.state = State.DISCONNECTING
-        self._handlers = HANDLERS[State.DISCONNECTING]
+        self._become(State.DISCONNECTING)
 
         def done(_: object) -> None:
             self._end(None)
@@ -401,18 +391,16 @@ def _text_of(error: Frame) -> str:
 
 Handler = Callable[[ClientSession, Frame], None]
 
+_OPEN: dict[str, Handler] = {
+    "MESSAGE": ClientSession._message,
+    "RECEIPT": ClientSession._receipt,
+    "ERROR": ClientSession._error,
+}
+
 HANDLERS: dict[State, dict[str, Handler]] = {
     State.CONNECTING: {"CONNECTED": ClientSession._connected, "ERROR": ClientSession._refused},
-    State.CONNECTED: {
-        "MESSAGE": ClientSession._message,
-        "RECEIPT": ClientSession._receipt,
-        "ERROR": ClientSession._error,
-    },
-    State.DISCONNECTING: {
-        "MESSAGE": ClientSession._message,
-        "RECEIPT": ClientSession._receipt,
-        "ERROR": ClientSession._error,
-    },
+    State.CONNECTED: _OPEN,
+    State.DISCONNECTING: _OPEN,
     State.CLOSED: {},
 }
 """What may come in each state; what is absent ends the session, and a closed one is read no further."""

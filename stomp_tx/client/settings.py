@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import TypedDict
 
 from stomp_tx.client.codecs import Codecs
 from stomp_tx.errors import ConfigurationError
@@ -39,7 +40,7 @@ class ClientSettings:
     headers: Mapping[str, str] = field(default_factory=dict)
     """Further headers of CONNECT, such as ActiveMQ's ``client-id``."""
 
-    timeout: float | None = 30.0
+    connect_timeout: float | None = 30.0
     """From the beginning of connect() to the broker's CONNECTED; None: for ever."""
 
     receipt_timeout: float | None = None
@@ -62,7 +63,24 @@ class ClientSettings:
             raise ConfigurationError("heart_beat_ms must be two numbers of milliseconds, 0 or more")
         if self.heart_beat_grace < 1:
             raise ConfigurationError("heart_beat_grace must be at least 1")
-        for name in ("timeout", "receipt_timeout", "disconnect_timeout"):
+        for name in ("connect_timeout", "receipt_timeout", "disconnect_timeout"):
             seconds = getattr(self, name)
             if seconds is not None and seconds < 0:
                 raise ConfigurationError(f"{name} can't be negative")
+
+
+class ClientOptions(TypedDict, total=False):
+    """The fields of ClientSettings, as ``connect`` and StompClientService take them."""
+
+    login: str | None
+    passcode: str | None
+    host: str | None
+    versions: tuple[str, ...]
+    heart_beat_ms: tuple[int, int]
+    heart_beat_grace: float
+    headers: Mapping[str, str]
+    connect_timeout: float | None
+    receipt_timeout: float | None
+    disconnect_timeout: float
+    codecs: Codecs
+    limits: Limits

@@ -112,7 +112,13 @@ class Transaction:
         except StompError as error:
             return failed(error)
         return self._session.outgoing.send(
-            destination, body, content_type, headers, receipt, self.id, content_length
+            destination,
+            body,
+            content_type,
+            headers,
+            receipt=receipt,
+            transaction=self.id,
+            content_length=content_length,
         )
 
     def ack(self, message: Message, *, receipt: bool = False) -> Deferred[None]:

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Mapping, Sequence
 
 from twisted.internet.defer import Deferred, succeed
 from twisted.logger import Logger
@@ -20,37 +19,58 @@ MOST = 10
 
 
 class Send:
-    """One SEND: its arguments, until the broker has it safe.
+    """One SEND, until the broker has it safe.
 
     name -- what the broker knows it by when it comes again
     size -- octets of its body
     """
 
-    __slots__ = ("_arguments", "answer", "name", "size", "written")
+    __slots__ = (
+        "answer",
+        "body",
+        "content_length",
+        "content_type",
+        "destination",
+        "headers",
+        "name",
+        "size",
+        "written",
+    )
 
-    def __init__(self, name: str, size: int, arguments: Sequence[Any]) -> None:
+    def __init__(
+        self,
+        name: str,
+        destination: str,
+        body: bytes,
+        content_type: str | None,
+        headers: Mapping[str, str] | None,
+        content_length: bool,
+    ) -> None:
         self.name = name
-        self.size = size
-        self._arguments = arguments
+        self.destination = destination
+        self.body = body
+        self.size = len(body)
+        self.content_type = content_type
+        self.headers = headers
+        self.content_length = content_length
         self.answer: Deferred[None] | None = None
         self.written = False
 
     def write(self, session: ClientSession, transaction: str | None = None) -> Deferred[None]:
         """Say it, as a part of that transaction or by itself; fires when it is safe."""
-        destination, body, content_type, headers, content_length = self._arguments
         return session.outgoing.send(
-            destination,
-            body,
-            content_type,
-            headers,
-            transaction is None,
-            transaction,
-            content_length,
-            self.name,
+            self.destination,
+            self.body,
+            self.content_type,
+            self.headers,
+            receipt=transaction is None,
+            transaction=transaction,
+            content_length=self.content_length,
+            name=self.name,
         )
 
 
-class Whole:
+class ReplayedSends:
     """A transaction's SENDs, which are said all at once, COMMIT included."""
 
     __slots__ = ("answer", "name", "sends", "size", "written")
@@ -87,7 +107,7 @@ class Window:
         self._most = most
         self._most_octets = most_octets
         self._octets = 0
-        self._entries: dict[str, Send | Whole] = {}
+        self._entries: dict[str, Send | ReplayedSends] = {}
         self._waiting: deque[Deferred[None]] = deque()
         self._session: ClientSession | None = None  # what is added is said there at once
 
@@ -98,7 +118,7 @@ class Window:
     def is_full(self) -> bool:
         return len(self._entries) >= self._most or self._octets >= self._most_octets
 
-    def add(self, entry: Send | Whole, confirmed: bool) -> Deferred[None]:
+    def add(self, entry: Send | ReplayedSends, confirmed: bool) -> Deferred[None]:
         """Send it as soon as that can be, after all that came before.
 
         confirmed -- the Deferred fires when it is safe; else when there is room for more
@@ -161,31 +181,31 @@ class Window:
         for room in waiting:
             room.errback(Failure(error))
 
-    def _write(self, entry: Send | Whole, session: ClientSession) -> Deferred[None]:
+    def _write(self, entry: Send | ReplayedSends, session: ClientSession) -> Deferred[None]:
         entry.written = True
         return entry.write(session).addCallbacks(self._safe, self._failed, (entry,), {}, (entry,), {})
 
-    def _safe(self, _: None, entry: Send | Whole) -> None:
+    def _safe(self, _: None, entry: Send | ReplayedSends) -> None:
         self._take_out(entry)
         if entry.answer is not None and not entry.answer.called:
             entry.answer.callback(None)
 
-    def _failed(self, failure: Failure, entry: Send | Whole) -> None:
+    def _failed(self, failure: Failure, entry: Send | ReplayedSends) -> None:
         if not failure.check(ConnectionLost):
             self._refused(failure, entry)
 
-    def _refused(self, failure: Failure, entry: Send | Whole) -> None:
+    def _refused(self, failure: Failure, entry: Send | ReplayedSends) -> None:
         self._take_out(entry)
         if entry.answer is None:
             self.log.failure("a message was not sent", failure)
         elif not entry.answer.called:
             entry.answer.errback(failure)
 
-    def _given_up(self, entry: Send | Whole) -> None:
+    def _given_up(self, entry: Send | ReplayedSends) -> None:
         if not entry.written:
             self._take_out(entry)
 
-    def _take_out(self, entry: Send | Whole) -> None:
+    def _take_out(self, entry: Send | ReplayedSends) -> None:
         if self._entries.pop(entry.name, None) is None:
             return
         self._octets -= entry.size

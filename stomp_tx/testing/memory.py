@@ -18,7 +18,7 @@ from stomp_tx.auth.realm import StompUser
 from stomp_tx.broker.factory import StompBrokerFactory
 from stomp_tx.broker.policy import Policies, Policy
 from stomp_tx.broker.settings import BrokerSettings
-from stomp_tx.client import ClientSettings, StompClient, StompClientService, connect
+from stomp_tx.client import StompClient, StompClientService, connect
 from stomp_tx.engine.limits import EngineLimits
 from stomp_tx.engine.memory import MemoryEngine
 from stomp_tx.interfaces import IEngine
@@ -111,14 +111,13 @@ class MemoryBroker:
 
     def service(
         self,
-        settings: ClientSettings | None = None,
         *,
         faults: Faults | Callable[[], Faults] = NONE,
         **more: Any,
     ) -> StompClientService:
         """A StompClientService that is not started yet; ``more``: its keyword arguments."""
         more = {"random": Random(1), "reactor": self.clock, **more}
-        return StompClientService(self.endpoint(faults), settings, **more)
+        return StompClientService(self.endpoint(faults), **more)
 
     def peer(self, version: str = "1.2", **headers: str) -> Peer:
         """One who speaks in frames, and was answered with CONNECTED; ``headers`` are CONNECT's."""

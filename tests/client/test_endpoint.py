@@ -145,7 +145,7 @@ class SocketTests(TestCase):
     async def test_plain_client_at_a_tls_port(self):
         authority = Authority(scratch(self), "ca")
         port = await self.listening(self.tls(authority, "localhost"))
-        error = await self.assertFailure(connect(f"tcp:127.0.0.1:{port}", timeout=5), ConnectionLost)
+        error = await self.assertFailure(connect(f"tcp:127.0.0.1:{port}", connect_timeout=5), ConnectionLost)
         self.assertIn("before the broker's answer", str(error))
 
     def tls(self, authority, host):

@@ -6,10 +6,10 @@ from random import Random
 from typing import Any
 
 from twisted.internet.defer import CancelledError, Deferred
+from twisted.internet.error import ConnectionRefusedError
 from twisted.trial.unittest import SynchronousTestCase
 
 from stomp_tx.client import (
-    ClientSettings,
     ConnectionLost,
     ErrorReceived,
     Retry,
@@ -29,12 +29,11 @@ class ServiceCase(SynchronousTestCase):
         self.broker = MemoryBroker()
         self.happened: list[Any] = []
 
-    def starts(self, settings: ClientSettings | None = None, **more: Any) -> StompClientService:
+    def starts(self, **more: Any) -> StompClientService:
         """A service that has connected."""
         service = self.broker.service(
-            settings,
-            connected=lambda client: self.happened.append(client.version),
-            lost=self.happened.append,
+            on_connected=lambda client: self.happened.append(client.version),
+            on_lost=self.happened.append,
             **more,
         )
         service.startService()
@@ -57,7 +56,7 @@ class ServiceCase(SynchronousTestCase):
 
 class ConnectingTests(ServiceCase):
     def test_it_connects_and_tells(self) -> None:
-        service = self.broker.service(connected=self.happened.append)
+        service = self.broker.service(on_connected=self.happened.append)
         early = service.whenConnected()
         service.startService()
         first = service.whenConnected()
@@ -89,8 +88,8 @@ class ConnectingTests(ServiceCase):
     def test_what_the_user_does_when_told_finds_all_in_order(self) -> None:
         states = []
         service = self.broker.service(
-            connected=lambda client: states.append((service.connected, client.connected)),
-            lost=lambda reason: states.append((service.connected, False)),
+            on_connected=lambda client: states.append((service.connected, client.connected)),
+            on_lost=lambda reason: states.append((service.connected, False)),
         )
         service.startService()
         self.broker.settle()
@@ -101,7 +100,7 @@ class ConnectingTests(ServiceCase):
         def fails(_: object) -> None:
             raise ZeroDivisionError("of the user")
 
-        service = self.broker.service(connected=fails, lost=fails)
+        service = self.broker.service(on_connected=fails, on_lost=fails)
         service.startService()
         self.broker.settle()
         self.cut()
@@ -153,7 +152,9 @@ class ConnectingTests(ServiceCase):
         self.assertNoResult(sending)
         self.broker.advance(10)
         self.assertIn("given up", str(self.failureResultOf(sending, ConnectionLost).value))
-        self.failureResultOf(waiting, CancelledError)
+        self.failureResultOf(waiting, ConnectionRefusedError)
+        self.failureResultOf(service.whenConnected(), ConnectionRefusedError)
+        self.failureResultOf(service.request(QUEUE, "?"), ConnectionLost)
         self.assertFalse(service.running)
         self.failureResultOf(service.send(QUEUE, "x"), ConnectionLost)
         self.broker.is_down = False
@@ -231,7 +232,7 @@ class ConnectingTests(ServiceCase):
 
     def test_a_broker_that_says_nothing_is_left_in_time(self) -> None:
         faults = iter([Faults(drop_after_sent=0), Faults()])
-        service = self.starts(ClientSettings(timeout=5), faults=lambda: next(faults))
+        service = self.starts(connect_timeout=5, faults=lambda: next(faults))
         self.broker.advance(4)
         self.assertFalse(service.connected)
         self.broker.advance(2)
@@ -239,7 +240,7 @@ class ConnectingTests(ServiceCase):
 
     def test_a_pulled_cable_is_noticed_by_the_heart_beat(self) -> None:
         faults = iter([Faults(drop_after_received=600), Faults()])
-        service = self.starts(ClientSettings(heart_beat_ms=(1000, 1000)), faults=lambda: next(faults))
+        service = self.starts(heart_beat_ms=(1000, 1000), faults=lambda: next(faults))
         for number in range(100):
             service.send(QUEUE, f"{number}")
         self.broker.advance(10)
@@ -320,7 +321,7 @@ class SendingTests(ServiceCase):
 
     def test_the_window_counts_octets_too(self) -> None:
         service = self.starts(window_octets=100)
-        first, second = service.send(QUEUE, "x" * 50), service.send(QUEUE, "x" * 50)
+        first, second = service.send(QUEUE, "ß" * 25), service.send(QUEUE, "ß" * 25)
         self.assertEqual((first.called, second.called), (True, False))
         self.got(second)
 
@@ -543,7 +544,7 @@ class SubscribingTests(ServiceCase):
         self.got(service.subscribe("/queue/b", id="x"))
 
     def test_a_durable_one_hears_what_came_meanwhile(self) -> None:
-        service = self.starts(ClientSettings(headers={"client-id": "ann"}))
+        service = self.starts(headers={"client-id": "ann"})
         subscription = self.got(service.subscribe("/topic/a", durable="news"))
         other = self.broker.peer()
         self.broker.cut()
@@ -667,6 +668,19 @@ class TransactionTests(ServiceCase):
         self.fails(Deferred.fromCoroutine(fails()), ZeroDivisionError)
         self.assertEqual(self.broker.waiting(QUEUE), [])
 
+    def test_a_replayed_one_is_used_as_any_other(self) -> None:
+        service = self.starts()
+        inbox = self.got(service.subscribe("/queue/b", ack="client-individual"))
+        self.got(service.send("/queue/b", "0", receipt=True))
+        message = self.got(inbox.next())
+        transaction = service.replayed_transaction()
+        self.got(service.send(QUEUE, "1", receipt=True, transaction=transaction))
+        self.failureResultOf(message.ack(transaction=transaction), ProtocolViolation)
+        self.got(transaction.abort(receipt=True))
+        self.failureResultOf(transaction.commit(), ProtocolViolation)
+        self.assertEqual(self.broker.waiting(QUEUE), [])
+        self.got(message.ack(receipt=True))
+
     def test_a_replayed_one_that_can_t_be_said_does_nothing(self) -> None:
         service = self.starts()
         transaction = service.replayed_transaction()
@@ -705,7 +719,7 @@ class StoppingTests(ServiceCase):
         self.assertEqual(self.broker.links, [])
 
     def test_it_waits_no_longer_than_it_was_told(self) -> None:
-        service = self.starts(ClientSettings(disconnect_timeout=2, heart_beat_ms=(0, 0)))
+        service = self.starts(disconnect_timeout=2, heart_beat_ms=(0, 0))
         self.got(service.subscribe(QUEUE, lambda message: Deferred()))
         service.send(QUEUE, "1")
         self.broker.settle()
@@ -721,10 +735,10 @@ class StoppingTests(ServiceCase):
         self.got(service.stopService())
         for one in sending:
             self.failureResultOf(one, ConnectionLost)
-        self.failureResultOf(asking, CancelledError)
-        self.failureResultOf(waiting, CancelledError)
+        self.failureResultOf(asking, ConnectionLost)
+        self.failureResultOf(waiting, ConnectionLost)
         self.got(service.stopService())
-        self.failureResultOf(service.whenConnected(), CancelledError)
+        self.failureResultOf(service.whenConnected(), ConnectionLost)
         self.failureResultOf(service.subscribe(QUEUE), ConnectionLost)
 
     def test_stopped_while_it_connects(self) -> None:
@@ -742,6 +756,53 @@ class StoppingTests(ServiceCase):
         self.broker.advance(1)
         self.got(service.send(QUEUE, "again", receipt=True))
         self.assertEqual(self.broker.waiting(QUEUE), [b"again"])
+
+    def test_stopped_by_who_is_told_of_the_loss(self) -> None:
+        """The last connection is the last one, though the next attempt was due."""
+        service = self.broker.service(on_lost=lambda reason: stopping.append(service.stopService()))
+        stopping: list[Deferred[None]] = []
+        service.startService()
+        self.broker.settle()
+        self.cut()
+        self.got(stopping[0])
+        self.broker.advance(100)
+        self.assertEqual(self.broker.links, [])
+        self.assertEqual(len(stopping), 1)
+
+    def test_started_again_while_it_leaves(self) -> None:
+        service = self.starts()
+        self.got(service.subscribe(QUEUE, lambda message: Deferred()))
+        service.send(QUEUE, "1")
+        self.broker.settle()
+        stopping = [service.stopService(), service.stopService()]
+        service.startService()
+        self.assertNoResult(stopping[1])
+        self.broker.advance(5)
+        for one in stopping:
+            self.successResultOf(one)
+        self.broker.advance(5)
+        self.assertTrue(service.connected)
+        self.assertEqual(len(self.broker.links), 1)
+        self.got(service.send(QUEUE, "2", receipt=True))
+
+    def test_a_block_that_can_not_begin_leaves_nothing_behind(self) -> None:
+        async def story(service: StompClientService) -> None:
+            async with service:
+                self.fail("there is no broker")
+
+        self.broker.is_down = True
+        service = self.broker.service(retry=Retry(attempts=2))
+        with self.assertRaises(ConnectionRefusedError):
+            self.broker.run(story(service))
+        service = self.broker.service()
+        beginning = Deferred.fromCoroutine(story(service))
+        self.broker.advance(1)
+        beginning.cancel()
+        self.failureResultOf(beginning, CancelledError)
+        self.assertFalse(service.running)
+        self.broker.is_down = False
+        self.broker.advance(100)
+        self.assertEqual(self.broker.links, [])
 
     def test_as_a_block(self) -> None:
         async def story() -> None:

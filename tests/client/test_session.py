@@ -1,5 +1,7 @@
 """The client's frames, to the octet, and what it makes of a broker's: the test speaks for the broker."""
 
+import dataclasses
+
 from twisted.internet.defer import CancelledError, Deferred
 from twisted.internet.interfaces import IStreamClientEndpoint
 from twisted.trial.unittest import SynchronousTestCase
@@ -16,7 +18,7 @@ from stomp_tx.client import (
     connect,
 )
 from stomp_tx.client.session import ClientSession
-from stomp_tx.client.settings import ClientSettings
+from stomp_tx.client.settings import ClientOptions, ClientSettings
 from stomp_tx.errors import ConfigurationError, FrameError, ProtocolViolation, VersionMismatch
 from stomp_tx.interfaces import IFrameReceiver
 from stomp_tx.protocol import StompFrameProtocol
@@ -130,7 +132,7 @@ class ConnectTests(SessionTests):
         self.assertIn("unexpected RECEIPT", str(error))
 
     def test_silence_times_out(self):
-        connecting = self.broker.accepts(timeout=3)
+        connecting = self.broker.accepts(connect_timeout=3)
         self.clock.advance(2.9)
         self.assertNoResult(connecting)
         self.clock.advance(0.1)
@@ -150,7 +152,7 @@ class ConnectTests(SessionTests):
 
     def test_time_and_cancelling_count_from_the_beginning(self):
         nowhere = Nowhere()
-        connecting = connect(nowhere, reactor=self.clock, timeout=3)
+        connecting = connect(nowhere, reactor=self.clock, connect_timeout=3)
         self.clock.advance(3)
         self.failureResultOf(connecting, ConnectTimeout)
         self.assertTrue(nowhere.cancelled)
@@ -177,10 +179,16 @@ class ConnectTests(SessionTests):
             ({"versions": ("1.3",)}, ConfigurationError),
             ({"heart_beat_ms": (-1, 0)}, ConfigurationError),
             ({"heart_beat_grace": 0.5}, ConfigurationError),
-            ({"timeout": -1}, ConfigurationError),
+            ({"connect_timeout": -1}, ConfigurationError),
             ({"ca_file": "ca.pem"}, ConfigurationError),
         ):
             self.failureResultOf(Script().accepts(**wrong), error)
+
+    def test_the_arguments_are_the_fields_of_the_settings(self):
+        fields = {field.name: field.type for field in dataclasses.fields(ClientSettings)}
+        self.assertEqual(ClientOptions.__annotations__.keys(), fields.keys())
+        for name, annotation in ClientOptions.__annotations__.items():
+            self.assertEqual(annotation.__forward_arg__, fields[name], name)
 
     def test_settings_do_not_show_the_passcode(self):
         self.assertNotIn("open-sesame", repr(ClientSettings(login="ann", passcode="open-sesame")))

@@ -128,7 +128,7 @@ class ResumingTests(TestCase):
                 killed.append(True)
 
         lost: list[object] = []
-        async with StompClientService(broker.endpoint, retry=QUICK, lost=lost.append) as client:
+        async with StompClientService(broker.endpoint, retry=QUICK, on_lost=lost.append) as client:
             await client.subscribe(QUEUE, self.received(numbers), ack="client-individual", prefetch=1000)
             await self.produces(client, COUNT, then)
             await self.until(lambda: len(numbers) >= COUNT)

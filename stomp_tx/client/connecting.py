@@ -1,0 +1,172 @@
+"""Connecting: one connection after the other, until it is told to stop.
+
+Twisted's ClientService makes connections, too.  It takes each that was accepted for a success, and knows no
+CONNECTED: who is refused there comes again at once, each time, and for ever.
+"""
+
+from __future__ import annotations
+
+import enum
+from collections.abc import Awaitable, Callable
+from random import Random
+from typing import Any
+
+from twisted.internet.defer import CancelledError, Deferred, succeed
+from twisted.internet.interfaces import IReactorTime
+from twisted.internet.task import deferLater
+from twisted.logger import Logger
+from twisted.python.failure import Failure
+
+from stomp_tx.client.answer import Answer, failed
+from stomp_tx.client.brokers import Brokers
+from stomp_tx.client.client import StompClient
+from stomp_tx.client.retry import Retry
+from stomp_tx.client.session import ClientSession
+from stomp_tx.errors import StompError
+
+
+class State(enum.Enum):
+    """Where it is between start and stop."""
+
+    NEW = "has not been started"
+    RUNNING = "connects, and connects again"
+    LEAVING = "is being stopped"
+    OVER = "was stopped, or has given up"
+
+
+class Connecting:
+    """Keeps a connection: waits between attempts, and tells of each that is made and lost.
+
+    resume -- takes up a session; raises when that can't be
+    lost -- told once of each session that was taken up, with the reason
+    over -- told that there will be no more, with what the last attempt failed with
+
+    client -- of the connection that there is
+    """
+
+    log = Logger()
+
+    def __init__(
+        self,
+        brokers: Brokers,
+        retry: Retry,
+        clock: IReactorTime,
+        random: Random,
+        resume: Callable[[ClientSession], Awaitable[None]],
+        lost: Callable[[StompError | None], object],
+        over: Callable[[Exception], object],
+        on_connected: Callable[[StompClient], object] | None,
+        on_lost: Callable[[StompError | None], object] | None,
+    ) -> None:
+        self.state = State.NEW
+        self.client: StompClient | None = None
+        self._brokers = brokers
+        self._retry = retry
+        self._clock = clock
+        self._random = random
+        self._resume = resume
+        self._lost = lost
+        self._over = over
+        self._on_connected = on_connected
+        self._on_lost = on_lost
+        self._waiting: list[tuple[Deferred[StompClient], int | None]] = []
+        self._running: Deferred[None] = succeed(None)
+        self._reason: Exception = CancelledError()
+
+    def when_connected(self, most: int | None) -> Deferred[StompClient]:
+        """The client, once there is one; fails after so many failed attempts, and when it is over."""
+        if self.client is not None:
+            return succeed(self.client)
+        if self.state is State.OVER:
+            return failed(self._reason)
+        waiting: Deferred[StompClient] = Answer(self._wait_no_more)
+        self._waiting.append((waiting, most))
+        return waiting
+
+    def _wait_no_more(self, waiting: Deferred[StompClient]) -> None:
+        self._waiting = [one for one in self._waiting if one[0] is not waiting]
+
+    # -- starting and stopping ----------------------------------------------------------------------------
+
+    def start(self) -> None:
+        """Begin to connect."""
+        self.state = State.RUNNING
+        self._running = Deferred.fromCoroutine(self._run())
+        self._running.addErrback(self._gave_up)
+
+    def leave(self) -> None:
+        """Make no further connection; the one that there is may stay."""
+        self.state = State.LEAVING
+
+    def stop(self, reason: Exception) -> None:
+        """It is over, for this reason."""
+        self._running.cancel()
+        self._end(reason)
+
+    def _gave_up(self, failure: Failure) -> None:
+        if not failure.check(CancelledError) and self.state is State.RUNNING:
+            self.log.error("the client gives up: {error}", error=failure.getErrorMessage())
+            assert isinstance(failure.value, Exception)
+            self._end(failure.value)
+
+    def _end(self, reason: Exception) -> None:
+        self.state = State.OVER
+        self.client = None
+        self._reason = reason
+        self._over(reason)
+        waiting, self._waiting = self._waiting, []
+        for one, _ in waiting:
+            one.errback(Failure(reason))
+
+    # -- while it lasts -----------------------------------------------------------------------------------
+
+    async def _run(self) -> None:
+        failures = 0
+        while self.state is State.RUNNING:
+            try:
+                session = await self._brokers.connect()
+                await self._resume(session)
+            except CancelledError:
+                raise
+            except Exception as error:
+                failures += 1
+                self._attempt_failed(failures, error)
+                if failures == self._retry.attempts:
+                    raise
+            else:
+                began = self._clock.seconds()
+                self._is_up(session)
+                self._is_down(await session.when_over())
+                # Who is thrown out as soon as it has come in must not come at once each time.
+                lasted = self._clock.seconds() - began >= self._retry.maximum
+                failures = 1 if lasted else failures + 1
+            if self.state is State.RUNNING:  # those who were told may have stopped it
+                await deferLater(self._clock, self._retry.wait(failures, self._random))
+
+    def _is_up(self, session: ClientSession) -> None:
+        self.client = client = StompClient(session)
+        waiting, self._waiting = self._waiting, []
+        for one, _ in waiting:
+            one.callback(client)
+        self._tell(self._on_connected, client)
+
+    def _is_down(self, reason: StompError | None) -> None:
+        self.client = None
+        self._lost(reason)
+        self._tell(self._on_lost, reason)
+
+    def _attempt_failed(self, failures: int, error: Exception) -> None:
+        self.log.warn("attempt {failures} to connect failed: {error}", failures=failures, error=error)
+        waiting, self._waiting = self._waiting, []
+        for one, most in waiting:
+            if most is not None and failures >= most:
+                one.errback(Failure(error))
+            else:
+                self._waiting.append((one, most))
+
+    def _tell(self, user: Callable[[Any], object] | None, what: object) -> None:
+        if user is not None:
+            try:
+                user(what)
+            except Exception:
+                self.log.failure("the callback {user!r} failed", user=user)
