@@ -11,7 +11,7 @@ NODE := tests/interop/node
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help run test torture trial lint format bench cert audit news clean check-python node-clients
+.PHONY: help run test torture trial lint format docs bench cert audit news clean check-python node-clients
 
 help:  ## this list
 	@echo "make TARGET [ARGS='...'] [PYTHON=python3.12] [VENV=.venv]"
@@ -39,6 +39,12 @@ format: $(VENV)/installed-lint  ## rewrite the sources as lint wants them
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
+# What is there no more must not stay in the folder.
+docs: $(VENV)/installed-docs  ## the reference of every public name, from its docstring, in build/docs
+	rm -rf build/docs
+	$(BIN)/python -m pydoctor --project-version "$$($(BIN)/python -c 'print(__import__("stomp_tx").__version__)')" $(ARGS)
+	@echo "Read build/docs/index.html"
+
 bench: $(VENV)/installed-test  ## the benchmarks: make bench ARGS=--help
 	$(BIN)/python -m benchmarks $(ARGS)
 
@@ -54,7 +60,7 @@ news: $(VENV)/installed-lint  ## what the next release's notes will say
 clean:  ## remove all that the other targets made
 	rm -rf $(VENV) $(NODE)/node_modules build dist *.egg-info _trial_temp*
 	rm -rf .hypothesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache .coverage htmlcov
-	find benchmarks examples stomp_tx tests -name __pycache__ -prune -exec rm -rf {} + 2>/dev/null || true
+	find benchmarks docs examples stomp_tx tests -name __pycache__ -prune -exec rm -rf {} + 2>/dev/null || true
 	rm -f twisted/plugins/dropin.cache
 
 # An interpreter that is too old, or not the one that the environment was made with, is said before anything runs.
@@ -89,6 +95,11 @@ $(VENV)/installed-test: setup.py pyproject.toml | check-python $(BIN)/pip
 $(VENV)/installed-audit: setup.py pyproject.toml | check-python $(BIN)/pip
 	@echo "Installing stomp-tx and pip-audit into $(VENV)"
 	@$(INSTALL) --editable '.[ldap,audit]'
+	@touch $@ $(VENV)/installed-run
+
+$(VENV)/installed-docs: setup.py pyproject.toml | check-python $(BIN)/pip
+	@echo "Installing stomp-tx and pydoctor into $(VENV)"
+	@$(INSTALL) --editable '.[docs]'
 	@touch $@ $(VENV)/installed-run
 
 $(VENV)/installed-lint: setup.py pyproject.toml | check-python $(BIN)/pip

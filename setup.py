@@ -74,6 +74,8 @@ setup(
             "stompman>=3.5; python_version >= '3.11'",
         ],
         "audit": ["pip-audit>=2.7"],
+        # Held: docs/reference/names.py reaches into it, and a warning of it fails the build.
+        "docs": ["pydoctor>=25.10.1,<25.11"],
         # Tools whose next release may find more to say are held, so that a lint run tells of the change made.
         "lint": [
             "ruff>=0.17,<0.18",

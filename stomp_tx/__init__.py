@@ -1,12 +1,15 @@
-"""A STOMP broker and Deferred client on Twisted.
+"""A STOMP broker, and a client of Deferreds, on Twisted.
 
 ::
 
-    from stomp_tx import StompBrokerFactory     a broker: listen with it at any endpoint
-    from stomp_tx.client import connect         a client
-    from stomp_tx import frames                 frames.send("/queue/a", b"hello").encode("1.2")
+    from stomp_tx.client import StompClientService    a client that connects again by itself
+    from stomp_tx.client import connect               a client of one connection
+    from stomp_tx.testing import MemoryBroker         a broker and its clients in memory, for tests
+    from stomp_tx import StompBrokerFactory           a broker: listen with it at any endpoint
+    from stomp_tx import frames                       frames.send("/queue/a", b"hello").encode("1.2")
 
-``stomp_tx.interfaces`` tells how the parts meet.
+Errors are in `stomp_tx.errors`; what a broker tells its own program of, in `stomp_tx.broker.events`.  How the
+parts meet, for those who write one of their own: `stomp_tx.interfaces`.
 """
 
 __version__ = "0.1.0"

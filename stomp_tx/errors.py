@@ -20,6 +20,8 @@
     ├── ReplyTimeout          client: nobody answered the request in time
     └── ErrorReceived         client: the broker answered with an ERROR frame
         └── LoginRefused      ... and it answered CONNECT with it
+
+Those of a client are in `stomp_tx.client`, too.
 """
 
 from __future__ import annotations

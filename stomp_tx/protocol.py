@@ -157,6 +157,7 @@ class StompFrameProtocol(LineReceiver):
     # -- the transport calls ------------------------------------------------------------------------------
 
     def connectionMade(self) -> None:
+        """The transport is there: the receiver is ``connected``."""
         transport = self.transport
         if ITCPTransport.providedBy(transport):
             try:
@@ -170,6 +171,7 @@ class StompFrameProtocol(LineReceiver):
         self._in_turn(lambda: self.receiver.connected(self))
 
     def rawDataReceived(self, data: bytes) -> None:
+        """Octets have come: each frame that they end goes to the receiver."""
         if self._closing:
             return  # what comes behind the last frame is read, so that closing sends no RST, and dropped
         if self._monitor is not None:
@@ -178,6 +180,7 @@ class StompFrameProtocol(LineReceiver):
         self._in_turn(self._read_frames)
 
     def connectionLost(self, reason: Failure = connectionDone) -> None:
+        """The transport is gone, and so is all that was queued: the receiver is ``disconnected``."""
         self._closing = True
         self._stop_timers()
         if self._cut is not None and self._cut.active():

@@ -122,7 +122,7 @@ class Options(AuthOptionMixin, UsageOptions):
     opt_h = UsageOptions.opt_help
 
     def parseOptions(self, options: Sequence[str] | None = None) -> None:
-        """Raises CannotStart, not UsageError: `twistd` and `twist` print all of --help with that."""
+        """Raises CannotStart, not UsageError: ``twistd`` and ``twist`` print all of --help with that."""
         with ends_the_process():
             try:
                 super().parseOptions(options)

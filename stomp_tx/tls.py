@@ -2,7 +2,7 @@ r"""TLS: the server endpoint ``stomps:``, which knows clients' certificates and 
 
 ``stomps:61617:privateKey=key.pem:certKey=fullchain.pem:ca=clients.pem:verify=required``
 
-=============  ==========================================================================================
+============== ==========================================================================================
 ``PORT``       where to listen; ``interface=`` and ``backlog=`` as with Twisted's ``ssl:``
 ``privateKey`` the file of the key, in PEM; ``server.pem`` when left out
 ``certKey``    the file of the certificate, the intermediate ones behind it; as ``privateKey`` when left out
@@ -10,7 +10,7 @@ r"""TLS: the server endpoint ``stomps:``, which knows clients' certificates and 
 ``crl``        lists of certificates that were taken back, in PEM; one for each authority in ``ca``
 ``verify``     ``none``; ``optional``: a client may show one; ``required``, what it is with ``ca``: it must
 ``minimum``    ``1.2`` (what it is when left out) or ``1.3``
-=============  ==========================================================================================
+============== ==========================================================================================
 """
 
 from __future__ import annotations

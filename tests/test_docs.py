@@ -1,10 +1,18 @@
 """The documents say what the code does."""
 
 import re
+from importlib import import_module
+from inspect import getdoc
 from pathlib import Path
+from pkgutil import iter_modules
+from types import FunctionType
+from typing import Any
 
 from twisted.trial.unittest import SynchronousTestCase
+from zope.interface import implementedBy
+from zope.interface.interface import InterfaceClass
 
+from stomp_tx import wire
 from stomp_tx.broker import session
 from stomp_tx.wire.commands import VERSIONS
 
@@ -34,3 +42,70 @@ class ThreatModelTests(SynchronousTestCase):
             source = (ROOT / "tests" / file).read_text(encoding="utf-8")
             for part in filter(None, parts.split("::")):
                 self.assertRegex(source, rf"(class|def) {part}\b", f"{file}{parts}")
+
+
+class MakeTests(SynchronousTestCase):
+    def test_every_target_that_the_documents_name_is_there(self) -> None:
+        makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
+        targets = set(re.findall(r"^([a-z-]+):", makefile, re.MULTILINE))
+        for path in [ROOT / "README.md", ROOT / "tap-plugin-readme.md", *(ROOT / "docs").rglob("*.md")]:
+            named = set(re.findall(r"(?:^|`)make ([a-z]+)\b", path.read_text(encoding="utf-8"), re.MULTILINE))
+            self.assertEqual(named - targets, set(), path.name)
+
+
+PUBLIC = [
+    "stomp_tx",
+    "stomp_tx.broker.events",
+    "stomp_tx.broker.factory",
+    "stomp_tx.broker.policy",
+    "stomp_tx.client",
+    "stomp_tx.engine",
+    "stomp_tx.errors",
+    "stomp_tx.interfaces",
+    "stomp_tx.message",
+    "stomp_tx.protocol",
+    "stomp_tx.testing",
+    "stomp_tx.testing.fixtures",
+    *(f"stomp_tx.wire.{one.name}" for one in iter_modules(wire.__path__)),
+]
+
+
+class ReferenceTests(SynchronousTestCase):
+    """`make docs` makes the reference of docstrings, and fails for those that it can't read."""
+
+    def test_every_public_name_has_a_docstring(self) -> None:
+        without = []
+        for module_name in PUBLIC:
+            module = import_module(module_name)
+            exported = getattr(module, "__all__", None)
+            without += [module_name] * (not module.__doc__)
+            for name, value in vars(module).items():
+                if exported is None:
+                    is_ours = not name.startswith("_") and getattr(value, "__module__", None) == module_name
+                else:
+                    is_ours = name in exported
+                if is_ours and isinstance(value, type | FunctionType | InterfaceClass):
+                    without += undocumented(value, f"{module_name}.{name}")
+        self.assertEqual(without, [])
+
+
+METHODS = (FunctionType, property, staticmethod, classmethod)
+
+
+def undocumented(value: Any, name: str) -> list[str]:
+    """It, and what is public in it, so far as it has no docstring, not even a base's or an interface's."""
+    if not isinstance(value, type):
+        found = [name] * (not value.__doc__)
+        if isinstance(value, InterfaceClass):
+            found += [f"{name}.{part}" for part in value.names() if not value[part].__doc__]
+        return found
+    # A dataclass without one is given its signature instead.
+    made_up = value.__doc__ is not None and value.__doc__.startswith(f"{value.__name__}(")
+    found = [name] * (not value.__doc__ or made_up)
+    for part, member in list(vars(value).items()):
+        if part.startswith("_") or not isinstance(member, METHODS):
+            continue
+        promised = any(part in interface.names(all=True) for interface in implementedBy(value))
+        if not promised and not getdoc(getattr(value, part)):
+            found.append(f"{name}.{part}")
+    return found

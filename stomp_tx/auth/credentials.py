@@ -4,16 +4,17 @@ from __future__ import annotations
 
 from twisted.cred.credentials import Anonymous, IAnonymous, ICredentials
 from twisted.internet.interfaces import IAddress
-from zope.interface import Attribute, implementer
+from zope.interface import Attribute, Interface, implementer
 
 
-class IBearerToken(ICredentials):
+# Interface is said again: pydoctor, which reads no other package, would not know these for interfaces.
+class IBearerToken(ICredentials, Interface):
     """Whoever has the token is who it says."""
 
     token = Attribute("The token, as text.")
 
 
-class IPeerCertificate(ICredentials):
+class IPeerCertificate(ICredentials, Interface):
     """A certificate, whose key the peer has, and which TLS has verified."""
 
     certificate = Attribute("The certificate: a cryptography.x509.Certificate.")
@@ -21,12 +22,16 @@ class IPeerCertificate(ICredentials):
 
 @implementer(IBearerToken)
 class BearerToken:
+    """A token, as a client has sent it."""
+
     def __init__(self, token: str) -> None:
         self.token = token
 
 
 @implementer(IPeerCertificate)
 class PeerCertificate:
+    """The certificate that a client has shown."""
+
     def __init__(self, certificate: object) -> None:
         self.certificate = certificate
 

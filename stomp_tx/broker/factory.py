@@ -47,8 +47,11 @@ class StompBrokerFactory(ServerFactory):
     engine -- where messages are kept; this process's memory when left out
     clock -- for all timers; the reactor when left out
     anonymous -- who everyone is while there is no portal; someone who may do everything when left out
-    portal -- twisted.cred's; when given, it finds out who connects, by what they show (see login.py)
-    settings, policies, limits -- see there
+    portal -- twisted.cred's; when given, it finds out who connects: its checkers are asked about the
+        certificate, or about CONNECT's login and passcode
+    settings -- how it treats its sessions
+    policies -- what each destination does with its messages
+    limits -- how large a frame may be
     now -- gives the seconds since 1970
     make_session_id -- gives the id of each session; the default's can't be guessed
     log -- gets one line for each event of a connection; None: none
@@ -132,7 +135,10 @@ class StompBrokerFactory(ServerFactory):
             log_events(self.events, log)
 
     def buildProtocol(self, addr: IAddress | None, dialect: Dialect | None = None) -> StompFrameProtocol:
-        """``dialect``: the port's own; the settings' when left out."""
+        """A connection that has been accepted.
+
+        dialect -- the port's own; the settings' when left out
+        """
         settings = self.settings
         if dialect is None:
             dialect = DIALECTS[settings.dialect]
@@ -243,10 +249,13 @@ class Port(Factory):
         self._dialect = dialect
 
     def doStart(self) -> None:
+        """The port is open."""
         self._factory.doStart()
 
     def doStop(self) -> None:
+        """The port is closed."""
         self._factory.doStop()
 
     def buildProtocol(self, addr: IAddress | None) -> StompFrameProtocol:
+        """A connection that has been accepted there."""
         return self._factory.buildProtocol(addr, self._dialect)

@@ -5,7 +5,7 @@ SQL-92's conditions, as ActiveMQ and Artemis have it for STOMP::
 
     colour = 'red' AND weight > 2.5 OR "content-type" LIKE 'text/%' AND NOT (type IN ('a', 'b'))
 
-=================  ======================================================================================
+================== ======================================================================================
 ``= <>``           two strings, two numbers, or two truths
 ``< <= > >=``      two numbers; so do ``+ - * /`` and ``[NOT] BETWEEN low AND high``, ends included
 ``[NOT] IN``       a name, and strings in parentheses
@@ -19,7 +19,7 @@ SQL-92's conditions, as ActiveMQ and Artemis have it for STOMP::
 ``TRUE FALSE``     truths.  All these words may be in upper or lower case.
 ``app.weight``     a name: letters, digits, ``_``, ``$``, and dots between them; upper and lower case differ
 ``"content-type"`` a name of any characters, a quote in it written twice
-=================  ======================================================================================
+================== ======================================================================================
 
 ``hyphenated_props:`` before the whole has hyphens belong to names (Artemis): ``content-type`` needs no quotes
 then, and a subtraction needs spaces.  ``convert_string_expressions:`` (ActiveMQ, Artemis) asks for the

@@ -1,6 +1,8 @@
 """A STOMP client whose every operation is a Deferred.
 
-``connect`` gives one for one connection; StompClientService is one that connects again and goes on.
+`connect` gives a `StompClient`, which is one connection; a `StompClientService` connects again and goes on.
+What both can do, `Operations <stomp_tx.client.operations.Operations>` tells: ``send``, ``subscribe``,
+``request``, ``respond``, ``transaction``.
 
 Tasks of asyncio may await them, too: whatever connects within a running event loop of asyncio uses that loop.
 """

@@ -65,9 +65,15 @@ class MemoryBroker:
         **settings: Any,
     ) -> None:
         """
+        limits -- of the engine that it makes
+        engine -- where messages are kept, instead of that one
+        clock -- one that is there already, so that two brokers have the same time
         upkeep -- messages expire, and are delivered when they are due, as time passes
-        patterns -- the policies of some destinations
-        factory -- further arguments of StompBrokerFactory: ``portal``, ``access``
+        patterns -- policies of some destinations, by name or pattern: ``{"/queue/>": Policy(attempts=2)}``
+        factory -- further arguments of StompBrokerFactory, such as ``portal`` and ``events``
+        settings -- the fields of BrokerSettings, and of the Policy of all other destinations
+
+        Raises ConfigurationError for a value that can't be, and TypeError for a name that nothing has.
         """
         self.clock = clock or Clock()
         self.engine: Any = engine or MemoryEngine(limits, self.now)
@@ -184,7 +190,7 @@ class MemoryBroker:
         return result
 
     def cut(self) -> None:
-        """All connections of ``endpoint``s are lost."""
+        """All connections that ``endpoint`` has made are lost."""
         links, self._links = self._links, []
         for link in links:
             link.cut()
@@ -192,7 +198,7 @@ class MemoryBroker:
 
     @property
     def links(self) -> list[Link]:
-        """The connections of ``endpoint``s that there are, oldest first."""
+        """The connections that ``endpoint`` has made and that there are, oldest first."""
         return list(self._links)
 
     def waiting(self, destination: str) -> list[bytes]:

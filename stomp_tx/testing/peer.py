@@ -57,6 +57,7 @@ class Peer:
         self.protocol.dataReceived(octets)
 
     def subscribes(self, destination: str, id: str = "1", ack: str = "auto", **headers: str) -> None:
+        """Send SUBSCRIBE; further headers as with ``says``."""
         more = {name.replace("_", "-"): value for name, value in headers.items()}
         self.says("SUBSCRIBE", {"id": id, "destination": destination, "ack": ack, **more})
 
@@ -71,6 +72,7 @@ class Peer:
         self.says(command, {**named, **more})
 
     def nacks(self, message: Frame, **headers: str) -> None:
+        """NACK as the version has it; 1.0 has none."""
         self.acks(message, "NACK", **headers)
 
     # -- listening ----------------------------------------------------------------------------------------

@@ -25,7 +25,6 @@ class BrokerProcess:
     """A running broker, which listens.
 
     process -- the subprocess
-    ports -- the endpoint strings that it says it listens at, port numbers filled in
     """
 
     def __init__(self, process: subprocess.Popen[bytes], log: Path, ports: int = 1) -> None:
@@ -48,6 +47,7 @@ class BrokerProcess:
 
     @property
     def ports(self) -> list[str]:
+        """Where it listens, port numbers filled in: ``tcp:40001:interface=127.0.0.1``."""
         return re.findall(r"\[stomp_tx#info\] STOMP 1.0-1.2 at (\S+)", self.log)
 
     def port(self, kind: str = "tcp") -> int:

@@ -87,6 +87,7 @@ class ScriptedBroker:
         return frame
 
     def hears_nothing(self) -> bool:
+        """Has nothing come?"""
         self._listen()
         return not self._heard
 
@@ -104,6 +105,7 @@ class ScriptedBroker:
         self.sends(Frame(command, named, body).encode(self.version or "1.2"))
 
     def sends(self, octets: bytes) -> None:
+        """Send octets as they are."""
         self.endpoint.protocol.dataReceived(octets)
 
     def answers(self, frame: Frame) -> None:
@@ -116,4 +118,5 @@ class ScriptedBroker:
         self.says("MESSAGE", body, **{**first, **headers})
 
     def hangs_up(self) -> None:
+        """The connection is cut."""
         self.endpoint.close()

@@ -64,6 +64,7 @@ class FrameParser:
 
     @property
     def version(self) -> str | None:
+        """The protocol version that was agreed on; None until then.  Set it between two frames."""
         return self._version
 
     @version.setter
