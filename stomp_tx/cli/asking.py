@@ -68,7 +68,9 @@ def request(target: Target, **options: Any) -> int:
 
 @click.command(short_help="Measure how long a broker takes to answer.")
 @broker_options
-@click.option("-n", "--count", type=click.IntRange(1), default=5, show_default=True, help="How often.")
+@click.option(
+    "-n", "--count", type=click.IntRange(1), metavar="N", default=5, show_default=True, help="How often."
+)
 @click.option("-i", "--interval", default=0.2, show_default=True, metavar="SECONDS", help="Between them.")
 @click.option("--json", "as_json", is_flag=True, help="For programs: one JSON object.")
 def ping(target: Target, count: int, interval: float, as_json: bool) -> int:

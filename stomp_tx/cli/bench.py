@@ -27,15 +27,32 @@ QUIET = 2.0
 @click.command(short_help="Measure how many messages a broker passes on.")
 @broker_options
 @click.argument("destination", default="/queue/stomp-tx.bench")
-@click.option("-s", "--seconds", default=5.0, show_default=True, help="How long to send.")
-@click.option("-n", "--count", type=click.IntRange(1), help="So many messages instead.")
+@click.option("-s", "--seconds", default=5.0, metavar="SECONDS", show_default=True, help="How long to send.")
+@click.option("-n", "--count", type=click.IntRange(1), metavar="N", help="So many messages instead.")
 @click.option(
-    "--size", type=click.IntRange(STAMP), default=100, show_default=True, help="Octets of each body."
+    "--size",
+    type=click.IntRange(STAMP),
+    metavar="N",
+    default=100,
+    show_default=True,
+    help="Octets of each body.",
 )
 @click.option(
-    "--producers", type=click.IntRange(1), default=1, show_default=True, help="Connections that send."
+    "--producers",
+    type=click.IntRange(1),
+    metavar="N",
+    default=1,
+    show_default=True,
+    help="Connections that send.",
 )
-@click.option("--consumers", type=click.IntRange(0), default=1, show_default=True, help="They receive.")
+@click.option(
+    "--consumers",
+    type=click.IntRange(0),
+    metavar="N",
+    default=1,
+    show_default=True,
+    help="Connections that receive.",
+)
 @click.option("--receipts", is_flag=True, help="Ask for a receipt of each message, a thousand at a time.")
 @click.option(
     "--ack",

@@ -25,6 +25,8 @@ DEFAULT = "stomp://127.0.0.1:61613"
 URL = "STOMP_URL"
 PASSCODE = "STOMP_PASSCODE"
 
+SEEN = "a passcode in an argument can be seen by everybody on this machine"
+
 
 @dataclass(frozen=True)
 class Target:
@@ -42,7 +44,7 @@ class Target:
 
 
 def broker_options(command: Callable[..., Any]) -> Callable[..., Any]:
-    """Adds the options, and gives the command a Target as its first argument."""
+    """Adds the options, behind its own in --help, and gives the command a Target as its first argument."""
 
     @functools.wraps(command)
     def with_target(
@@ -58,11 +60,16 @@ def broker_options(command: Callable[..., Any]) -> Callable[..., Any]:
         **rest: Any,
     ) -> Any:
         headers = headers_of(connect_header)
+        if "passcode" in headers:
+            raise ConfigurationError(SEEN, f"put it in ${PASSCODE}, or use --passcode-file")
         target = _target(url, login, passcode_file, vhost, ca_file, cert, key, headers, timeout)
         return command(target, **rest)
 
+    # click keeps them here, the last one first, until it makes a command of the function.
+    own: list[click.Parameter] = vars(with_target).pop("__click_params__", [])
     for option in reversed(_OPTIONS):
         with_target = option(with_target)
+    vars(with_target)["__click_params__"] += own
     return with_target
 
 
@@ -139,7 +146,7 @@ def _target(
     broker = BrokerURL.parse(url or os.environ.get(URL) or DEFAULT)
     if url is not None and broker.passcode is not None:
         raise ConfigurationError(
-            "a passcode in an argument can be seen by everybody on this machine",
+            SEEN,
             f"put it in ${PASSCODE}, or in the URL of ${URL}, or use --passcode-file",
         )
     endpoint = broker.endpoint

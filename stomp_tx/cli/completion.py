@@ -10,12 +10,14 @@ from click.shell_completion import get_completion_class
 @click.argument("shell", type=click.Choice(("bash", "zsh", "fish")))
 @click.pass_context
 def completion(context: click.Context, shell: str) -> None:
-    """Print the script by which a shell completes commands and options of stomp-tx.
+    """Print the script by which a shell completes the commands and options of this program.
 
     \b
     examples:
       stomp-tx completion bash
           for now: eval "$(stomp-tx completion bash)"; for good: that line in ~/.bashrc
+      stomp-tx completion zsh
+          for now: eval "$(stomp-tx completion zsh)"; for good: that line in ~/.zshrc
       stomp-tx completion fish
           for good: stomp-tx completion fish > ~/.config/fish/completions/stomp-tx.fish
     """

@@ -27,7 +27,16 @@ INTERRUPTED = 128 + signal.SIGINT  # as a shell has it
 
 @click.group(
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 99},
-    epilog="stomp-tx COMMAND --help tells more, with examples.  The broker itself: twistd stomp --help",
+    epilog="""\b
+    examples:
+      stomp-tx send /queue/tea 'green tea'
+      stomp-tx subscribe /queue/tea --count 1
+      STOMP_URL=stomp+tls://ann@broker.example stomp-tx ping
+
+    Exit statuses: 0 done, 1 failed, 2 wrong usage, 130 interrupted.  What went wrong is one line on stderr.
+
+    stomp-tx COMMAND --help tells more, with examples.  The broker itself: twistd stomp --help
+    """,
 )
 @click.version_option(
     __version__,

@@ -267,7 +267,7 @@ def _passcode(from_stdin: bool, twice: bool) -> str:
     help="A name or address of the server; may be repeated.  [default: localhost, 127.0.0.1, ::1]",
 )
 @click.option("--client", multiple=True, metavar="USER", help="A client's too; may be repeated.")
-@click.option("--days", default=365, show_default=True, help="How long they are good.")
+@click.option("--days", default=365, metavar="N", show_default=True, help="How long they are good.")
 def cert(folder: str, host: tuple[str, ...], client: tuple[str, ...], days: int) -> None:
     """Make an authority (ca.pem, ca.key) in FOLDER (certs), and with it a certificate for a server.
 

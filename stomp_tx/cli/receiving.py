@@ -24,7 +24,13 @@ FEW = 1000
 @click.command(short_help="Receive messages.")
 @broker_options
 @click.argument("destination")
-@click.option("-n", "--count", type=click.IntRange(1), help="End after so many.  [default: when interrupted]")
+@click.option(
+    "-n",
+    "--count",
+    type=click.IntRange(1),
+    metavar="N",
+    help="End after so many.  [default: when interrupted]",
+)
 @click.option(
     "--wait",
     type=click.FloatRange(min=0),
@@ -40,10 +46,21 @@ FEW = 1000
     " all goes back at the end.",
 )
 @click.option(
-    "--prefetch", type=click.IntRange(1), default=100, show_default=True, help="Unacknowledged at a time."
+    "--prefetch",
+    type=click.IntRange(1),
+    metavar="N",
+    default=100,
+    show_default=True,
+    help="Unacknowledged at a time.",
 )
-@click.option("--selector", metavar="CONDITION", help="Only those, such as \"colour = 'red' AND size > 3\".")
-@click.option("--durable", metavar="NAME", help="A durable subscription to a topic.")
+@click.option(
+    "--selector", metavar="CONDITION", help="Only those of which it is true: \"colour = 'red' AND size > 3\"."
+)
+@click.option(
+    "--durable",
+    metavar="NAME",
+    help="A durable subscription to a topic.  Most brokers want --connect-header client-id:NAME with it.",
+)
 @click.option("-o", "--format", type=FORMAT, default="pretty", show_default=True, help="json: a line each.")
 @click.option("--reconnect", is_flag=True, help="Connect again when the connection is lost, and go on.")
 @header_option
@@ -135,8 +152,8 @@ async def next_within(subscription: Subscription, wait: float | None) -> Message
 @click.command(short_help="Show what waits in a queue, and take nothing out.")
 @broker_options
 @click.argument("destination")
-@click.option("-n", "--count", type=click.IntRange(1), help="The first so many.  [default: all]")
-@click.option("--selector", metavar="CONDITION", help="Only those.")
+@click.option("-n", "--count", type=click.IntRange(1), metavar="N", help="The first so many.  [default: all]")
+@click.option("--selector", metavar="CONDITION", help='Only those of which it is true: "size > 3".')
 @click.option("-o", "--format", type=FORMAT, default="pretty", show_default=True, help="json: a line each.")
 @header_option
 def browse(target: Target, **options: Any) -> int:

@@ -32,8 +32,18 @@ OUT = 1000
 @click.argument("body", required=False)
 @click.option("-f", "--file", metavar="FILE", help="The body is what this file holds; - for stdin.")
 @click.option("--lines", is_flag=True, help="Each line (of stdin, or of the file) is a message.")
-@click.option("-n", "--count", type=click.IntRange(1), default=1, help="Send it so many times.")
-@click.option("--rate", type=click.FloatRange(min=0, min_open=True), help="So many a second at most.")
+@click.option(
+    "-n",
+    "--count",
+    type=click.IntRange(1),
+    metavar="N",
+    default=1,
+    show_default=True,
+    help="Send it so many times.",
+)
+@click.option(
+    "--rate", type=click.FloatRange(min=0, min_open=True), metavar="N", help="So many a second at most."
+)
 @click.option("-t", "--content-type", metavar="TYPE", help="Such as application/json.")
 @click.option("-p", "--persistent", is_flag=True, help="The same as --header persistent:true.")
 @click.option("--no-receipt", is_flag=True, help="Don't ask the broker whether it has them safe.")

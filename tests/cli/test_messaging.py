@@ -235,6 +235,7 @@ def test_what_goes_wrong_is_one_line(shell: Shell, queue: str) -> None:
         (["ping", "--url", "nonsense"], "is no URL of a broker"),
         (["ping", "--url", "http://a"], "no kind of connection"),
         (["ping", "--url", "stomp://ann:secret@127.0.0.1"], "can be seen by everybody"),
+        (["ping", "--connect-header", "passcode:secret"], "can be seen by everybody"),
         (["ping", "--login", "ann"], "there is no passcode"),
         (["ping", "--login", "ann", "--passcode-file", "/nonsense"], "can't be read"),
         (["ping", "--cert", "a.pem"], "has no TLS"),
