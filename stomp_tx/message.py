@@ -140,7 +140,11 @@ class Outcome(enum.Enum):
 
 @dataclass
 class Batch:
-    """What one commit does, all or nothing."""
+    """What one commit does, all or nothing.
+
+    appended -- the messages that are kept, or published, in their order
+    settled -- what became of messages that had been handed out
+    """
 
     appended: list[Message] = field(default_factory=list)
     settled: list[tuple[Message, Outcome]] = field(default_factory=list)

@@ -56,7 +56,7 @@ class NamesAndMeanings(DocumentableMixin):
     # What a package exports is moved there.  The names in its annotations are still those of its own module.
 
     def reparent(self, new_parent: Module, new_name: str) -> None:
-        self.written_in = self.parent
+        self.written_in = None if isinstance(self, Module) else self.parent
         super().reparent(new_parent, new_name)
 
     def expandAnnotationName(self, name: str) -> str:

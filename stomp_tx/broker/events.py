@@ -1,6 +1,6 @@
-"""What happens in a broker, for whoever wants to know: ``events.observe(Subscribed, print)``.
+"""What happens in a broker, for whoever wants to know: ``factory.events.observe(Subscribed, print)``.
 
-Nothing is made or called for an event that nobody observes.
+Nothing is made or called for an event that nobody observes.  `stomp_tx` has the usual ones, too.
 """
 
 from __future__ import annotations
@@ -19,14 +19,22 @@ from stomp_tx.message import Message
 
 @dataclass(frozen=True)
 class Event:
-    """Something that happened.  ``session`` is the session's id."""
+    """Something that happened.
+
+    session -- the id of the session; empty where it is none's
+    """
 
     session: str
 
 
 @dataclass(frozen=True)
 class Connected(Event):
-    """A session is open: CONNECTED was sent."""
+    """A session is open: CONNECTED was sent.
+
+    user -- the name of whom it belongs to
+    version -- the protocol version that was agreed on
+    peer -- the client's address, as ``address_text`` gives it
+    """
 
     user: str
     version: str
@@ -35,7 +43,12 @@ class Connected(Event):
 
 @dataclass(frozen=True)
 class Subscribed(Event):
-    """A subscription is in force."""
+    """A subscription is in force.
+
+    subscription -- its id
+    destination -- what was subscribed to, by its address
+    ack -- the ack mode: "auto", "client" or "client-individual"
+    """
 
     subscription: str
     destination: str
@@ -44,7 +57,11 @@ class Subscribed(Event):
 
 @dataclass(frozen=True)
 class Unsubscribed(Event):
-    """A subscription has ended by UNSUBSCRIBE."""
+    """A subscription has ended by UNSUBSCRIBE.
+
+    subscription -- its id
+    destination -- what had been subscribed to, by its address
+    """
 
     subscription: str
     destination: str
@@ -52,14 +69,22 @@ class Unsubscribed(Event):
 
 @dataclass(frozen=True)
 class Sent(Event):
-    """A message was accepted from a producer (in a transaction: it was committed)."""
+    """A message was accepted from a producer (in a transaction: it was committed).
+
+    message -- as it is kept: nobody may change it
+    """
 
     message: Message
 
 
 @dataclass(frozen=True)
 class Dropped(Event):
-    """A message was given up for one subscription, or for good where ``subscription`` is empty."""
+    """A message was given up for one subscription, or for good where ``subscription`` is empty.
+
+    subscription -- its id
+    message -- the message
+    why -- in a few words
+    """
 
     subscription: str
     message: Message
@@ -68,7 +93,11 @@ class Dropped(Event):
 
 @dataclass(frozen=True)
 class Failed(Event):
-    """An ERROR was sent; after it comes Refused or Denied, where it was about who may do what."""
+    """An ERROR was sent; after it comes Refused or Denied, where it was about who may do what.
+
+    peer -- the client's address
+    error -- its ``summary`` is the frame's ``message`` header, its ``detail`` the body
+    """
 
     peer: str
     error: StompError
@@ -76,7 +105,12 @@ class Failed(Event):
 
 @dataclass(frozen=True)
 class Refused(Event):
-    """Somebody could not log in, or renew their login; ``login`` is what they said, and may be anybody's."""
+    """Somebody could not log in, or renew their login.
+
+    peer -- the client's address
+    login -- what they said, and may be anybody's
+    why -- for the log, not for the client
+    """
 
     peer: str
     login: str
@@ -85,7 +119,11 @@ class Refused(Event):
 
 @dataclass(frozen=True)
 class LoginRenewed(Event):
-    """A session goes on with a new token."""
+    """A session goes on with a new token.
+
+    peer -- the client's address
+    user -- whose it is
+    """
 
     peer: str
     user: str
@@ -93,7 +131,13 @@ class LoginRenewed(Event):
 
 @dataclass(frozen=True)
 class Denied(Event):
-    """A user wanted to do what they may not."""
+    """A user wanted to do what they may not.
+
+    peer -- the client's address
+    user -- who wanted it
+    permission -- the one that it takes
+    destination -- for what
+    """
 
     peer: str
     user: str
@@ -103,7 +147,11 @@ class Denied(Event):
 
 @dataclass(frozen=True)
 class LockedOut(Event):
-    """Too many logins failed from one place (an address): nobody from there is let in for some seconds."""
+    """Too many logins failed from one place (an address): nobody from there is let in for some seconds.
+
+    place -- the address
+    seconds -- for how long
+    """
 
     place: str
     seconds: float
@@ -111,7 +159,11 @@ class LockedOut(Event):
 
 @dataclass(frozen=True)
 class Disconnected(Event):
-    """A connection is gone, a session on it or not."""
+    """A connection is gone, a session on it or not.
+
+    peer -- the client's address
+    why -- what ended it, in words
+    """
 
     peer: str
     why: str
