@@ -11,10 +11,11 @@ from stomp_tx.client.client import StompClient, connect
 from stomp_tx.client.codecs import Codecs
 from stomp_tx.client.loops import install as install_asyncio
 from stomp_tx.client.message import Message
+from stomp_tx.client.operations import Operations
 from stomp_tx.client.replayed import ReplayedTransaction
 from stomp_tx.client.retry import Retry
 from stomp_tx.client.service import StompClientService
-from stomp_tx.client.settings import ClientSettings
+from stomp_tx.client.settings import ClientOptions, ClientSettings
 from stomp_tx.client.subscription import Subscription
 from stomp_tx.client.transaction import Transaction
 from stomp_tx.errors import (
@@ -30,6 +31,7 @@ from stomp_tx.errors import (
 )
 
 __all__ = [
+    "ClientOptions",
     "ClientSettings",
     "Codecs",
     "ConnectTimeout",
@@ -37,6 +39,7 @@ __all__ = [
     "ErrorReceived",
     "LoginRefused",
     "Message",
+    "Operations",
     "ReceiptTimeout",
     "ReplayedTransaction",
     "ReplyTimeout",

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from urllib.parse import SplitResult, unquote, urlsplit
 
+from twisted.internet.endpoints import quoteStringArgument
+
 from stomp_tx.errors import ConfigurationError
 
 PORT = 61613
@@ -47,7 +49,7 @@ class BrokerURL:
         login = None if parts.username is None else unquote(parts.username)
         passcode = None if parts.password is None else unquote(parts.password)
         if parts.scheme == "stomp+unix":
-            return cls(f"unix:{_quoted(unquote(parts.path))}", login, passcode)
+            return cls(f"unix:{quoteStringArgument(unquote(parts.path))}", login, passcode)
         if parts.scheme not in _TLS:
             known = ", ".join(f"{name}://" for name in ("stomp", "stomp+tls", "stomp+unix"))
             raise ConfigurationError(f"{parts.scheme!a} is no kind of connection", f"there are {known}")
@@ -56,9 +58,4 @@ class BrokerURL:
 
 def _endpoint(parts: SplitResult, port: int) -> str:
     kind = "tls" if _TLS[parts.scheme] else "tcp"
-    return f"{kind}:{_quoted(parts.hostname or '127.0.0.1')}:{port}"
-
-
-def _quoted(text: str) -> str:
-    """For an endpoint string, in which colons part the arguments."""
-    return text.replace("\\", "\\\\").replace(":", "\\:")
+    return f"{kind}:{quoteStringArgument(parts.hostname or '127.0.0.1')}:{port}"

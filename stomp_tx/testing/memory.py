@@ -14,7 +14,6 @@ from twisted.internet.task import Clock
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
-from stomp_tx.auth.realm import StompUser
 from stomp_tx.broker.factory import StompBrokerFactory
 from stomp_tx.broker.policy import Policies, Policy
 from stomp_tx.broker.settings import BrokerSettings
@@ -25,6 +24,7 @@ from stomp_tx.interfaces import IEngine
 from stomp_tx.testing.faults import NONE, Faults
 from stomp_tx.testing.link import HERE, Link
 from stomp_tx.testing.peer import Peer
+from stomp_tx.testing.speaker import named
 
 T = TypeVar("T")
 
@@ -44,7 +44,7 @@ class MemoryBroker:
 
     Keyword arguments are those of BrokerSettings and Policy, which are what ``twistd stomp --set`` sets::
 
-        broker = MemoryBroker(attempts=3, prefetch=10)
+        broker = MemoryBroker(attempts=3, subscriptions=10)
 
     Nothing happens by itself.  ``run`` runs a coroutine to its end; ``settle`` lets all have their say;
     ``advance`` lets time pass.  The same test does the same each time.
@@ -71,17 +71,17 @@ class MemoryBroker:
         upkeep -- messages expire, and are delivered when they are due, as time passes
         patterns -- policies of some destinations, by name or pattern: ``{"/queue/>": Policy(attempts=2)}``
         factory -- further arguments of StompBrokerFactory, such as ``portal`` and ``events``
-        settings -- the fields of BrokerSettings, and of the Policy of all other destinations
+        settings -- the fields of BrokerSettings, and of the Policy of all other destinations; a name that
+            both have is the policy's, which is what counts then
 
         Raises ConfigurationError for a value that can't be, and TypeError for a name that nothing has.
         """
         self.clock = clock or Clock()
-        self.engine: Any = engine or MemoryEngine(limits, self.now)
+        self.engine: IEngine = engine or MemoryEngine(limits, self.now)
         policy = {one.name: settings.pop(one.name) for one in fields(Policy) if one.name in settings}
         self.factory = StompBrokerFactory(
             self.engine,
             self.clock,
-            StompUser("anonymous"),
             settings=BrokerSettings(**settings),
             policies=Policies(Policy(**policy), (patterns or {}).items()),
             now=self.now,
@@ -129,8 +129,7 @@ class MemoryBroker:
         """One who speaks in frames, and was answered with CONNECTED; ``headers`` are CONNECT's."""
         peer = self.stranger()
         peer.version = version
-        named = {name.replace("_", "-"): value for name, value in headers.items()}
-        peer.says("CONNECT", {"accept-version": version, "host": "test", **named})
+        peer.says("CONNECT", {"accept-version": version, "host": "test", **named(headers)})
         peer.hears("CONNECTED")
         return peer
 

@@ -17,11 +17,11 @@ from twisted.internet.interfaces import IAddress, IProtocol
 from twisted.python.failure import Failure
 
 from stomp_tx.testing.link import Transport
+from stomp_tx.testing.speaker import Speaker, named
 from stomp_tx.wire.frame import Frame
-from stomp_tx.wire.parser import FrameParser
 
 
-class Peer:
+class Peer(Speaker):
     """The other end of a connection to a broker: says frames, and hears them.
 
     version -- the protocol version that it speaks
@@ -34,42 +34,27 @@ class Peer:
         address -- where it connects from
         certificate -- what TLS has verified
         """
-        self.version = "1.2"
+        super().__init__("1.2", protocol.dataReceived)
         self.transport = Transport(peerAddress=address)
         self.transport.certificate = certificate
         self.protocol = protocol
-        self._parser = FrameParser()
-        self._heard: list[Frame] = []
         self.octets = b""
         protocol.makeConnection(self.transport)
 
     # -- speaking -----------------------------------------------------------------------------------------
 
-    def says(
-        self, command: str, headers: dict[str, str] | None = None, body: bytes = b"", **more: str
-    ) -> None:
-        """Send a frame; keyword arguments are headers, ``_`` standing for ``-``."""
-        named = {name.replace("_", "-"): value for name, value in more.items()}
-        self.sends(Frame(command, {**(headers or {}), **named}, body).encode(self.version))
-
-    def sends(self, octets: bytes) -> None:
-        """Send octets as they are."""
-        self.protocol.dataReceived(octets)
-
     def subscribes(self, destination: str, id: str = "1", ack: str = "auto", **headers: str) -> None:
         """Send SUBSCRIBE; further headers as with ``says``."""
-        more = {name.replace("_", "-"): value for name, value in headers.items()}
-        self.says("SUBSCRIBE", {"id": id, "destination": destination, "ack": ack, **more})
+        self.says("SUBSCRIBE", {"id": id, "destination": destination, "ack": ack, **named(headers)})
 
     def acks(self, message: Frame, command: str = "ACK", **headers: str) -> None:
         """ACK (or NACK) as the version has it."""
         if self.version == "1.2":
-            named = {"id": message.headers["ack"]}
+            which = {"id": message.headers["ack"]}
         else:
             names = ("message-id", "subscription")
-            named = {name: message.headers[name] for name in names if name in message.headers}
-        more = {name.replace("_", "-"): value for name, value in headers.items()}
-        self.says(command, {**named, **more})
+            which = {name: message.headers[name] for name in names if name in message.headers}
+        self.says(command, {**which, **named(headers)})
 
     def nacks(self, message: Frame, **headers: str) -> None:
         """NACK as the version has it; 1.0 has none."""
@@ -77,39 +62,17 @@ class Peer:
 
     # -- listening ----------------------------------------------------------------------------------------
 
-    def _listen(self) -> None:
-        octets = self.transport.value()
+    def hears_octets(self) -> bytes:
+        octets: bytes = self.transport.value()
         self.transport.clear()
         self.octets += octets
-        self._parser.version = self.version
-        self._parser.feed(octets)
-        while (frame := self._parser.next_frame()) is not None:
-            self._heard.append(frame)
-
-    def everything(self) -> list[Frame]:
-        """All frames that have come and were not taken yet."""
-        self._listen()
-        heard, self._heard = self._heard, []
-        return heard
-
-    def hears(self, command: str) -> Frame:
-        """The next frame, which must have this command."""
-        self._listen()
-        assert self._heard, f"expected {command}, heard nothing"
-        frame = self._heard.pop(0)
-        assert frame.command == command, f"expected {command}, heard {frame!r}: {frame.body!r}"
-        return frame
+        return octets
 
     def hears_bodies(self) -> list[bytes]:
         """The bodies of all messages that have come."""
         frames = self.everything()
         assert all(frame.command == "MESSAGE" for frame in frames), frames
         return [frame.body for frame in frames]
-
-    def hears_nothing(self) -> bool:
-        """Has nothing come?"""
-        self._listen()
-        return not self._heard
 
     def fails(self, summary: str) -> Frame:
         """The next frame is an ERROR with this in its message, and the connection closes."""

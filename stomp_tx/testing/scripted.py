@@ -13,8 +13,8 @@ from zope.interface import implementer
 
 from stomp_tx.client import StompClient, connect
 from stomp_tx.testing.link import HERE, Transport
+from stomp_tx.testing.speaker import Speaker, named
 from stomp_tx.wire.frame import Frame
-from stomp_tx.wire.parser import FrameParser
 
 
 @implementer(IStreamClientEndpoint)
@@ -38,7 +38,7 @@ class OneEndpoint:
             self.protocol.connectionLost(Failure(error or ConnectionDone()))
 
 
-class ScriptedBroker:
+class ScriptedBroker(Speaker):
     """The test speaks for the broker, to one client: for what a real one would hardly say.
 
     ::
@@ -56,9 +56,7 @@ class ScriptedBroker:
         self.clock = Clock()
         self.endpoint = OneEndpoint()
         self.pipe = self.endpoint.transport
-        self.version: str | None = None
-        self._parser = FrameParser()
-        self._heard: list[Frame] = []
+        super().__init__(None, lambda octets: self.endpoint.protocol.dataReceived(octets))
 
     def accepts(self, **settings: Any) -> Deferred[StompClient]:
         """The client begins to connect."""
@@ -73,40 +71,16 @@ class ScriptedBroker:
         connecting.addCallback(clients.append)
         return clients[0]
 
-    def octets(self) -> bytes:
-        """What the client has said since."""
+    def hears_octets(self) -> bytes:
         self.clock.advance(0)
         return self.pipe.take()
 
-    def hears(self, command: str) -> Frame:
-        """The next frame, which has this command."""
-        self._listen()
-        assert self._heard, f"expected {command}, heard nothing"
-        frame = self._heard.pop(0)
-        assert frame.command == command, f"expected {command}, heard {frame!r}"
-        return frame
-
-    def hears_nothing(self) -> bool:
-        """Has nothing come?"""
-        self._listen()
-        return not self._heard
-
-    def _listen(self) -> None:
-        self._parser.version = self.version
-        self._parser.feed(self.octets())
-        while (frame := self._parser.next_frame()) is not None:
-            self._heard.append(frame)
-
-    def says(self, command: str, body: bytes = b"", **headers: str) -> None:
-        """Send a frame; ``_`` in a header's name stands for ``-``."""
+    def says(
+        self, command: str, headers: dict[str, str] | None = None, body: bytes = b"", **more: str
+    ) -> None:
         if command == "CONNECTED":
-            self.version = headers.get("version", "1.0")
-        named = {name.replace("_", "-"): value for name, value in headers.items()}
-        self.sends(Frame(command, named, body).encode(self.version or "1.2"))
-
-    def sends(self, octets: bytes) -> None:
-        """Send octets as they are."""
-        self.endpoint.protocol.dataReceived(octets)
+            self.version = more.get("version", "1.0")
+        super().says(command, headers, body, **more)
 
     def answers(self, frame: Frame) -> None:
         """Send the RECEIPT that a frame asked for."""
@@ -114,8 +88,8 @@ class ScriptedBroker:
 
     def message(self, subscription: str, body: bytes = b"hello", **headers: str) -> None:
         """Send a MESSAGE."""
-        first = {"subscription": subscription, "message_id": "m", "destination": "/queue/a"}
-        self.says("MESSAGE", body, **{**first, **headers})
+        first = {"subscription": subscription, "message-id": "m", "destination": "/queue/a"}
+        self.says("MESSAGE", {**first, **named(headers)}, body)
 
     def hangs_up(self) -> None:
         """The connection is cut."""

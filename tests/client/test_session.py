@@ -61,7 +61,7 @@ class ConnectTests(SessionTests):
     def test_connect_says_who_and_what(self):
         self.broker.accepts(login="ann", passcode="a:b\\c", headers={"client-id": "7"}, host="vhost")
         self.assertEqual(
-            self.broker.octets(),
+            self.broker.hears_octets(),
             b"CONNECT\naccept-version:1.0,1.1,1.2\nhost:vhost\nlogin:ann\npasscode:a:b\\c\n"
             b"heart-beat:10000,10000\nclient-id:7\n\n\0",
         )
@@ -106,7 +106,7 @@ class ConnectTests(SessionTests):
 
     def test_error_is_a_refused_login(self):
         connecting = self.broker.accepts()
-        self.broker.says("ERROR", b"wrong passcode\n", message="login refused")
+        self.broker.says("ERROR", body=b"wrong passcode\n", message="login refused")
         error = self.failureResultOf(connecting, LoginRefused).value
         self.assertEqual(str(error), "login refused: wrong passcode")
         self.assertEqual(error.headers["message"], "login refused")
@@ -204,7 +204,7 @@ class ConnectTests(SessionTests):
 class HeartBeatTests(SessionTests):
     def connected(self, ours, theirs, **more):
         connecting = self.broker.accepts(heart_beat_ms=ours, **more)
-        self.broker.octets()
+        self.broker.hears_octets()
         headers = {} if theirs is None else {"heart_beat": theirs}
         self.broker.says("CONNECTED", version="1.2", **headers)
         return connecting
@@ -213,9 +213,9 @@ class HeartBeatTests(SessionTests):
         client = self.successResultOf(self.connected((4000, 1000), "3000,2000"))
         # We say something every max(4000, 2000), the broker every max(3000, 1000).
         self.clock.advance(3.5)
-        self.assertEqual(self.broker.octets(), b"")
+        self.assertEqual(self.broker.hears_octets(), b"")
         self.clock.advance(0.4)
-        self.assertEqual(self.broker.octets(), b"\n")
+        self.assertEqual(self.broker.hears_octets(), b"\n")
         self.clock.pump([0.5] * 4)
         self.assertTrue(client.connected)
         self.clock.advance(0.2)
@@ -264,9 +264,9 @@ class HeartBeatTests(SessionTests):
         client = self.successResultOf(self.connected((1000, 0), "0,1000"))
         self.clock.advance(0.9)
         client.send("/queue/a", b"")
-        self.assertIn(b"SEND", self.broker.octets())
+        self.assertIn(b"SEND", self.broker.hears_octets())
         self.clock.advance(0.9)
-        self.assertEqual(self.broker.octets(), b"")
+        self.assertEqual(self.broker.hears_octets(), b"")
 
 
 class SayingTests(SessionTests):
@@ -278,7 +278,7 @@ class SayingTests(SessionTests):
         client.send("/queue/a", b"\0", content_type="x/y")
         client.send("/queue/a", b"")
         self.assertEqual(
-            self.broker.octets(),
+            self.broker.hears_octets(),
             b"SEND\ndestination:/queue/a\ncontent-type:text/plain\nn\\c1:a\\nb\nreceipt:1\n"
             b"content-length:2\n\nhi\0"
             b"SEND\ndestination:/queue/a\ncontent-type:x/y\ncontent-length:1\n\n\0\0"
@@ -289,9 +289,9 @@ class SayingTests(SessionTests):
         client = self.broker.connects()
         client.send("/queue/a", "hi", content_length=False)
         octets = b"SEND\ndestination:/queue/a\ncontent-type:text/plain\n\nhi\0"
-        self.assertEqual(self.broker.octets(), octets)
+        self.assertEqual(self.broker.hears_octets(), octets)
         self.failureResultOf(client.send("/queue/a", "h\0i", content_length=False, receipt=True), FrameError)
-        self.assertEqual(self.broker.octets(), b"")
+        self.assertEqual(self.broker.hears_octets(), b"")
 
     def test_subscribe_and_unsubscribe(self):
         client = self.broker.connects()
@@ -440,8 +440,8 @@ class HearingTests(SessionTests):
     def test_broker_of_1_0_may_name_no_subscription(self):
         client = self.broker.connects("1.0")
         got = self.messages(client)
-        self.broker.says("MESSAGE", b"hi", destination="/queue/a", message_id="1")
-        self.broker.says("MESSAGE", b"hi", destination="/queue/other", message_id="2")
+        self.broker.says("MESSAGE", body=b"hi", destination="/queue/a", message_id="1")
+        self.broker.says("MESSAGE", body=b"hi", destination="/queue/other", message_id="2")
         self.assertEqual([message.id for message in got], ["1"])
 
     def test_broker_that_knows_no_acknowledgments(self):
@@ -456,7 +456,7 @@ class HearingTests(SessionTests):
         client = self.broker.connects()
         sending = client.send("/queue/a", b"", receipt=True)
         subscribing = client.subscribe("/queue/a")
-        self.broker.says("ERROR", b"details", message="access denied")
+        self.broker.says("ERROR", body=b"details", message="access denied")
         for one in (sending, subscribing):
             error = self.failureResultOf(one, ConnectionLost).value
             self.assertIn("access denied: details", str(error))
