@@ -13,13 +13,17 @@ import click
 
 from stomp_tx import __version__
 from stomp_tx.cli.asking import ping, request
+from stomp_tx.cli.backup import backup
 from stomp_tx.cli.bench import bench
+from stomp_tx.cli.cert import cert
+from stomp_tx.cli.check import check
+from stomp_tx.cli.check_config import check_config
 from stomp_tx.cli.completion import completion
-from stomp_tx.cli.owner import backup, cert, check, check_config, passwd
+from stomp_tx.cli.passwd import passwd
 from stomp_tx.cli.receiving import browse, subscribe
 from stomp_tx.cli.sending import send
-from stomp_tx.cli.text import printable
-from stomp_tx.errors import ErrorReceived, StompError
+from stomp_tx.cli.text import complain
+from stomp_tx.errors import StompError
 
 FAILED = 1
 INTERRUPTED = 128 + signal.SIGINT  # as a shell has it
@@ -61,17 +65,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
             stream.reconfigure(errors="backslashreplace")
     ending = [one for one in (signal.SIGTERM, signal.SIGHUP) if signal.getsignal(one) == signal.SIG_DFL]
     before = {number: signal.signal(number, _interrupt) for number in ending}  # (nohup has SIGHUP ignored)
-    failed = FAILED
     try:
         status = stomp_tx.main(arguments, "stomp-tx", standalone_mode=False)
         sys.stdout.flush()
         return int(status or 0)
     except StompError as error:
-        line = error.summary
-        if error.detail != line and not isinstance(error, ErrorReceived):  # (whose summary is all in one)
-            line += f": {error.detail}"
-        print(f"stomp-tx: {printable(line)}", file=sys.stderr)
-        return getattr(error, "exit_status", failed)
+        complain(error)
+        return FAILED
     except click.exceptions.NoArgsIsHelpError as error:
         print(error.format_message(), file=sys.stderr)
         return error.exit_code
@@ -84,7 +84,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except BrokenPipeError:
         # Whoever read the output has seen enough.  At the end Python would flush it again, and complain.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return failed
+        return FAILED
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)

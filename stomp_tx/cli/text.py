@@ -1,8 +1,11 @@
-"""Values, as people read them."""
+"""Text: values and errors, as people read them."""
 
 from __future__ import annotations
 
+import sys
 from datetime import datetime, timedelta, timezone
+
+from stomp_tx.errors import ErrorReceived, StompError
 
 
 def count(number: int, noun: str) -> str:
@@ -34,3 +37,11 @@ def printable(text: str, keep: str = "") -> str:
     return "".join(
         one if one.isprintable() or one in keep else one.encode("unicode_escape").decode() for one in text
     )
+
+
+def complain(error: StompError) -> None:
+    """What went wrong, in one line on stderr."""
+    line = error.summary
+    if error.detail != line and not isinstance(error, ErrorReceived):  # (whose summary is all in one)
+        line += f": {error.detail}"
+    print(f"stomp-tx: {printable(line)}", file=sys.stderr)

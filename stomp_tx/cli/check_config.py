@@ -1,0 +1,30 @@
+"""``stomp-tx check-config``."""
+
+from __future__ import annotations
+
+import click
+
+from stomp_tx.cli.text import printable
+
+
+@click.command("check-config", short_help="Check a broker's file of settings, before it is started with it.")
+@click.argument("file")
+@click.option("--show", is_flag=True, help="Print all settings as they are with it, as TOML.")
+def check_config(file: str, show: bool) -> None:
+    """Check the FILE that a broker is given by --config: names and values of settings, policies, roles.
+
+    Opens no port and no store.  The exit status is 0 if a broker could start with it, or reload it by SIGHUP.
+
+    \b
+    examples:
+      stomp-tx check-config /etc/stomp/stomp.toml
+      stomp-tx check-config --show stomp.toml
+          what is set, defaults included
+    """
+    from stomp_tx import configuration
+
+    read = configuration.read(file)
+    if show:
+        print(configuration.written(read), end="")
+    else:
+        print(f"{printable(file)}: good")

@@ -1,0 +1,48 @@
+"""stomp-tx passwd: what it says, and with which exit status."""
+
+from twisted.trial.unittest import SynchronousTestCase
+
+from stomp_tx.cli import passwd
+from tests.cli.commandline import process, run
+from tests.scratch import scratch
+
+
+class UsersTests(SynchronousTestCase):
+    def setUp(self):
+        self.file = scratch(self) / "users"
+
+    def typed(self, *passcodes):
+        given = iter(passcodes)
+        self.patch(passwd.getpass, "getpass", lambda prompt: next(given))
+
+    def test_a_user_is_added_checked_and_removed(self):
+        self.typed("secret", "secret", "secret", "wrong", "secret")
+        self.assertEqual(run("passwd", "add", self.file, "ann"), (0, "added ann\n", ""))
+        self.assertEqual(run("passwd", "check", self.file, "ann"), (0, "ann: right\n", ""))
+        self.assertEqual(run("passwd", "check", self.file, "ann"), (1, "ann: wrong passcode\n", ""))
+        self.assertEqual(run("passwd", "check", self.file, "bob"), (1, "bob: no such user\n", ""))
+        self.assertEqual(run("passwd", "list", self.file), (0, "ann\n", ""))
+        status, out, _ = run("passwd", "remove", self.file, "ann")
+        self.assertEqual(status, 0)
+        self.assertIn("removed ann", out)
+        self.assertEqual(run("passwd", "list", self.file), (0, "", ""))
+
+    def test_a_passcode_is_typed_twice(self):
+        self.typed("secret", "sceret")
+        status, _, err = run("passwd", "add", self.file, "ann")
+        self.assertEqual(status, 1)
+        self.assertIn("nothing is changed", err)
+        self.assertFalse(self.file.exists())
+
+    def test_a_passcode_from_stdin(self):
+        done = process("passwd", "add", "--stdin", self.file, "ann", input="secret\n", capture_output=True)
+        self.assertEqual(done.returncode, 0, done.stderr)
+        done = process("passwd", "check", "--stdin", self.file, "ann", input="secret", capture_output=True)
+        self.assertEqual((done.returncode, done.stdout), (0, "ann: right\n"))
+
+    def test_what_can_not_be(self):
+        self.typed("", "", "secret", "secret")
+        self.assertIn("empty passcode", run("passwd", "add", self.file, "ann")[2])
+        self.assertIn("can't be the name", run("passwd", "add", self.file, "a:b")[2])
+        self.assertIn("needs the name", run("passwd", "add", self.file)[2])
+        self.assertIn("no file", run("passwd", "list", self.file)[2])
