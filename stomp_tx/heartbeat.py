@@ -48,8 +48,9 @@ class Beat:
 class Monitor:
     """Calls ``silent`` once, when nothing was heard for ``within`` seconds.
 
-    ``within`` includes the error margin.  Where the loop itself was late (it was busy, or the machine slept),
-    what the peer said may still wait to be read: it is given its time anew.
+    ``within`` includes the error margin.  Where the loop itself was late, what the peer said may still wait
+    to be read, and is, before it counts as silent; where it was very late (the machine slept, and maybe the
+    peer's, too) the peer is given its time anew.
     """
 
     def __init__(self, clock: IReactorTime, within: float, silent: Callable[[], None]) -> None:
@@ -69,6 +70,14 @@ class Monitor:
         if now - self._due > LATE * self._within:
             self._last = now
         wait = self._last + self._within - now
+        if wait <= 0:
+            # What has come already is read before the timers of the next turn.
+            self._timer = self._clock.callLater(0, self._look_again)
+        else:
+            self._schedule(wait)
+
+    def _look_again(self) -> None:
+        wait = self._last + self._within - self._clock.seconds()
         if wait <= 0:
             self._timer = None
             self._silent()

@@ -28,12 +28,27 @@ class Answer(Deferred[T]):
         if isinstance(result, Failure) and result.check(ConnectionLost):
             self.addErrback(lambda _: None)
 
+    is_awaited = False
+    """Does a coroutine wait for it?"""
+
     def __iter__(self) -> Generator[Deferred[T], None, T]:
+        self.is_awaited = True
         while not self.called or self.paused:
-            yield Wait(self)
+            try:
+                yield Wait(self)
+            except BaseException:
+                self.went_elsewhere()
+                raise
+        self.went_on()
         return (yield from super().__iter__())
 
     __await__ = __iter__
+
+    def went_on(self) -> None:
+        """The coroutine that awaits it goes on with its result."""
+
+    def went_elsewhere(self) -> None:
+        """The coroutine that awaits it was thrown an exception: what has come reaches nobody."""
 
 
 class Wait(Deferred[Any]):
@@ -78,6 +93,14 @@ class Wait(Deferred[Any]):
 
     def result(self) -> None:  # type: ignore[override]
         """Nothing: the coroutine looks for itself."""
+
+
+async def leaving_block(leaving: Deferred[None], kind: type[BaseException] | None) -> None:
+    """The end of an ``async with``: the error that is under way, if there is one, is what matters."""
+    if kind is not None:
+        leaving.addErrback(lambda _: None)
+    if kind is not GeneratorExit:  # a coroutine that was dropped can't wait
+        await leaving
 
 
 def failed(error: Exception) -> Deferred[Any]:

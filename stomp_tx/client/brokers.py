@@ -4,18 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import replace
-from inspect import isawaitable
+from inspect import isawaitable, iscoroutine
 from typing import Any
 
-from twisted.internet.defer import CancelledError
+from twisted.internet.defer import CancelledError, Deferred
 from twisted.internet.interfaces import IReactorTime, IStreamClientEndpoint
 from twisted.logger import Logger
+from twisted.python.failure import Failure
 
 from stomp_tx.client.endpoint import endpoint_from_string
+from stomp_tx.client.loops import Run
 from stomp_tx.client.opening import open_session
 from stomp_tx.client.session import ClientSession
 from stomp_tx.client.settings import ClientSettings
-from stomp_tx.errors import ConfigurationError
+from stomp_tx.errors import ConfigurationError, ConnectTimeout
 
 Endpoint = IStreamClientEndpoint | str
 
@@ -55,14 +57,17 @@ class Brokers:
         self._settings = settings
         self._credentials = credentials
 
-    async def connect(self) -> ClientSession:
-        """A session with the first of them that answers.  Raises what the last one failed with."""
-        settings = await self._with_credentials()
+    async def connect(self, run: Run) -> ClientSession:
+        """A session with the first of them that answers.  Raises what the last one failed with.
+
+        run -- runs coroutines of users
+        """
+        settings = await self._with_credentials(run)
         for left in reversed(range(len(self.endpoints))):
             endpoint, named = self.endpoints[0]
             self.endpoints.append(self.endpoints.pop(0))  # the next one's turn, whatever comes of this one
             try:
-                return await open_session(endpoint, named, settings, self._clock)
+                return await open_session(endpoint, named, settings, self._clock, run)
             except CancelledError:
                 raise
             except Exception as why:
@@ -71,9 +76,19 @@ class Brokers:
                 self.log.info("no connection to {endpoint}: {why}", endpoint=named or endpoint, why=why)
         raise AssertionError("there is an endpoint")
 
-    async def _with_credentials(self) -> ClientSettings:
+    async def _with_credentials(self, run: Run) -> ClientSettings:
+        settings = self._settings
         if self._credentials is None:
-            return self._settings
-        given = self._credentials()
-        login, passcode = await given if isawaitable(given) else given
-        return replace(self._settings, login=login, passcode=passcode)
+            return settings
+        given: Any = self._credentials()
+        if iscoroutine(given):
+            given = run(given)
+        if isinstance(given, Deferred):
+            if settings.connect_timeout is not None:
+                late = ConnectTimeout(f"no credentials within {settings.connect_timeout:g} seconds")
+                given.addTimeout(settings.connect_timeout, self._clock, lambda *_: Failure(late))
+            given = await given
+        elif isawaitable(given):
+            given = await given
+        login, passcode = given
+        return replace(settings, login=login, passcode=passcode)

@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Any
 from twisted.internet.defer import Deferred, succeed
 from twisted.internet.interfaces import IStreamClientEndpoint
 
-from stomp_tx.client.answer import answer_of, failed
+from stomp_tx.client.answer import answer_of, failed, leaving_block
 from stomp_tx.client.endpoint import endpoint_from_string
-from stomp_tx.client.loops import reactor_and_clock
+from stomp_tx.client.loops import reactor_and_clock, runner
 from stomp_tx.client.opening import open_session
 from stomp_tx.client.operations import Operations
 from stomp_tx.client.session import ClientSession
@@ -57,7 +57,7 @@ def connect(
             raise ConfigurationError(
                 "ca_file is for tls:host:port", "an endpoint object has its own authorities"
             )
-        return answer_of(open_session(endpoint, named, checked, clock).addCallback(StompClient))
+        return answer_of(open_session(endpoint, named, checked, clock, runner()).addCallback(StompClient))
     except StompError as error:
         return failed(error)
 
@@ -170,8 +170,4 @@ class StompClient(Operations):
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
-        leaving = self.disconnect()
-        if kind is None:
-            await leaving
-        else:
-            leaving.addErrback(lambda _: None)  # the error that is under way is what matters
+        await leaving_block(self.disconnect(), kind)

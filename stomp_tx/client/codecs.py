@@ -68,7 +68,7 @@ class Codecs:
             return body
         try:
             return codec[1](body, charset_of(content_type) or "utf-8")
-        except LookupError as error:
+        except (LookupError, RecursionError) as error:
             raise ValueError(str(error)) from error
 
     def _of(self, content_type: str) -> tuple[Encode, Decode] | None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import enum
 from collections.abc import Awaitable, Callable
+from inspect import iscoroutine
 from random import Random
 from typing import Any
 
@@ -20,6 +21,7 @@ from twisted.python.failure import Failure
 from stomp_tx.client.answer import Answer, failed
 from stomp_tx.client.brokers import Brokers
 from stomp_tx.client.client import StompClient
+from stomp_tx.client.loops import Run, runner
 from stomp_tx.client.retry import Retry
 from stomp_tx.client.session import ClientSession
 from stomp_tx.errors import StompError
@@ -41,7 +43,7 @@ class Connecting:
     lost -- told once of each session that was taken up, with the reason
     over -- told that there will be no more, with what the last attempt failed with
 
-    client -- of the connection that there is
+    run -- runs coroutines of users
     """
 
     log = Logger()
@@ -59,7 +61,8 @@ class Connecting:
         on_lost: Callable[[StompError | None], object] | None,
     ) -> None:
         self.state = State.NEW
-        self.client: StompClient | None = None
+        self.run: Run = Deferred.fromCoroutine
+        self._client: StompClient | None = None
         self._brokers = brokers
         self._retry = retry
         self._clock = clock
@@ -73,10 +76,16 @@ class Connecting:
         self._running: Deferred[None] = succeed(None)
         self._reason: Exception = CancelledError()
 
+    @property
+    def client(self) -> StompClient | None:
+        """Of the connection that there is, and over which something can be said."""
+        return self._client if self._client is not None and self._client.connected else None
+
     def when_connected(self, most: int | None) -> Deferred[StompClient]:
         """The client, once there is one; fails after so many failed attempts, and when it is over."""
-        if self.client is not None:
-            return succeed(self.client)
+        client = self.client
+        if client is not None:
+            return succeed(client)
         if self.state is State.OVER:
             return failed(self._reason)
         waiting: Deferred[StompClient] = Answer(self._wait_no_more)
@@ -91,6 +100,7 @@ class Connecting:
     def start(self) -> None:
         """Begin to connect."""
         self.state = State.RUNNING
+        self.run = runner()
         self._running = Deferred.fromCoroutine(self._run())
         self._running.addErrback(self._gave_up)
 
@@ -100,6 +110,7 @@ class Connecting:
 
     def stop(self, reason: Exception) -> None:
         """It is over, for this reason."""
+        self.state = State.OVER
         self._running.cancel()
         self._end(reason)
 
@@ -111,62 +122,69 @@ class Connecting:
 
     def _end(self, reason: Exception) -> None:
         self.state = State.OVER
-        self.client = None
+        self._client = None
         self._reason = reason
         self._over(reason)
-        waiting, self._waiting = self._waiting, []
-        for one, _ in waiting:
-            one.errback(Failure(reason))
+        while self._waiting:
+            self._waiting.pop(0)[0].errback(Failure(reason))
 
     # -- while it lasts -----------------------------------------------------------------------------------
 
     async def _run(self) -> None:
-        failures = 0
+        failures = 0  # in a row
+        waits = 0  # each longer than the one before
         while self.state is State.RUNNING:
             try:
-                session = await self._brokers.connect()
+                session = await self._brokers.connect(self.run)
                 await self._resume(session)
-            except CancelledError:
-                raise
             except Exception as error:
+                if self.state is not State.RUNNING:
+                    return  # it was cancelled, or its connection was
                 failures += 1
+                waits += 1
                 self._attempt_failed(failures, error)
-                if failures == self._retry.attempts:
+                if self._retry.attempts is not None and failures >= self._retry.attempts:
                     raise
             else:
+                failures = 0
                 began = self._clock.seconds()
                 self._is_up(session)
                 self._is_down(await session.when_over())
                 # Who is thrown out as soon as it has come in must not come at once each time.
                 lasted = self._clock.seconds() - began >= self._retry.maximum
-                failures = 1 if lasted else failures + 1
+                waits = 1 if lasted else waits + 1
             if self.state is State.RUNNING:  # those who were told may have stopped it
-                await deferLater(self._clock, self._retry.wait(failures, self._random))
+                await deferLater(self._clock, self._retry.wait(waits, self._random))
 
     def _is_up(self, session: ClientSession) -> None:
-        self.client = client = StompClient(session)
-        waiting, self._waiting = self._waiting, []
-        for one, _ in waiting:
-            one.callback(client)
+        self._client = client = StompClient(session)
+        while self._waiting:
+            self._waiting.pop(0)[0].callback(client)
         self._tell(self._on_connected, client)
 
     def _is_down(self, reason: StompError | None) -> None:
-        self.client = None
+        self._client = None
         self._lost(reason)
         self._tell(self._on_lost, reason)
 
     def _attempt_failed(self, failures: int, error: Exception) -> None:
         self.log.warn("attempt {failures} to connect failed: {error}", failures=failures, error=error)
-        waiting, self._waiting = self._waiting, []
-        for one, most in waiting:
-            if most is not None and failures >= most:
-                one.errback(Failure(error))
-            else:
-                self._waiting.append((one, most))
+        for waiting, most in self._waiting[:]:
+            if most is not None and failures >= most and not waiting.called:
+                self._wait_no_more(waiting)
+                waiting.errback(Failure(error))
 
     def _tell(self, user: Callable[[Any], object] | None, what: object) -> None:
-        if user is not None:
-            try:
-                user(what)
-            except Exception:
-                self.log.failure("the callback {user!r} failed", user=user)
+        if user is None:
+            return
+        try:
+            result = user(what)
+        except Exception:
+            self.log.failure("the callback {user!r} failed", user=user)
+            return
+        if iscoroutine(result):
+            result = self.run(result)
+        if isinstance(result, Deferred):
+            result.addErrback(
+                lambda failure: self.log.failure("the callback {user!r} failed", failure, user=user)
+            )

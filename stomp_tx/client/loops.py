@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import socket
 import sys
-from collections.abc import Coroutine, Sequence
+from collections.abc import Callable, Coroutine, Sequence
 from typing import Any
 
 from twisted.internet.address import IPv4Address, IPv6Address
@@ -83,6 +83,15 @@ def _running_loop() -> asyncio.AbstractEventLoop | None:
 def in_task() -> bool:
     """Is it a task of asyncio that runs this?"""
     return _running_loop() is not None and asyncio.current_task() is not None
+
+
+Run = Callable[[Coroutine[Any, Any, Any]], Deferred[Any]]
+"""Runs a coroutine."""
+
+
+def runner() -> Run:
+    """What runs coroutines as the running one is run: as a task of asyncio, or as Twisted does."""
+    return run_in_task if in_task() else Deferred.fromCoroutine
 
 
 def run_in_task(coroutine: Coroutine[Any, Any, Any]) -> Deferred[Any]:

@@ -7,6 +7,7 @@ from twisted.internet.interfaces import IAddress, IReactorTime, IStreamClientEnd
 from twisted.internet.protocol import Factory
 from twisted.python.failure import Failure
 
+from stomp_tx.client.loops import Run
 from stomp_tx.client.session import ClientSession
 from stomp_tx.client.settings import ClientSettings
 from stomp_tx.errors import ConnectTimeout
@@ -14,15 +15,20 @@ from stomp_tx.protocol import StompFrameProtocol
 
 
 def open_session(
-    endpoint: IStreamClientEndpoint, named: str | None, settings: ClientSettings, clock: IReactorTime
+    endpoint: IStreamClientEndpoint,
+    named: str | None,
+    settings: ClientSettings,
+    clock: IReactorTime,
+    run: Run,
 ) -> Deferred[ClientSession]:
     """A new session that the broker has answered with CONNECTED.
 
     named -- the host that the endpoint is to, if that is known
+    run -- runs users' coroutines
 
     Fails as ``connect`` does.  Raises FrameError for what can't be sent in CONNECT.
     """
-    session = ClientSession(settings, clock, named)
+    session = ClientSession(settings, clock, run, named)
     session.connect_frame("").encode()  # what can't be sent is known before there is a connection
     opening = Deferred.fromCoroutine(_open(endpoint, session, settings, clock))
     if settings.connect_timeout is not None:

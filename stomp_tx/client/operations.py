@@ -5,9 +5,10 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
 from inspect import isawaitable
-from typing import Any
+from typing import Any, Literal
 
 from twisted.internet.defer import Deferred
+from twisted.python.failure import Failure
 
 from stomp_tx.client.answer import answer_of, failed
 from stomp_tx.client.message import Message
@@ -15,9 +16,13 @@ from stomp_tx.client.requests import reply_headers
 from stomp_tx.client.session import ClientSession
 from stomp_tx.client.subscription import Handler, Subscription
 from stomp_tx.client.transaction import Transaction
+from stomp_tx.errors import ReplyTimeout
 
 Responder = Callable[[Message], Any]
 """Called with each request; what it returns (or its Deferred or coroutine gives) is the body of the reply."""
+
+
+AckMode = Literal["auto", "client", "client-individual"]
 
 
 class Operations(ABC):
@@ -60,7 +65,7 @@ class Operations(ABC):
         destination: str,
         handler: Handler | None = None,
         *,
-        ack: str = "auto",
+        ack: AckMode = "auto",
         id: str | None = None,
         prefetch: int | None = None,
         concurrency: int | None = None,
@@ -77,9 +82,9 @@ class Operations(ABC):
         ack -- auto: nothing to acknowledge.  client-individual: each message is.  client: each ACK or NACK
             covers all messages of the subscription that came before, too.
         id -- None: one is made up
-        prefetch -- how many messages may be here unacknowledged; None: 100, but no limit for a handler with
-            ack="auto" and no concurrency; 0: no limit.  With ack="client" acknowledge before there are that
-            many.  Subscription says what it means for ack="auto".
+        prefetch -- how many messages may be here unacknowledged; None: 100, but no limit for a plain function
+            with ack="auto" and no concurrency; 0: no limit.  With ack="client" acknowledge before there are
+            that many.  Subscription says what it means for ack="auto".
         concurrency -- how many calls of an asynchronous handler may be at work at a time; None: no limit but
             the prefetch
         durable -- the name of a durable subscription to a topic: what is sent while nobody is there waits.
@@ -89,6 +94,9 @@ class Operations(ABC):
         """
         if ack not in ("auto", "client", "client-individual"):
             return failed(ValueError(f"ack is auto, client or client-individual, not {ack!r}"))
+        for name in (destination, id, durable):
+            if name is not None and not isinstance(name, str):
+                return failed(TypeError(f"destination, id and durable are text, not {name!r}"))
         if concurrency is not None and concurrency < 1:
             return failed(ValueError(f"concurrency is at least 1, not {concurrency}"))
         if prefetch is not None and prefetch < 0:
@@ -172,6 +180,7 @@ class Operations(ABC):
         *,
         content_type: str | None = None,
         headers: Mapping[str, str] | None = None,
+        content_length: bool = True,
         timeout: float | None = 30.0,
     ) -> Deferred[Message]:
         """Send a question, and fire with the Message that answers it.
@@ -180,16 +189,20 @@ class Operations(ABC):
         its ``correlation-id``.  The question is sent once, over the connection that there is then: a
         StompClientService does not send it again.
 
-        timeout -- seconds; None: as long as the connection lives
+        timeout -- seconds, the wait for a connection included; None: as long as the connection lives
 
         Fails with ReplyTimeout, and with ConnectionLost when the connection is lost: whether somebody has
         dealt with it is unknown then.  Cancelling it ends the waiting.
         """
-        return answer_of(
-            self._find().addCallback(
-                lambda session: session.requests.ask(destination, body, content_type, headers, timeout)
-            )
-        )
+
+        def ask(session: ClientSession) -> Deferred[Message]:
+            return session.requests.ask(destination, body, content_type, headers, content_length)
+
+        reply = answer_of(self._find().addCallback(ask))
+        if timeout is not None:
+            late = ReplyTimeout(f"no reply from {destination} within {timeout:g} seconds")
+            reply.addTimeout(timeout, self._current.clock, lambda failure, seconds: Failure(late))
+        return reply
 
     def respond(
         self,
@@ -199,27 +212,34 @@ class Operations(ABC):
         concurrency: int | None = None,
         prefetch: int | None = None,
         content_type: str | None = None,
+        content_length: bool = True,
         headers: Mapping[str, str] | None = None,
     ) -> Deferred[Subscription]:
         """Answer the questions that come to a destination, until the Subscription ends.
 
         responder -- gives the body of the reply for each; it may be ``async def``, or return a Deferred.  A
             request without ``reply-to`` gets none.  When it raises, the request is NACKed.
-        content_type -- of the replies
+        content_type, content_length -- of the replies; see ``send``
         concurrency, prefetch, headers -- see ``subscribe``
 
-        A request is acknowledged when its reply has been sent.
+        A request is acknowledged just before its reply is sent: a ``reply-to`` that the broker refuses ends
+        the connection, and must not come again with the next one.
         """
 
         async def respond(message: Message) -> None:
             reply = responder(message)
             if isawaitable(reply):
                 reply = await reply
-            reply_to = message.headers.get("reply-to")
-            if reply_to is not None:
-                reply = b"" if reply is None else reply
-                await self.send(reply_to, reply, content_type=content_type, headers=reply_headers(message))
             await message.ack()
+            reply_to = message.headers.get("reply-to")
+            if reply_to:
+                await self.send(
+                    reply_to,
+                    b"" if reply is None else reply,
+                    content_type=content_type,
+                    headers=reply_headers(message),
+                    content_length=content_length,
+                )
 
         return self.subscribe(
             destination,

@@ -57,7 +57,7 @@ class Outgoing:
             frame.headers["receipt"] = name
         try:
             octets = frame.encode(session.version)
-        except FrameError as error:
+        except Exception as error:  # it is made of what a user gave
             self._receipts.forget(name)
             return failed(error)
         return self._write(octets, answer)
@@ -85,7 +85,7 @@ class Outgoing:
         if type(body) is not bytes:
             try:
                 body, content_type = session.codecs.body_of(body, content_type)
-            except (TypeError, ValueError) as error:
+            except Exception as error:  # of a user's codec
                 return failed(error)
         wanted = ""
         try:
@@ -101,7 +101,7 @@ class Outgoing:
                 wanted, answer = self._receipts.expect()
                 head += b"receipt:%b\n" % wanted.encode()
             octets = _with_body(head, body, content_length)
-        except FrameError as error:
+        except Exception as error:  # it is made of what a user gave
             self._receipts.forget(wanted)
             return failed(error)
         return self._write(octets, answer)

@@ -10,7 +10,7 @@ from twisted.internet.defer import Deferred, succeed
 
 from stomp_tx.client.answer import failed
 from stomp_tx.client.window import ReplayedSends, Send, Window
-from stomp_tx.errors import ProtocolViolation, StompError
+from stomp_tx.errors import ProtocolViolation
 
 
 class ReplayedTransaction:
@@ -51,7 +51,7 @@ class ReplayedTransaction:
             return failed(ProtocolViolation("the transaction is over"))
         try:
             self._sends.append(self._new_send(destination, body, content_type, headers, content_length))
-        except (TypeError, ValueError, StompError) as error:
+        except Exception as error:  # it is made of what a user gave
             return failed(error)
         return succeed(None)
 

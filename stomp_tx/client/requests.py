@@ -7,13 +7,11 @@ from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
 from twisted.internet.defer import Deferred
-from twisted.internet.interfaces import IReactorTime
 from twisted.python.failure import Failure
 
 from stomp_tx.client.answer import Answer
 from stomp_tx.client.message import Message
 from stomp_tx.client.subscription import Subscription
-from stomp_tx.errors import ReplyTimeout
 
 if TYPE_CHECKING:
     from stomp_tx.client.session import ClientSession
@@ -28,9 +26,8 @@ class Requests:
     An answer is told from the others by its ``correlation-id``.
     """
 
-    def __init__(self, session: ClientSession, clock: IReactorTime) -> None:
+    def __init__(self, session: ClientSession) -> None:
         self._session = session
-        self._clock = clock
         self._asked: dict[str, Deferred[Message]] = {}
         self._subscription: Subscription | None = None
         self._count = 0
@@ -41,7 +38,7 @@ class Requests:
         body: Any,
         content_type: str | None,
         headers: Mapping[str, str] | None,
-        timeout: float | None,
+        content_length: bool,
     ) -> Deferred[Message]:
         """Fires with the answer.  See StompClient.request."""
         if self._subscription is None:
@@ -64,10 +61,9 @@ class Requests:
             if self._asked.pop(name, None) is not None:
                 answer.errback(failure)
 
-        self._session.outgoing.send(destination, body, content_type, asked).addErrback(refused)
-        if timeout is not None:
-            late = ReplyTimeout(f"no reply from {destination} within {timeout:g} seconds")
-            answer.addTimeout(timeout, self._clock, lambda failure, seconds: Failure(late))
+        self._session.outgoing.send(
+            destination, body, content_type, asked, content_length=content_length
+        ).addErrback(refused)
         return answer
 
     def _subscribe(self) -> Subscription:
@@ -78,8 +74,16 @@ class Requests:
         if dialect.subscribes_replies:
             session.subscriptions[id] = subscription
         else:
-            session.subscribe(subscription, False).addErrback(lambda _: None)  # the session's end tells
+            session.subscribe(subscription, False).addErrback(self._no_answers)
         return subscription
+
+    def _no_answers(self, failure: Failure) -> None:
+        """There is no subscription for them."""
+        self._subscription = None
+        asked, self._asked = self._asked, {}
+        for answer in asked.values():
+            if not answer.called:
+                answer.errback(failure)
 
     def _answered(self, message: Message) -> None:
         answer = self._asked.pop(message.headers.get("correlation-id", ""), None)
@@ -88,10 +92,7 @@ class Requests:
 
     def end(self) -> None:
         """The session is over."""
-        asked, self._asked = self._asked, {}
-        for answer in asked.values():
-            if not answer.called:
-                answer.errback(Failure(self._session.lost()))
+        self._no_answers(Failure(self._session.lost()))
 
 
 def reply_headers(message: Message) -> dict[str, str]:

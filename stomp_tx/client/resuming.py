@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from twisted.internet.defer import Deferred
+from twisted.internet.interfaces import IReactorTime
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
@@ -10,30 +11,50 @@ from stomp_tx.client.answer import Answer, failed
 from stomp_tx.client.session import ClientSession
 from stomp_tx.client.subscription import Subscription
 from stomp_tx.client.window import Window
-from stomp_tx.errors import ConnectionLost, ErrorReceived, ProtocolViolation, StompError
+from stomp_tx.errors import (
+    ConnectionLost,
+    ConnectTimeout,
+    ErrorReceived,
+    ProtocolViolation,
+    ReceiptTimeout,
+    StompError,
+)
+
+SURE = 3
+"""Connections in a row that ended with an ERROR that names nothing, while the same was outstanding."""
 
 
 class Resuming:
-    """The subscriptions that are made again, in their order, and the window that is sent again."""
+    """The subscriptions that are made again, in their order, and the window that is sent again.
+
+    An ERROR that names no receipt may be about anything: something that was sent, or the broker's own end.
+    After one, what there is to do is done one by one.  What alone was outstanding when it came, time and
+    again, is what the broker can't bear: it is given up, so that the others may go on.
+
+    timeout -- seconds that the broker may take to answer SUBSCRIBE on a new connection; None: any
+    """
 
     log = Logger()
 
-    def __init__(self, window: Window) -> None:
+    def __init__(self, window: Window, clock: IReactorTime, timeout: float | None) -> None:
         self._window = window
+        self._clock = clock
+        self._timeout = timeout
         self._subscriptions: dict[str, Subscription] = {}
         self._asked: dict[Subscription, Deferred[Subscription]] = {}  # whose SUBSCRIBE was never answered
         self._without_receipt: set[Subscription] = set()
         self._careful = False  # an ERROR said not what it was about
+        self._suspected: object = None  # what alone was outstanding when the last one came
+        self._times = 0  # so often in a row
 
     def subscribe(
         self, subscription: Subscription, receipt: bool, session: ClientSession
     ) -> Deferred[Subscription]:
         """Fires when it is in force, over this connection or a later one."""
-        known = self._subscriptions.get(subscription.id)
-        if known is not None and not known.ended:
+        if self.is_known(subscription.id):
             return failed(ProtocolViolation("subscription exists already", f"its id is {subscription.id!a}"))
-        self._subscriptions.pop(subscription.id, None)
         self._subscriptions[subscription.id] = subscription
+        subscription.when_over = self._forget
         answer: Deferred[Subscription] = Answer(lambda _: self._given_up(subscription))
         self._asked[subscription] = answer
         if not receipt:
@@ -42,56 +63,85 @@ class Resuming:
             self._make(subscription, session)
         return answer
 
+    def is_known(self, id: str) -> bool:
+        """Is there a subscription that goes by it?"""
+        return id in self._subscriptions
+
     async def resume(self, session: ClientSession) -> None:
-        """Do again what there is to do; raises ConnectionLost when the session ends meanwhile."""
+        """Do again what there is to do.
+
+        Raises ConnectionLost when the session ends meanwhile, ConnectTimeout when SUBSCRIBE is not answered.
+        """
         if self._careful:
             await self._resume_one_by_one(session)
         else:
-            making = [self._make(one, session) for one in self._lasting()]
+            making = [self._make(one, session) for one in list(self._subscriptions.values())]
             self._window.resume(session)
             for made in making:
-                await made
+                await self._in_time(made)
         if session.is_over:
             self.lost(session.reason)
             raise session.lost()
         self._careful = False
+        self._suspected, self._times = None, 0
 
     async def _resume_one_by_one(self, session: ClientSession) -> None:
-        for one in self._lasting():
-            await self._make(one, session)
+        for one in list(self._subscriptions.values()):
+            if one.ended:
+                continue  # meanwhile
+            await self._in_time(self._make(one, session))
             if session.is_over:
-                if isinstance(session.reason, ErrorReceived):
+                if self._is_to_blame(one, session.reason):
                     self._refused(one, session.reason)
                 return
-        await self._window.resume_one_by_one(session)
+        entry = await self._window.resume_one_by_one(session)
+        if entry is not None and self._is_to_blame(entry, session.reason):
+            assert session.reason is not None
+            self._window.refuse(entry, session.reason)
+
+    def _in_time(self, made: Deferred[None]) -> Deferred[None]:
+        if self._timeout is None:
+            return made
+        late = ConnectTimeout(f"SUBSCRIBE was not answered within {self._timeout:g} seconds")
+        return made.addTimeout(self._timeout, self._clock, lambda failure, seconds: Failure(late))
+
+    def _is_to_blame(self, what: object, reason: StompError | None) -> bool:
+        """Is what alone was outstanding what the broker can't bear?"""
+        if not _is_about_nothing(reason):
+            return False
+        self._times = self._times + 1 if what is self._suspected else 1
+        self._suspected = what
+        return self._times >= SURE
 
     def lost(self, reason: StompError | None) -> None:
         """The connection is gone.  Was it for something that nobody knows of?"""
-        if isinstance(reason, ErrorReceived) and "receipt-id" not in reason.headers:
+        if _is_about_nothing(reason):
             self._careful = True
 
     def stop(self) -> None:
         """Nothing is subscribed any more."""
-        for one in self._lasting():
+        for one in list(self._subscriptions.values()):
             if one.session.is_over:
                 one.end(None)
 
-    def end(self) -> None:
-        """Whoever still waits is told, and the subscriptions are over."""
+    def end(self, lost: ConnectionLost | None) -> None:
+        """Whoever still waits is told, and the subscriptions are over, for that reason; None: in order."""
         asked, self._asked = self._asked, {}
         subscriptions, self._subscriptions = self._subscriptions, {}
         self._without_receipt.clear()
+        self._careful = False
         for subscription in subscriptions.values():
-            subscription.end(None)
+            subscription.lasting = False
+            subscription.end(lost)
         for subscription, answer in asked.items():
             if not answer.called:
-                answer.errback(Failure(subscription.session.lost()))
+                answer.errback(Failure(lost or subscription.session.lost()))
 
-    def _lasting(self) -> list[Subscription]:
-        for name, one in list(self._subscriptions.items()):
-            if one.ended:
-                del self._subscriptions[name]
-        return list(self._subscriptions.values())
+    def _forget(self, subscription: Subscription) -> None:
+        """It is over."""
+        if self._subscriptions.get(subscription.id) is subscription:
+            del self._subscriptions[subscription.id]
+        self._without_receipt.discard(subscription)
 
     def _make(self, subscription: Subscription, session: ClientSession) -> Deferred[None]:
         """SUBSCRIBE; fires when that was answered, or never will be.  It never fails."""
@@ -105,16 +155,20 @@ class Resuming:
                 answer.callback(subscription)
 
         def refused(failure: Failure) -> None:
-            if not failure.check(ConnectionLost):
+            if failure.check(ReceiptTimeout):
+                session.abort()  # whether it is in force is unknown: the next connection will tell
+            elif not failure.check(ConnectionLost):
                 self._refused(subscription, failure.value)
 
-        asked.addCallbacks(made, refused).addBoth(lambda _: done.callback(None))
+        def told(_: object) -> None:
+            if not done.called:  # it may have been given up
+                done.callback(None)
+
+        asked.addCallbacks(made, refused).addBoth(told)
         return done
 
     def _refused(self, subscription: Subscription, error: BaseException | None) -> None:
         """The broker wants no such subscription: it is not made again."""
-        self._subscriptions.pop(subscription.id, None)
-        self._without_receipt.discard(subscription)
         answer = self._asked.pop(subscription, None)
         reason = error if isinstance(error, StompError) else StompError("subscription refused", str(error))
         subscription.lasting = False
@@ -128,3 +182,7 @@ class Resuming:
         """Nobody waits for it: nobody has it."""
         self._asked.pop(subscription, None)
         subscription.unsubscribe(receipt=False).addErrback(lambda _: None)
+
+
+def _is_about_nothing(reason: StompError | None) -> bool:
+    return isinstance(reason, ErrorReceived) and "receipt-id" not in reason.headers

@@ -11,11 +11,11 @@ from twisted.application.service import Service
 from twisted.internet.defer import CancelledError, Deferred, succeed
 from twisted.python.failure import Failure
 
-from stomp_tx.client.answer import Answer, answer_of, failed
+from stomp_tx.client.answer import Answer, answer_of, failed, leaving_block
 from stomp_tx.client.brokers import Brokers, Credentials, Endpoint
 from stomp_tx.client.client import StompClient
 from stomp_tx.client.connecting import Connecting, State
-from stomp_tx.client.loops import reactor_and_clock
+from stomp_tx.client.loops import default_reactor, reactor_and_clock
 from stomp_tx.client.operations import Operations
 from stomp_tx.client.replayed import ReplayedTransaction
 from stomp_tx.client.resuming import Resuming
@@ -90,8 +90,10 @@ class StompClientService(Operations, Service):
         shuffle -- try the endpoints in a random order
         window -- so many messages may wait for their receipts before ``send`` waits
         window_octets -- the same for the octets of their bodies
-        on_connected -- called each time that it has resumed, with the client of that connection
-        on_lost -- called once for each of those connections when it is lost, with the reason
+        on_connected -- called each time that it has resumed, with the client of that connection; may be
+            ``async def``
+        on_lost -- called once for each of those connections when it is lost, with the reason (None: it was
+            left in order); may be ``async def``
         reactor -- for connections and all timers; None: the one that is installed, with a monotonic clock
         random -- for jitter and shuffling
         settings -- the fields of ClientSettings, and explained there
@@ -100,6 +102,7 @@ class StompClientService(Operations, Service):
         """
         if window < 1 or window_octets < 1:
             raise ConfigurationError("the window must have room for a message")
+        self._is_default = reactor is None
         reactor, self._clock = reactor_and_clock(reactor)
         self._settings = ClientSettings(**settings)
         random = random or SystemRandom()
@@ -118,7 +121,7 @@ class StompClientService(Operations, Service):
             on_lost,
         )
         self._window = Window(window, window_octets)
-        self._resuming = Resuming(self._window)
+        self._resuming = Resuming(self._window, self._clock, self._settings.connect_timeout)
         self._prefix = f"{random.getrandbits(96):024x}"
         self._names = 0
         self._sent = 0
@@ -156,9 +159,15 @@ class StompClientService(Operations, Service):
         """Begin to connect; while it is still leaving, once it has left."""
         if self.running:
             return
+        if self._is_default:
+            default_reactor()  # raises when it is not the one of the event loop that runs now
         super().startService()
         if self._connecting.state is not State.LEAVING:
-            self._connecting.start()
+            self._begin()
+
+    def _begin(self) -> None:
+        self._window.begin()
+        self._connecting.start()
 
     def stopService(self) -> Deferred[None]:
         """Leave in order, and connect no more; fires when the connection is gone.
@@ -184,21 +193,20 @@ class StompClientService(Operations, Service):
         self._connecting.stop(ConnectionLost("the client was stopped", "its service was told to stop"))
         leavers, self._leavers = self._leavers, []
         if self.running:  # it was started again meanwhile
-            self._connecting.start()
+            self._begin()
         for left in leavers:
             left.callback(None)
 
     def _over(self, reason: Exception) -> None:
-        if isinstance(reason, ConnectionLost):
-            lost = reason
-        else:
+        lost = reason if isinstance(reason, ConnectionLost) and self._leavers else None
+        if lost is None:
             lost = ConnectionLost("the client has given up", str(reason))
             lost.__cause__ = reason
         if not self._leavers:
             Service.stopService(self)
         self._session = self._no_session(lost)
         self._window.end(lost)
-        self._resuming.end()
+        self._resuming.end(None if self._leavers else lost)
 
     async def __aenter__(self) -> StompClientService:
         """Start; goes on when it is connected.  Raises what ``whenConnected`` fails with."""
@@ -213,9 +221,7 @@ class StompClientService(Operations, Service):
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
-        leaving = self.stopService()
-        if kind is None:
-            await leaving
+        await leaving_block(self.stopService(), kind)
 
     # -- what the connecting part tells -------------------------------------------------------------------
 
@@ -223,7 +229,7 @@ class StompClientService(Operations, Service):
         self._session = session
         try:
             await self._resuming.resume(session)
-        except BaseException:
+        except Exception:
             session.abort()
             self._window.pause()
             await session.when_over()  # its end must not be taken for that of the next one
@@ -255,11 +261,9 @@ class StompClientService(Operations, Service):
                 receipt=receipt,
                 content_length=content_length,
             )
-        if self._connecting.state is State.OVER:
-            return failed(self._session.lost())
         try:
             entry = self._new_send(destination, body, content_type, headers, content_length)
-        except (TypeError, ValueError, StompError) as error:
+        except Exception as error:  # it is made of what a user gave
             return failed(error)
         return self._window.add(entry, receipt)
 
@@ -286,8 +290,11 @@ class StompClientService(Operations, Service):
         return self._session
 
     def _new_name(self) -> str:
-        self._names += 1
-        return f"s{self._names}"
+        while True:
+            self._names += 1
+            name = f"s{self._names}"
+            if not self._resuming.is_known(name):  # users may have names like these
+                return name
 
     def _subscribe(self, subscription: Subscription, receipt: bool) -> Deferred[Subscription]:
         if self._connecting.state in (State.LEAVING, State.OVER):

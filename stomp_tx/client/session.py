@@ -14,6 +14,7 @@ from zope.interface import implementer
 
 from stomp_tx.client.answer import Answer, failed
 from stomp_tx.client.dialect import UNKNOWN, dialect_of
+from stomp_tx.client.loops import Run
 from stomp_tx.client.outgoing import Outgoing
 from stomp_tx.client.receipts import Receipts
 from stomp_tx.client.requests import Requests
@@ -50,6 +51,7 @@ class ClientSession:
     """One conversation, from CONNECT to its end; it is not used again.
 
     settings, clock -- see there
+    run -- runs users' coroutines: as Twisted does, or as tasks of asyncio
     host -- CONNECT's ``host`` where the settings have none; None: the peer's address
 
     ``ready`` fires when the broker has answered with CONNECTED; it fails with LoginRefused when it answered
@@ -64,7 +66,13 @@ class ClientSession:
 
     _sender: IFrameSender
 
-    def __init__(self, settings: ClientSettings, clock: IReactorTime, host: str | None = None) -> None:
+    def __init__(
+        self,
+        settings: ClientSettings,
+        clock: IReactorTime,
+        run: Run = Deferred.fromCoroutine,
+        host: str | None = None,
+    ) -> None:
         self.state = State.CONNECTING
         self.is_over = False
         """Can nothing be said any more?"""
@@ -73,7 +81,7 @@ class ClientSession:
         """CONNECTED's headers."""
         self.dialect = UNKNOWN
         self.codecs = settings.codecs
-        self.requests = Requests(self, clock)
+        self.requests = Requests(self)
         self.reason: StompError | None = None
         """Why it ended; None while it has not, and when disconnect() was called and answered."""
         self.subscriptions: dict[str, Subscription] = {}
@@ -81,7 +89,8 @@ class ClientSession:
         """Calls of handlers that have not finished."""
         self.ready: Deferred[None] = Answer(self._give_up)
         self._settings = settings
-        self._clock = clock
+        self.clock = clock
+        self.run = run
         self._host = settings.host if settings.host is not None else host
         self._handlers = HANDLERS[State.CONNECTING]
         self._receipts = Receipts(clock, settings.receipt_timeout)
@@ -100,8 +109,11 @@ class ClientSession:
 
     def new_name(self) -> str:
         """A name for a subscription or a transaction: no other one of this session has it."""
-        self._names += 1
-        return f"{self._names}"
+        while True:
+            self._names += 1
+            name = f"{self._names}"
+            if name not in self.subscriptions:  # users may have names like these
+                return name
 
     def connect_frame(self, host: str) -> Frame:
         """The CONNECT frame."""
@@ -245,6 +257,9 @@ class ClientSession:
             self._timer.cancel()
         subscriptions = list(self.subscriptions.values())
         self.subscriptions.clear()
+        if reason is not None:
+            for subscription in subscriptions:
+                subscription.goes_stale()  # before anybody is told of anything
         if connecting:
             self.ready.errback(Failure(reason if isinstance(reason, LoginRefused) else self.lost()))
         elif reason is not None:
@@ -299,7 +314,7 @@ class ClientSession:
 
         def refused(failure: Failure) -> Failure:
             # Nobody got the Subscription: nobody shall get its messages.
-            if failure.check(FrameError):
+            if failure.check(FrameError):  # it was not said
                 self.subscriptions.pop(name, None)
             elif not self.is_over:
                 self.unsubscribe(subscription, False, None)
@@ -337,7 +352,7 @@ class ClientSession:
         if not self._leaving:
             self._leaving = True
             self._leaver = CALL.get()
-            self._timer = self._clock.callLater(self._settings.disconnect_timeout, self._say_goodbye)
+            self._timer = self.clock.callLater(self._settings.disconnect_timeout, self._say_goodbye)
             for subscription in list(self.subscriptions.values()):
                 subscription.stop()
             self._go_on_leaving()
@@ -364,7 +379,7 @@ class ClientSession:
             return
         if self._timer is not None and self._timer.active():
             self._timer.cancel()
-        self._timer = self._clock.callLater(self._settings.disconnect_timeout, self._no_goodbye)
+        self._timer = self.clock.callLater(self._settings.disconnect_timeout, self._no_goodbye)
         answered = self.outgoing.perform(frames.disconnect(), True)
         self._become(State.DISCONNECTING)
 

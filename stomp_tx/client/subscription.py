@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable, Mapping
 from contextvars import ContextVar
-from inspect import iscoroutine
+from inspect import iscoroutine, iscoroutinefunction
 from typing import TYPE_CHECKING, Any
 
 from twisted.internet.defer import Deferred, succeed
@@ -46,6 +46,7 @@ class Subscription:
     concurrency -- so many calls of the handler may be at work at a time; None: as many as there are messages
     durable -- the name of a durable subscription; None: it is none
     lasting -- it is made again on the next connection
+    when_over -- called with it when no more messages come
 
     **What bounds the messages that wait here**: the broker sends no more than ``prefetch`` of them unless
     some are acknowledged; nothing here ever stops reading, so receipts and heart-beats always get through.
@@ -80,7 +81,9 @@ class Subscription:
         lasting: bool = False,
     ) -> None:
         if prefetch is None:
-            prefetch = 0 if ack == "auto" and handler is not None and concurrency is None else PREFETCH
+            # A plain function is done with each message before the next one is read.
+            is_done_at_once = handler is not None and concurrency is None and not iscoroutinefunction(handler)
+            prefetch = 0 if ack == "auto" and is_done_at_once else PREFETCH
         self.id = id
         self.destination = destination
         self.ack = ack
@@ -90,7 +93,8 @@ class Subscription:
         self.concurrency = concurrency
         self.durable = durable
         self.lasting = lasting
-        self._run = run_in_task if in_task() else Deferred.fromCoroutine
+        self.when_over: Callable[[Subscription], object] = lambda _: None
+        self._run = run_in_task if in_task() else session.run
         self.session = session
         self.ended = False  # no more messages come
         self._over = False  # nor can those that came be acknowledged
@@ -98,11 +102,12 @@ class Subscription:
         self._automatic = ack == "auto" and prefetch > 0  # we acknowledge
         self._acknowledged = ack != "auto" or self._automatic  # somebody does
         self._at_work = 0
+        self._is_pumping = False
         self._stale = 0  # messages up to this number came over connections that are gone
         self._count = 0
         self._unsettled: dict[int, None] = {}  # numbers of the messages to acknowledge, in their order
         self._buffer: deque[Message] = deque()
-        self._takers: deque[Deferred[Message | None]] = deque()
+        self._takers: deque[Taker] = deque()
 
     def frame(self) -> Frame:
         """The SUBSCRIBE frame that asks for it."""
@@ -130,15 +135,14 @@ class Subscription:
         message = Message(frame, self, number)
         if self._acknowledged:
             self._unsettled[number] = None
-        if self.handler is not None:
-            if self.concurrency is None or self._at_work < self.concurrency:
-                self._handle(message, self.handler)
-            else:
-                self._buffer.append(message)
-            return
-        self._buffer.append(message)
-        while self._takers and self._buffer:
-            self._takers.popleft().callback(self._take())
+        if self.handler is None:
+            self._buffer.append(message)
+            self._serve()
+        elif self.concurrency is None:
+            self._handle(message, self.handler)
+        else:
+            self._buffer.append(message)
+            self._pump(self.handler, self.concurrency)
 
     def stop(self) -> None:
         """Give no more messages to the user; those that he has can still be acknowledged."""
@@ -151,13 +155,18 @@ class Subscription:
         """
         self._unsettled.clear()
         if lost is not None:
-            self._stale = self._count
+            self.goes_stale()
         if lost is not None and self.lasting:
             if self._acknowledged:
                 self._buffer.clear()  # the broker gives them to somebody again
             return
         self._over = True
         self._stop(lost)
+
+    def goes_stale(self) -> None:
+        """What has come can't be acknowledged any more: its connection is gone."""
+        self._stale = self._count
+        self._unsettled.clear()
 
     def _stop(self, lost: StompError | None) -> None:
         if self.ended:
@@ -166,12 +175,16 @@ class Subscription:
         self._lost = lost
         if self._acknowledged or self.handler is not None:
             self._buffer.clear()  # the broker gives them to others: nobody shall work on them here
+        self.when_over(self)
         while self._takers:
             taker = self._takers.popleft()
             if lost is None:
                 taker.callback(None)
             else:
-                taker.errback(Failure(lost if isinstance(lost, ErrorReceived) else self.session.lost()))
+                taker.errback(Failure(lost if isinstance(lost, ErrorReceived) else self._loss()))
+
+    def _loss(self) -> ConnectionLost:
+        return self._lost if isinstance(self._lost, ConnectionLost) else self.session.lost()
 
     # -- handlers -----------------------------------------------------------------------------------------
 
@@ -203,10 +216,24 @@ class Subscription:
             self._at_work -= 1
             del session.calls[call]
             session.call_finished()
-            if self._buffer:
-                self._handle(self._buffer.popleft(), handler)
+            if self.concurrency is not None:
+                self._pump(handler, self.concurrency)
 
         result.addBoth(done)
+
+    def _pump(self, handler: Handler, concurrency: int) -> None:
+        """Give the handler what waits, as far as it may be at work.
+
+        Calls that end at once come here again, from within: the loop goes on, and not deeper.
+        """
+        if self._is_pumping:
+            return
+        self._is_pumping = True
+        try:
+            while self._buffer and self._at_work < concurrency:
+                self._handle(self._buffer.popleft(), handler)
+        finally:
+            self._is_pumping = False
 
     def _handler_failed(self, message: Message, failure: Failure) -> None:
         """Its exception is logged, and where there is NACK the broker gets the message back."""
@@ -244,16 +271,35 @@ class Subscription:
         if self._buffer:
             return succeed(self._take())
         if self.ended:
-            return succeed(None) if self._lost is None else failed(self.session.lost())
-        taker: Deferred[Message | None] = Answer(self._takers.remove)
+            return succeed(None) if self._lost is None else failed(self._loss())
+        taker = Taker(self)
         self._takers.append(taker)
         return taker
 
     def _take(self) -> Message:
         message = self._buffer.popleft()
+        self.taken(message)
+        return message
+
+    def _serve(self) -> None:
+        while self._takers and self._buffer:
+            self._takers.popleft().take(self._buffer.popleft())
+
+    def taken(self, message: Message) -> None:
+        """The user has it."""
         if self._automatic:
             self._acknowledge(message)
-        return message
+
+    def gives_up(self, taker: Taker) -> None:
+        """Nobody waits for the next message there."""
+        self._takers.remove(taker)
+
+    def put_back(self, message: Message) -> None:
+        """Whom it was for does not want it any more: it is the next one again, unless it comes anew."""
+        if self._acknowledged and (self.ended or self.is_stale(message.number)):
+            return
+        self._buffer.appendleft(message)
+        self._serve()
 
     # -- acknowledging ------------------------------------------------------------------------------------
 
@@ -355,3 +401,33 @@ class Subscription:
 
     def __repr__(self) -> str:
         return f"<Subscription {self.id!r} to {self.destination!r}, ack={self.ack!r}>"
+
+
+class Taker(Answer["Message | None"]):
+    """Who waits for the next message of a subscription.
+
+    A task of asyncio that was cancelled goes on as cancelled, though its message may have come since: that is
+    put back then.  So a message is acknowledged only when the task has gone on with it.
+    """
+
+    def __init__(self, subscription: Subscription) -> None:
+        super().__init__(subscription.gives_up)  # type: ignore[arg-type]
+        self._subscription = subscription
+        self._message: Message | None = None
+
+    def take(self, message: Message) -> None:
+        """Here it is."""
+        self._message = message
+        if not self.is_awaited:
+            self.went_on()
+        self.callback(message)
+
+    def went_on(self) -> None:
+        message, self._message = self._message, None
+        if message is not None:
+            self._subscription.taken(message)
+
+    def went_elsewhere(self) -> None:
+        message, self._message = self._message, None
+        if message is not None:
+            self._subscription.put_back(message)

@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Mapping, Sequence
 
-from twisted.internet.defer import Deferred, succeed
+from twisted.internet.defer import Deferred, gatherResults, succeed
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
 from stomp_tx.client.answer import Answer, failed
 from stomp_tx.client.session import ClientSession
-from stomp_tx.errors import ConnectionLost, ErrorReceived, LimitExceeded
+from stomp_tx.errors import ConnectionLost, LimitExceeded, ReceiptTimeout
 from stomp_tx.wire import frames
 
 MOST = 10
@@ -63,7 +63,7 @@ class Send:
             self.body,
             self.content_type,
             self.headers,
-            receipt=transaction is None,
+            receipt=True,
             transaction=transaction,
             content_length=self.content_length,
             name=self.name,
@@ -83,15 +83,19 @@ class ReplayedSends:
         self.written = False
 
     def write(self, session: ClientSession) -> Deferred[None]:
-        """Say all of it; fires when it is safe."""
+        """Say all of it; fires when it is safe.
+
+        Each frame asks for a receipt: an ERROR names what it is about then.
+        """
         id = session.new_name()
-        said = [session.outgoing.perform(frames.begin(id))]
+        said = [session.outgoing.perform(frames.begin(id), True)]
         said += [one.write(session, id) for one in self.sends]
-        for one in said:
-            if isinstance(getattr(one, "result", None), Failure):
-                session.outgoing.perform(frames.abort(id))
-                return one  # it can't be said in this version
-        return session.outgoing.perform(frames.commit(id), True)
+        if any(isinstance(getattr(one, "result", None), Failure) for one in said):
+            said.append(session.outgoing.perform(frames.abort(id)))  # it can't be said in this version
+        else:
+            said.append(session.outgoing.perform(frames.commit(id), True))
+        all_said: Deferred[list[None]] = gatherResults(said, consumeErrors=True)
+        return all_said.addCallbacks(lambda _: None, lambda failure: failure.value.subFailure)
 
 
 class Window:
@@ -110,6 +114,7 @@ class Window:
         self._entries: dict[str, Send | ReplayedSends] = {}
         self._waiting: deque[Deferred[None]] = deque()
         self._session: ClientSession | None = None  # what is added is said there at once
+        self._over: ConnectionLost | None = None  # nothing is taken any more
 
     def __len__(self) -> int:
         return len(self._entries)
@@ -123,11 +128,14 @@ class Window:
 
         confirmed -- the Deferred fires when it is safe; else when there is room for more
 
-        Fails with what the broker or the protocol has against it, and with LimitExceeded when nobody waited
-        for room.  Cancelling it takes back what has not been said yet, if confirmed.
+        Fails with what the broker or the protocol has against it, with LimitExceeded when nobody waited
+        for room, and with ConnectionLost when it is over.  Cancelling it takes back what has not been said
+        yet, if confirmed.
         """
-        if len(self._entries) >= MOST * self._most:
-            why = f"{len(self._entries)} wait to be sent, {MOST} times as many as the window has room for"
+        if self._over is not None:
+            return failed(ConnectionLost(self._over.summary, self._over.detail))
+        if len(self._entries) >= MOST * self._most or self._octets >= MOST * self._most_octets:
+            why = f"{len(self._entries)} wait to be sent, {MOST} times as much as the window has room for"
             return failed(LimitExceeded("too many messages wait to be sent", f"{why}: await each send()"))
         self._entries[entry.name] = entry
         self._octets += entry.size
@@ -151,47 +159,60 @@ class Window:
         """Say there all that there is, in its order, and what will be added."""
         self._session = session
         for entry in list(self._entries.values()):
-            self._write(entry, session)
+            if entry.name in self._entries:  # who was told of one before may have given this one up
+                self._write(entry, session)
 
-    async def resume_one_by_one(self, session: ClientSession) -> None:
-        """The same, but each waits for the receipt of the one before: an ERROR is about the one last said."""
+    async def resume_one_by_one(self, session: ClientSession) -> Send | ReplayedSends | None:
+        """The same, but each waits for the receipt of the one before.
+
+        None: all have theirs.  Otherwise the session ended while this one was outstanding, and nothing else.
+        """
         while self._entries:
             entry = next(iter(self._entries.values()))
             await self._write(entry, session)
             if session.is_over:
-                reason = session.reason
-                if isinstance(reason, ErrorReceived) and entry.name in self._entries:
-                    self._refused(Failure(reason), entry)
-                return
+                return entry
         self._session = session
+        return None
+
+    def refuse(self, entry: Send | ReplayedSends, error: Exception) -> None:
+        """It is not sent again, for this reason."""
+        if entry.name in self._entries:
+            self._refused(Failure(error), entry)
 
     def pause(self) -> None:
         """The connection is gone: what is added waits for the next one."""
         self._session = None
 
+    def begin(self) -> None:
+        """It takes what is to be sent."""
+        self._over = None
+
     def end(self, error: ConnectionLost) -> None:
-        """Nothing will be sent any more."""
+        """Nothing will be sent any more, until it begins again."""
         self._session = None
+        self._over = error
         entries, self._entries = self._entries, {}
         self._octets = 0
-        waiting, self._waiting = self._waiting, deque()
         for entry in entries.values():
             if entry.answer is not None and not entry.answer.called:
                 entry.answer.errback(Failure(error))
-        for room in waiting:
-            room.errback(Failure(error))
+        while self._waiting:
+            self._waiting.popleft().errback(Failure(error))
 
     def _write(self, entry: Send | ReplayedSends, session: ClientSession) -> Deferred[None]:
         entry.written = True
-        return entry.write(session).addCallbacks(self._safe, self._failed, (entry,), {}, (entry,), {})
+        return entry.write(session).addCallbacks(self._safe, self._failed, (entry,), {}, (entry, session), {})
 
     def _safe(self, _: None, entry: Send | ReplayedSends) -> None:
         self._take_out(entry)
         if entry.answer is not None and not entry.answer.called:
             entry.answer.callback(None)
 
-    def _failed(self, failure: Failure, entry: Send | ReplayedSends) -> None:
-        if not failure.check(ConnectionLost):
+    def _failed(self, failure: Failure, entry: Send | ReplayedSends, session: ClientSession) -> None:
+        if failure.check(ReceiptTimeout):
+            session.abort()  # whether it is safe is unknown: the next connection will tell
+        elif not failure.check(ConnectionLost):
             self._refused(failure, entry)
 
     def _refused(self, failure: Failure, entry: Send | ReplayedSends) -> None:

@@ -48,8 +48,14 @@ class Frame:
 
         A ``content-length`` is added when there is a body and none was given.  Raises FrameError when a
         header has no encoding: a line end or an empty name in a frame without escapes (CONNECT, CONNECTED,
-        and all of 1.0), or a ``content-length`` that is not the body's.
+        and all of 1.0), what is no text or half a surrogate, or a ``content-length`` that is not the body's.
         """
+        try:
+            return self._octets(version)
+        except (AttributeError, TypeError, UnicodeEncodeError) as error:
+            raise FrameError("a header can't be sent", f"{error}: names and values are text") from error
+
+    def _octets(self, version: str) -> bytes:
         lines = [self.command]
         headers = self.headers
         if self.command in UNESCAPED_COMMANDS or version == V10:
