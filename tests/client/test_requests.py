@@ -126,6 +126,35 @@ class RequestTests(SynchronousTestCase):
             lost.cancel()
             self.failureResultOf(lost, CancelledError)
 
+    def test_a_reply_to_that_the_broker_refuses_is_nothing_to_the_next_request(self) -> None:
+        self.answers(self.bob)
+        self.broker.run(self.ann.send("/queue/sums", [1], headers={"reply-to": "/topic/>"}, receipt=True))
+        self.broker.settle()
+        self.assertFalse(self.bob.connected)  # the broker's rule: an ERROR closes
+        self.assertEqual(self.broker.waiting("/queue/sums"), [])
+        carol = self.broker.client()
+        self.answers(carol)
+        self.assertEqual(self.broker.run(self.ann.request("/queue/sums", [1, 2])).value(), 3)
+        self.broker.run(self.ann.send("/queue/sums", [1], headers={"reply-to": ""}, receipt=True))
+        self.broker.settle()
+        self.assertTrue(carol.connected)
+
+    def test_no_connection_is_no_reason_to_wait_longer(self) -> None:
+        self.broker.is_down = True
+        service = self.broker.service()
+        service.startService()
+        asking = service.request("/queue/sums", [1], timeout=5)
+        self.broker.advance(4.9)
+        self.assertNoResult(asking)
+        self.broker.advance(0.2)
+        self.failureResultOf(asking, ReplyTimeout)
+        self.broker.run(service.stopService())
+
+    def test_a_name_of_the_users_is_no_name_of_ours(self) -> None:
+        self.answers(self.bob)
+        self.broker.run(self.ann.subscribe("/queue/b", id="1"))
+        self.assertEqual(self.broker.run(self.ann.request("/queue/sums", [1, 2])).value(), 3)
+
 
 class OtherBrokerTests(SynchronousTestCase):
     """What is said to those who are known to want it another way."""
