@@ -68,6 +68,13 @@ class MonitorTests(SynchronousTestCase):
         self.clock.advance(0.2)
         self.assertEqual(len(self.silent), 1)
 
+    def test_what_waits_to_be_read_is_heard(self) -> None:
+        """Timers run before what has come is read: a loop that was a little late looks there first."""
+        self.clock.callLater(2.2, self.monitor.heard)  # in the same turn, after the monitor's own timer
+        self.clock.rightNow = 2.2
+        self.clock.advance(0)
+        self.assertEqual(self.silent, [])
+
     def test_suspended_it_notices_nothing_and_resumed_it_begins_anew(self) -> None:
         self.clock.advance(1.9)
         self.monitor.suspend()

@@ -1,4 +1,6 @@
-from twisted.internet.defer import CancelledError, Deferred, inlineCallbacks
+import asyncio
+
+from twisted.internet.defer import CancelledError, Deferred, inlineCallbacks, succeed
 
 from stomp_tx.client import ConnectionLost
 from stomp_tx.errors import FrameError, ProtocolViolation
@@ -57,6 +59,17 @@ class HandlerTests(SubscriptionTests):
             work.callback(None)
             self.world.runs()
             self.assertEqual(calls, [b"1", b"2", b"3", b"4"])
+
+    def test_calls_that_take_their_time_are_bounded_by_default(self):
+        calls = []
+
+        async def handler(message):
+            calls.append(message)
+            await Deferred()
+
+        self.subscribes(handler)
+        self.sends(*[b"x"] * 200)
+        self.assertEqual(len(calls), 100)
 
     def test_plain_function_may_have_a_prefetch(self):
         got = []
@@ -264,6 +277,37 @@ class IterationTests(SubscriptionTests):
         self.sends(b"1")
         self.assertEqual(self.successResultOf(second).body, b"1")
 
+    def test_a_task_that_was_cancelled_when_its_message_had_come_has_not_taken_it(self):
+        """A task of asyncio goes on later than what it waits for fires, and may be cancelled in between."""
+        inbox = self.subscribes()
+        awaiting = inbox.next().__await__()
+        next(awaiting)
+        self.sends(b"1", b"2")
+        with self.assertRaises(asyncio.CancelledError):
+            awaiting.throw(asyncio.CancelledError())
+        self.assertNotIn(b"ACK\n", self.world.said)
+        self.assertEqual([self.got(inbox.next()).body for _ in range(2)], [b"1", b"2"])
+        self.world.runs()
+        self.assertEqual(self.world.said.count(b"ACK\n"), 2)
+        awaiting = inbox.next().__await__()
+        next(awaiting)
+        self.sends(b"3")
+        other = inbox.next()
+        with self.assertRaises(asyncio.CancelledError):
+            awaiting.throw(asyncio.CancelledError())
+        self.assertEqual(self.got(other).body, b"3")
+
+    def test_what_was_not_taken_comes_once_when_the_connection_goes(self):
+        inbox = self.subscribes()
+        awaiting = inbox.next().__await__()
+        next(awaiting)
+        self.sends(b"1")
+        self.world.cut()
+        with self.assertRaises(asyncio.CancelledError):
+            awaiting.throw(asyncio.CancelledError())
+        self.failureResultOf(inbox.next(), ConnectionLost)
+        self.assertEqual(self.world.waiting(), [b"1"])
+
     def test_those_who_wait_are_served_in_order(self):
         subscription = self.subscribes()
         waiting = [subscription.next() for _ in range(3)]
@@ -443,6 +487,49 @@ class ConcurrencyTests(SubscriptionTests):
         works[0].callback(None)
         self.assertEqual(len(works), 1)
         self.assertEqual(self.world.waiting(), [b"1", b"2"])
+
+    def test_calls_that_end_at_once_make_room_too(self):
+        """Whether they return, or raise, or are done when they are asked."""
+        works, handled = [], []
+
+        def handler(message):
+            handled.append(message.body)
+            if message.body == b"0":
+                works.append(Deferred())
+                return works[0]
+            if message.body == b"1":
+                raise ZeroDivisionError
+            return succeed(None) if message.body == b"2" else None
+
+        for ack in ("auto", "client-individual"):
+            works.clear()
+            handled.clear()
+            subscription = self.subscribes(handler, ack=ack, concurrency=1)
+            self.sends(*(b"%d" % number for number in range(5)))
+            self.assertEqual(handled, [b"0"])
+            works[0].callback(None)
+            self.world.runs()
+            self.assertEqual(handled[:5], [b"0", b"1", b"2", b"3", b"4"])
+            self.got(subscription.unsubscribe())
+            self.flushLoggedErrors(ZeroDivisionError)
+
+    def test_thousands_that_wait_are_all_handled(self):
+        handled, work = [], Deferred()
+
+        async def handler(message):
+            if not handled:
+                handled.append(message.body)
+                await work
+            else:
+                handled.append(message.body)
+            await message.ack()
+
+        self.subscribes(handler, ack="client-individual", concurrency=1, prefetch=2000)
+        self.sends(*(b"%d" % number for number in range(2000)))
+        work.callback(None)
+        self.world.runs()
+        self.assertEqual(handled, [b"%d" % number for number in range(2000)])
+        self.assertEqual(self.flushLoggedErrors(), [])
 
     def test_it_is_a_number_of_calls(self):
         self.failureResultOf(self.client.subscribe("/queue/a", print, concurrency=0), ValueError)
