@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from stomp_tx.cli.broker import Target, broker_options, header_option, headers_of, run
+from stomp_tx.cli.number import SECONDS
 from stomp_tx.cli.receiving import FORMAT
 from stomp_tx.errors import ConfigurationError
 
@@ -22,7 +23,13 @@ if TYPE_CHECKING:
 @click.argument("destination")
 @click.argument("body", required=False)
 @click.option(
-    "-w", "--wait", default=30.0, show_default=True, metavar="SECONDS", help="How long for the answer."
+    "-w",
+    "--wait",
+    type=SECONDS,
+    default=30.0,
+    show_default=True,
+    metavar="SECONDS",
+    help="How long for the answer.",
 )
 @click.option("-t", "--content-type", metavar="TYPE", help="Such as application/json.")
 @click.option(
@@ -46,7 +53,7 @@ def request(target: Target, **options: Any) -> int:
     """
     body = options["body"]
     if body is None:
-        if sys.stdin.isatty():
+        if sys.stdin is None or sys.stdin.isatty():
             raise ConfigurationError("there is no body", "write it behind the destination")
         body = sys.stdin.buffer.read()
 
@@ -71,7 +78,9 @@ def request(target: Target, **options: Any) -> int:
 @click.option(
     "-n", "--count", type=click.IntRange(1), metavar="N", default=5, show_default=True, help="How often."
 )
-@click.option("-i", "--interval", default=0.2, show_default=True, metavar="SECONDS", help="Between them.")
+@click.option(
+    "-i", "--interval", type=SECONDS, default=0.2, show_default=True, metavar="SECONDS", help="Between them."
+)
 @click.option("--json", "as_json", is_flag=True, help="For programs: one JSON object.")
 def ping(target: Target, count: int, interval: float, as_json: bool) -> int:
     """Measure how long the broker takes to receipt a frame (an empty transaction: nothing is sent anywhere).

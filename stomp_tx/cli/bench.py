@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from stomp_tx.cli.broker import Target, broker_options, header_option, headers_of, run
+from stomp_tx.cli.number import SECONDS
 from stomp_tx.cli.progress import progress
 from stomp_tx.cli.text import size as size_of
 
@@ -27,7 +28,15 @@ QUIET = 2.0
 @click.command(short_help="Measure how many messages a broker passes on.")
 @broker_options
 @click.argument("destination", default="/queue/stomp-tx.bench")
-@click.option("-s", "--seconds", default=5.0, metavar="SECONDS", show_default=True, help="How long to send.")
+@click.option(
+    "-s",
+    "--seconds",
+    type=SECONDS,
+    default=5.0,
+    metavar="SECONDS",
+    show_default=True,
+    help="How long to send.",
+)
 @click.option("-n", "--count", type=click.IntRange(1), metavar="N", help="So many messages instead.")
 @click.option(
     "--size",
@@ -103,7 +112,7 @@ class Run:
 
     async def measure(self) -> dict[str, Any]:
         from twisted.internet import reactor
-        from twisted.internet.defer import Deferred, gatherResults
+        from twisted.internet.defer import Deferred, FirstError, gatherResults
         from twisted.internet.task import deferLater
 
         options = self._options
@@ -114,10 +123,16 @@ class Run:
             producers = [await self._client() for _ in range(options["producers"])]
             began = self._began = self._last = time.perf_counter()
             with progress("sending", options["count"]) as bar:
-                await gatherResults(
-                    [Deferred.fromCoroutine(self._produce(one, bar)) for one in producers],
-                    consumeErrors=True,
-                )
+                count = options["count"]
+                shares = [None] * len(producers) if count is None else _shares(count, len(producers))
+                producing = [
+                    Deferred.fromCoroutine(self._produce(one, share, bar))
+                    for one, share in zip(producers, shares, strict=True)
+                ]
+                try:
+                    await gatherResults(producing, consumeErrors=True)
+                except FirstError as first:
+                    first.subFailure.raiseException()
                 sending = time.perf_counter() - began
                 expected = self.sent * (
                     options["consumers"] if self._is_topic else min(1, options["consumers"])
@@ -139,7 +154,9 @@ class Run:
         self._clients.append(client)
         return client
 
-    async def _produce(self, client: StompClient, bar: Callable[[int], None] | None) -> None:
+    async def _produce(
+        self, client: StompClient, share: int | None, bar: Callable[[int], None] | None
+    ) -> None:
         from twisted.internet import reactor
         from twisted.internet.task import deferLater
 
@@ -151,7 +168,6 @@ class Run:
         filler = b"x" * (options["size"] - STAMP)
         began = self._began
         end = began + options["seconds"]
-        share = None if options["count"] is None else -(-options["count"] // options["producers"])
         outstanding = Outstanding(1000)
         number = 0
         while number != share and (share is not None or time.perf_counter() < end):
@@ -192,6 +208,11 @@ class Run:
                 name: round(delays[int(part * (len(delays) - 1))], 3) for name, part in PERCENTILES if delays
             },
         }
+
+
+def _shares(count: int, producers: int) -> list[int | None]:
+    each, rest = divmod(count, producers)
+    return [each + (number < rest) for number in range(producers)]
 
 
 PERCENTILES = (("p50", 0.5), ("p99", 0.99), ("max", 1.0))

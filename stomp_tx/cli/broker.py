@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from stomp_tx.cli.number import SECONDS
 from stomp_tx.errors import ConfigurationError, ConnectionLost, StompError
 
 if TYPE_CHECKING:
@@ -101,7 +102,12 @@ _OPTIONS = (
         help="A header of CONNECT, such as client-id:ann; may be repeated.",
     ),
     click.option(
-        "--timeout", default=30.0, show_default=True, metavar="SECONDS", help="How long connecting may take."
+        "--timeout",
+        type=SECONDS,
+        default=30.0,
+        show_default=True,
+        metavar="SECONDS",
+        help="How long connecting may take.",
     ),
 )
 
@@ -180,7 +186,7 @@ def _passcode(login: str | None, file: str | None) -> str | None:
 
 
 def _ask(login: str) -> str:
-    if not sys.stdin.isatty():
+    if sys.stdin is None or not sys.stdin.isatty():
         raise ConfigurationError(
             f"there is no passcode for {login}", f"put it in ${PASSCODE}, or use --passcode-file"
         )

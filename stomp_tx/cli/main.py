@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
 import sqlite3
@@ -22,7 +23,7 @@ from stomp_tx.cli.completion import completion
 from stomp_tx.cli.passwd import passwd
 from stomp_tx.cli.receiving import browse, subscribe
 from stomp_tx.cli.sending import send
-from stomp_tx.cli.text import complain
+from stomp_tx.cli.text import complain, printable
 from stomp_tx.errors import StompError
 
 FAILED = 1
@@ -60,6 +61,9 @@ for command in (backup, check, check_config, passwd, cert, completion):
 def main(arguments: Sequence[str] | None = None) -> int:
     """The exit status of this command line; errors are one line on stderr."""
     # What a terminal can't show must not end a program that was asked to show it.
+    if sys.stdout is None or sys.stderr is None:  # closed: what is shown goes nowhere
+        nowhere = open(os.devnull, "w", encoding="utf-8")  # noqa: SIM115  (it stays open)
+        sys.stdout, sys.stderr = sys.stdout or nowhere, sys.stderr or nowhere
     for stream in (sys.stdout, sys.stderr):
         if hasattr(stream, "reconfigure"):
             stream.reconfigure(errors="backslashreplace")
@@ -84,6 +88,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except BrokenPipeError:
         # Whoever read the output has seen enough.  At the end Python would flush it again, and complain.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return FAILED
+    except OSError as error:  # nothing can be written: the disk of the output is full
+        print(f"stomp-tx: {printable(error.strerror or str(error))}", file=sys.stderr)
+        with contextlib.suppress(OSError):
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return FAILED
     finally:
         for number, handler in before.items():

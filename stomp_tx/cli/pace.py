@@ -7,7 +7,6 @@ from typing import Any
 
 from twisted.internet.defer import Deferred
 from twisted.internet.task import deferLater
-from twisted.python.failure import Failure
 
 from stomp_tx.clock import MonotonicClock
 
@@ -51,7 +50,7 @@ class Outstanding:
 
     def _has_fired(self) -> bool:
         first = self._outstanding[0]
-        return first.called and not isinstance(getattr(first, "result", None), (Deferred, Failure))
+        return first.called and not isinstance(getattr(first, "result", None), Deferred)
 
     async def all(self) -> None:
         """Wait for all of them."""

@@ -64,6 +64,8 @@ def passwd(action: str, file: str, name: str | None, from_stdin: bool) -> int:
 
 def _passcode(from_stdin: bool, twice: bool) -> str:
     if from_stdin:
+        if sys.stdin is None:
+            raise ConfigurationError("there is no stdin", "it is closed")
         passcode = sys.stdin.readline().rstrip("\r\n")
     else:
         try:

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from stomp_tx.cli.broker import Target, broker_options, header_option, headers_of, run, run_lasting
+from stomp_tx.cli.number import SECONDS
 from stomp_tx.cli.text import count as counted
 from stomp_tx.errors import ConfigurationError, StompError
 
@@ -33,7 +35,7 @@ FEW = 1000
 )
 @click.option(
     "--wait",
-    type=click.FloatRange(min=0),
+    type=SECONDS,
     metavar="SECONDS",
     help="End when nothing has come for so long; with --count that is a failure.",
 )
@@ -90,13 +92,20 @@ def subscribe(target: Target, **options: Any) -> int:
     async def story(client: Operations) -> int:
         subscription = await client.subscribe(
             options["destination"],
-            ack="client-individual" if is_few or ack == "none" else "auto",
+            ack="auto" if ack == "auto" else "client-individual",
             prefetch=most if is_few else 0 if ack == "auto" else prefetch,
             durable=options["durable"],
             headers=headers,
         )
-        held: list[Message] | None = [] if is_few else None
-        shown = await show(subscription, options["format"], most, options["wait"], held)
+        held: list[Message] = []
+
+        def acknowledge(message: Message) -> None:
+            if is_few:
+                held.append(message)
+            elif ack == "each":
+                message.ack().addErrback(lambda _: None)  # the loss of the connection is told by itself
+
+        shown = await show(subscription, options["format"], most, options["wait"], acknowledge)
         if ack == "each" and held:
             for message in held[:-1]:
                 message.ack().addErrback(lambda _: None)
@@ -114,11 +123,11 @@ async def show(
     format: str,
     most: int | None,
     wait: float | None,
-    held: list[Message] | None = None,
+    then: Callable[[Message], object] = lambda message: None,
 ) -> int:
     """Show messages until there were enough, or none comes any more; how many they were.
 
-    held -- gets those that were shown
+    then -- called with each that was shown
     """
     from stomp_tx.cli.show import Messages
 
@@ -130,8 +139,7 @@ async def show(
             break
         messages.show(message)
         shown += 1
-        if held is not None:
-            held.append(message)
+        then(message)
     return shown
 
 

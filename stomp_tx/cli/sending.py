@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO
 import click
 
 from stomp_tx.cli.broker import Target, broker_options, header_option, headers_of, run, run_lasting
+from stomp_tx.cli.number import Number
 from stomp_tx.cli.progress import progress
 from stomp_tx.cli.text import count as counted
 from stomp_tx.errors import ConfigurationError
@@ -41,9 +42,7 @@ OUT = 1000
     show_default=True,
     help="Send it so many times.",
 )
-@click.option(
-    "--rate", type=click.FloatRange(min=0, min_open=True), metavar="N", help="So many a second at most."
-)
+@click.option("--rate", type=Number(min=0, min_open=True), metavar="N", help="So many a second at most.")
 @click.option("-t", "--content-type", metavar="TYPE", help="Such as application/json.")
 @click.option("-p", "--persistent", is_flag=True, help="The same as --header persistent:true.")
 @click.option("--no-receipt", is_flag=True, help="Don't ask the broker whether it has them safe.")
@@ -70,8 +69,14 @@ def send(target: Target, **options: Any) -> int:
         headers.setdefault("persistent", "true")
 
     async def story(client: Operations) -> int:
+        from stomp_tx.cli.lines import Lines
+        from stomp_tx.client import StompClient
+
         began = time.monotonic()
-        sent = await send_all(client, options, bodies(), total, headers)
+        given = bodies()
+        if isinstance(client, StompClient) and isinstance(given, Lines):
+            client.when_closed().addCallback(given.fail)  # the next line may be hours away
+        sent = await send_all(client, options, given, total, headers)
         seconds = time.monotonic() - began
         if options["as_json"]:
             print(
@@ -96,7 +101,7 @@ def _bodies(options: dict[str, Any]) -> tuple[Callable[[], Bodies], int | None]:
         raise ConfigurationError("there are two bodies", "BODY, or --file and --lines")
     if body is not None:
         return lambda: repeat(body.encode("utf-8", "surrogateescape"), count), count
-    if file is None and sys.stdin.isatty() and not options["lines"]:
+    if file is None and (sys.stdin is None or (sys.stdin.isatty() and not options["lines"])):
         raise ConfigurationError("there is no body", "write it behind the destination, or use --file")
     is_stdin = file in (None, "-")
     if options["lines"] and count == 1:
@@ -113,6 +118,8 @@ def _bodies(options: dict[str, Any]) -> tuple[Callable[[], Bodies], int | None]:
 
 def _open(file: str | None) -> BinaryIO:
     if file is None or file == "-":
+        if sys.stdin is None:
+            raise ConfigurationError("there is no stdin", "it is closed")
         return sys.stdin.buffer
     try:
         return open(file, "rb")

@@ -80,7 +80,7 @@ class Messages:
             told["body"] = message.body.decode()
         except UnicodeDecodeError:
             told["body_base64"] = base64.b64encode(message.body).decode()
-        print(json.dumps(told, ensure_ascii=False))
+        print(json.dumps(told))
 
     def _pretty(self, message: Message) -> None:
         headers = message.headers
@@ -101,7 +101,7 @@ def _readable(message: Message) -> str:
             value = value.decode()
         if not isinstance(value, str):
             value = json.dumps(value, indent=2, ensure_ascii=False)
-    except (ValueError, TypeError):
+    except (ValueError, TypeError, RecursionError):
         return message.body[:1000].hex(" ") + (" ..." if len(message.body) > 1000 else "")
     return printable(value, "\n\t")
 

@@ -42,10 +42,15 @@ class BrokerURL:
         try:
             parts = urlsplit(url)
             port = parts.port
-        except ValueError as error:
-            raise ConfigurationError(f"{url!a} is no URL of a broker", str(error)) from error
+        except ValueError:
+            # Neither what was given nor what was found in it is shown: it may be a passcode.
+            raise ConfigurationError(
+                "that is no URL of a broker", f"write # / ? : @ as %23 %2F %3F %3A %40, {EXAMPLE}"
+            ) from None
         if parts.query or parts.fragment:
-            raise ConfigurationError(f"{url!a} is no URL of a broker", "nothing comes after its path")
+            raise ConfigurationError(
+                "that is no URL of a broker", "nothing comes after its path; # and ? are written %23 and %3F"
+            )
         login = None if parts.username is None else unquote(parts.username)
         passcode = None if parts.password is None else unquote(parts.password)
         if parts.scheme == "stomp+unix":

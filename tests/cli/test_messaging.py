@@ -11,6 +11,7 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from typing import IO
 
 import pytest
 
@@ -25,8 +26,10 @@ class Shell:
     def __init__(self, broker: BrokerProcess, **environ: str) -> None:
         self.environ = {"STOMP_URL": f"stomp://127.0.0.1:{broker.port()}", **environ}
 
-    def run(self, *arguments: str, input: str = "") -> subprocess.CompletedProcess[str]:
-        return process(*arguments, input=input, capture_output=True, **self.more())
+    def run(
+        self, *arguments: str, input: str = "", stdout: int | IO[str] = subprocess.PIPE
+    ) -> subprocess.CompletedProcess[str]:
+        return process(*arguments, input=input, stdout=stdout, stderr=subprocess.PIPE, **self.more())
 
     def says(self, *arguments: str, input: str = "") -> str:
         """What it writes, when all went well."""
@@ -136,6 +139,18 @@ def test_a_reader_who_has_seen_enough(shell: Shell, queue: str) -> None:
     assert (listening.returncode, err) == (1, "")
 
 
+def test_what_was_not_shown_is_still_there(shell: Shell, queue: str) -> None:
+    shell.says("send", queue, "--lines", input="".join(f"{number}\n" for number in range(50)))
+    listening = shell.begins("subscribe", queue, "--format", "body")
+    assert listening.stdout is not None
+    seen = [listening.stdout.readline() for _ in range(3)]
+    listening.kill()
+    listening.wait(PATIENCE)
+    shown = seen + listening.communicate()[0].split()
+    left = shell.says("subscribe", queue, "--wait", "0.5", "--format", "body").split()
+    assert sorted({*map(int, shown), *map(int, left)}) == list(range(50))
+
+
 def test_lines_are_sent_as_they_come(shell: Shell, queue: str) -> None:
     sending = shell.begins("send", queue, "--lines")
     assert sending.stdin is not None
@@ -206,7 +221,7 @@ def test_bench(shell: Shell, more: list[str]) -> None:
 
 
 def test_bench_of_a_topic_as_a_table(shell: Shell) -> None:
-    shown = shell.says("bench", "/topic/bench", "--seconds", "0.3", "--consumers", "2", "--producers", "2")
+    shown = shell.says("bench", "/topic/bench", "--seconds", "0.3", "--consumers", "2", "--receipts")
     assert "received" in shown and "under way: p50" in shown
 
 
@@ -224,6 +239,54 @@ def test_it_connects_again_when_told_to(tmp_path: Path) -> None:
         while listening.poll() is None and time.monotonic() < end:
             shell.run("send", "/topic/a", "again")
         assert listening.communicate(timeout=PATIENCE)[0] == "again\n"
+
+
+def test_a_broker_that_has_gone_is_noticed_while_no_line_comes(tmp_path: Path) -> None:
+    with run_broker(folder=tmp_path) as running:
+        shell = Shell(running)
+        sending, benching = (
+            shell.begins("send", "/queue/a", "--lines"),
+            shell.begins("bench", "--seconds", "60"),
+        )
+        assert sending.stdin is not None
+        sending.stdin.write("first\n")
+        sending.stdin.flush()
+        shell.says("subscribe", "/queue/a", "--count", "1")
+        shell.says("subscribe", "/queue/stomp-tx.bench", "--count", "1")
+        running.process.kill()
+        for one in (sending, benching):
+            one.wait(PATIENCE)
+            assert one.returncode == 1
+            assert one.stderr is not None
+            error = one.stderr.read()
+            assert error.startswith("stomp-tx: ") and error.count("\n") == 1, error
+            one.communicate()
+
+
+def test_bench_sends_as_many_as_it_was_told(shell: Shell) -> None:
+    told = json.loads(shell.says("bench", "--count", "7", "--producers", "3", "--json"))
+    assert (told["sent"], told["received"], told["missing"]) == (7, 7, 0)
+
+
+@pytest.mark.parametrize("option", [("ping", "--interval"), ("subscribe", "/queue/a", "--wait")])
+@pytest.mark.parametrize("value", ["nan", "inf", "-1"])
+def test_what_is_no_number_of_seconds(shell: Shell, option: tuple[str, ...], value: str) -> None:
+    ran = shell.run(*option, value)
+    assert ran.returncode == 2 and "Invalid value" in ran.stderr
+
+
+def test_an_output_that_is_full(shell: Shell, queue: str) -> None:
+    with open("/dev/full", "w") as full:
+        ran = shell.run("ping", "--count", "1", stdout=full)
+    assert ran.returncode == 1
+    assert ran.stderr == "stomp-tx: No space left on device\n"
+
+
+def test_json_is_ascii(shell: Shell, queue: str) -> None:
+    """What some take for the end of a line, or for a terminal's commands, is in none of it."""
+    shell.says("send", queue, "a\u0085b\u2028c\u009bd")
+    said = shell.says("subscribe", queue, "--count", "1", "--format", "json")
+    assert said.isascii() and json.loads(said)["body"] == "a\u0085b\u2028c\u009bd"
 
 
 def test_what_goes_wrong_is_one_line(shell: Shell, queue: str) -> None:

@@ -52,5 +52,12 @@ def test_whatever_it_is_it_is_one_or_none(text: str) -> None:
             pass
 
 
+@pytest.mark.parametrize("url", ["stomp://ann:secret#1@h", "stomp://ann:1@h:secret", "stomp://ann:secret?@h"])
+def test_a_passcode_in_what_is_none_is_not_shown(url: str) -> None:
+    with pytest.raises(ConfigurationError) as caught:
+        BrokerURL.parse(url)
+    assert "secret" not in f"{caught.value.summary} {caught.value.detail}"
+
+
 def test_a_passcode_is_not_shown() -> None:
     assert "secret" not in repr(BrokerURL.parse("stomp://ann:secret@a"))
