@@ -19,7 +19,7 @@ Measure the broker beside yardsticks, in the same run on the same machine:
   relay      a bare Twisted process that parses nothing: what the framework and the kernel cost
   baseline   a STOMP server with almost no features: what pure Python reaches on Twisted
   guarded    the broker with users and roles; in the case of that name
-  rabbitmq   RabbitMQ where it is installed as Debian packages it (apt install rabbitmq-server)
+  rabbitmq   RabbitMQ where it is installed as Debian packages it (apt-get install rabbitmq-server)
   stomp_tx   the broker, started by twistd
 
 Messages on disk are measured in cases of their own, the durable ones: the broker keeps a file there, and

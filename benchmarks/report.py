@@ -10,9 +10,9 @@ from typing import Any
 
 from twisted.copyright import version
 
-from benchmarks import rabbitmq
 from benchmarks.runner import Result, Row, Settings
 from benchmarks.servers import CORES, NAMES
+from brokers import rabbitmq
 
 BUSY = 0.9  # share of a core above which the generator may be what was measured
 

@@ -12,10 +12,10 @@ from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from benchmarks import rabbitmq
 from benchmarks.certificate import Certificate
 from benchmarks.load import LoadError, Slice
 from benchmarks.servers import CORES, Server, ServerUnavailable, Site
+from brokers import rabbitmq
 
 SLOW = 6.0  # seconds; a server whose slice took longer is not asked again: the run stays bounded
 LOADS = 3  # but a slice may take so many times the seconds asked for

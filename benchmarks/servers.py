@@ -12,8 +12,8 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from benchmarks import rabbitmq
 from benchmarks.certificate import Certificate
+from brokers import rabbitmq
 from stomp_tx.auth.passwords import PasswordFile
 
 NAMES = ("relay", "baseline", "rabbitmq", "guarded", "stomp_tx")

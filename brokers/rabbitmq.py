@@ -1,8 +1,4 @@
-"""RabbitMQ as Debian packages it: a yardstick for durable messages, where it is installed.
-
-It runs as the current user out of a temporary folder, knows nothing of a RabbitMQ that the machine may have,
-and listens on 127.0.0.1 alone.
-"""
+"""RabbitMQ with its STOMP plugin, as Debian packages it, where it is installed."""
 
 from __future__ import annotations
 
@@ -12,10 +8,16 @@ from pathlib import Path
 # Not /usr/sbin/rabbitmq-server: that one runs this script as the user rabbitmq, in the folders of that user.
 SCRIPT = Path("/usr/lib/rabbitmq/bin/rabbitmq-server")
 EPMD = Path("/usr/bin/epmd")
-ABSENT = "rabbitmq is not installed: apt install rabbitmq-server"
+PACKAGE = "rabbitmq-server"
+ABSENT = f"rabbitmq is not installed: apt-get install {PACKAGE}"
 CONFIGURATION = """\
 listeners.tcp = none
 stomp.listeners.tcp.1 = 127.0.0.1:{port}
+"""
+TLS = """\
+stomp.listeners.ssl.1 = 127.0.0.1:{port}
+ssl_options.certfile = {certificates}/server.pem
+ssl_options.keyfile = {certificates}/server.key
 """
 
 
@@ -33,9 +35,22 @@ def epmd(port: int) -> tuple[str, ...]:
     return (str(EPMD), "-port", str(port), "-address", "127.0.0.1")
 
 
-def environment(folder: Path, port: int, epmd_port: int, node_port: int) -> dict[str, str]:
-    """Everything RabbitMQ is told, its configuration written to the folder; nothing is inherited but PATH."""
-    (folder / "rabbitmq.conf").write_text(CONFIGURATION.format(port=port))
+def environment(
+    folder: Path,
+    port: int,
+    epmd_port: int,
+    node_port: int,
+    tls_port: int | None = None,
+    certificates: Path | None = None,
+) -> dict[str, str]:
+    """Everything RabbitMQ is told, its configuration written to the folder; nothing is inherited but PATH.
+
+    tls_port, certificates -- a second port, and the folder of its server.pem and server.key
+    """
+    configuration = CONFIGURATION.format(port=port)
+    if tls_port is not None:
+        configuration += TLS.format(port=tls_port, certificates=certificates)
+    (folder / "rabbitmq.conf").write_text(configuration)
     (folder / "enabled_plugins").write_text("[rabbitmq_stomp].\n")
     absent = str(folder / "absent")
     return {
@@ -53,7 +68,7 @@ def environment(folder: Path, port: int, epmd_port: int, node_port: int) -> dict
         "RABBITMQ_LOG_BASE": str(folder),
         "RABBITMQ_LOGS": "-",
         "RABBITMQ_MNESIA_BASE": str(folder),
-        "RABBITMQ_NODENAME": f"benchmarks-{port}@localhost",
+        "RABBITMQ_NODENAME": f"stomp-tx-{port}@localhost",
         "RABBITMQ_SERVER_ADDITIONAL_ERL_ARGS": "-kernel inet_dist_use_interface {127,0,0,1}",
         # The script becomes the server instead of staying its parent: there is one process to end.
         "RUNNING_UNDER_SYSTEMD": "true",
