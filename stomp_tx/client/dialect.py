@@ -13,17 +13,29 @@ class Dialect(NamedTuple):
     prefetch -- the headers of SUBSCRIBE that take a number of messages
     dedupe -- the header of SEND by which a message is known when it is sent again; "": it knows none
     durable -- the headers of SUBSCRIBE and UNSUBSCRIBE for a durable subscription; ``{}`` is its name
+    wants_client_id -- without CONNECT's ``client-id`` it makes a durable subscription that nobody finds again
     subscribes_replies -- who sends a ``reply-to`` of ``/temp-queue/`` is subscribed to it, with its name as
         the id, and can't subscribe
     temporary -- whether it has ``/temp-queue/`` at all
+    forgets_unused -- a durable subscription can't be forgotten while it is in use: it is ended before
+    keeps_unsettled -- what was not acknowledged when a subscription ends stays with the connection, and goes
+        to others when that ends: it is given back before
+    late -- how an ERROR begins that is about a message for a subscription that has ended; the connection
+        goes on, and the subscription's id is the group in it
+    silence -- so many of the agreed intervals may lie between two of its heart-beats
     """
 
     server: str
     prefetch: tuple[str, ...] = ()
     dedupe: str = ""
     durable: Mapping[str, str] = {}
+    wants_client_id: bool = False
     subscribes_replies: bool = False
     temporary: bool = True
+    forgets_unused: bool = False
+    keeps_unsettled: bool = False
+    late: str = ""
+    silence: float = 1.0
 
 
 DIALECTS = (
@@ -36,8 +48,10 @@ DIALECTS = (
     Dialect(
         "RabbitMQ/",
         prefetch=("prefetch-count",),
-        durable={"durable": "true", "auto-delete": "false"},
+        durable={"durable": "true", "auto-delete": "false"},  # its name is the subscription's id
         subscribes_replies=True,
+        keeps_unsettled=True,
+        late=r"There is no current subscription with tag 'T_(.*)'",
     ),
     # Artemis takes activemq.prefetchSize for a number of octets.
     Dialect(
@@ -46,7 +60,15 @@ DIALECTS = (
         durable={"durable-subscription-name": "{}"},
         temporary=False,
     ),
-    Dialect("ActiveMQ/", prefetch=("activemq.prefetchSize",), durable={"activemq.subscriptionName": "{}"}),
+    # It looks once in an interval whether it has said something since it looked last, and beats if not.
+    Dialect(
+        "ActiveMQ/",
+        prefetch=("activemq.prefetchSize",),
+        durable={"activemq.subscriptionName": "{}"},
+        wants_client_id=True,
+        forgets_unused=True,
+        silence=2.0,
+    ),
 )
 
 UNKNOWN = Dialect(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import enum
+import re
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -21,6 +22,7 @@ from stomp_tx.client.requests import Requests
 from stomp_tx.client.settings import ClientSettings
 from stomp_tx.client.subscription import CALL, Subscription
 from stomp_tx.errors import (
+    ConfigurationError,
     ConnectionLost,
     ErrorReceived,
     FrameError,
@@ -35,6 +37,9 @@ from stomp_tx.wire import frames
 from stomp_tx.wire.commands import SERVER_COMMANDS, V10
 from stomp_tx.wire.frame import Frame
 from stomp_tx.wire.negotiation import heart_beat_interval, parse_heart_beat
+
+ENDED = 1000
+"""Subscriptions that have ended, of which it is remembered."""
 
 
 class State(enum.Enum):
@@ -101,6 +106,7 @@ class ClientSession:
         self._leaver: object = None  # the handler's call that disconnect() was called in
         self._timer: IDelayedCall | None = None
         self._names = 0
+        self._ended: dict[str, None] = {}  # subscriptions that are over, where late messages are errors
 
     def _become(self, state: State) -> None:
         self.state = state
@@ -190,11 +196,11 @@ class ClientSession:
         we_send, we_want = self._settings.heart_beat_ms
         it_sends, it_wants = parse_heart_beat(headers.get("heart-beat"))
         self._sender.version = self.version = version
-        self._sender.start_heart_beat(
-            heart_beat_interval(we_send, it_wants), heart_beat_interval(it_sends, we_want)
-        )
         self.headers = headers
-        self.dialect = dialect_of(headers.get("server"))
+        self.dialect = dialect = dialect_of(headers.get("server"))
+        self._sender.start_heart_beat(
+            heart_beat_interval(we_send, it_wants), heart_beat_interval(it_sends, we_want) * dialect.silence
+        )
         self._become(State.CONNECTED)
         self.ready.callback(None)
 
@@ -224,10 +230,20 @@ class ClientSession:
 
     def _error(self, frame: Frame) -> None:
         """STOMP 1.2, "ERROR": the broker closes the connection; one that does not is left all the same."""
+        if self._ended and self._is_late(frame):
+            return
         error = ErrorReceived(_text_of(frame), frame.headers, frame.body)
         answer = self._receipts.forget(frame.headers.get("receipt-id", ""))
         self._end(error, answer)
         self._sender.disconnect()
+
+    def _is_late(self, error: Frame) -> bool:
+        """Is it about a message that came too late for its subscription, and that nobody has to acknowledge?
+
+        One that is to be acknowledged stays with the connection: its end brings that to others.
+        """
+        late = re.match(self.dialect.late, error.body.decode("utf-8", "replace"))
+        return late is not None and late[1] in self._ended
 
     # -- the end ------------------------------------------------------------------------------------------
 
@@ -306,9 +322,18 @@ class ClientSession:
         """SUBSCRIBE; fires with the subscription."""
         if self.is_over or self._leaving:
             return failed(self.lost())
+        if (
+            subscription.durable
+            and self.dialect.wants_client_id
+            and "client-id" not in self._settings.headers
+        ):
+            return failed(
+                ConfigurationError("a durable subscription needs a client-id", "it is a header of CONNECT")
+            )
         name = subscription.id
         if name in self.subscriptions:
             return failed(ProtocolViolation("subscription exists already", f"its id is {name!a}"))
+        self._ended.pop(name, None)
         self.subscriptions[name] = subscription
         asked = self.outgoing.perform(subscription.frame(), receipt)
 
@@ -323,19 +348,35 @@ class ClientSession:
         return asked.addCallbacks(lambda _: subscription, refused)
 
     def unsubscribe(
-        self, subscription: Subscription, receipt: bool, headers: Mapping[str, str] | None
+        self,
+        subscription: Subscription,
+        receipt: bool,
+        headers: Mapping[str, str] | None,
+        forget: bool = False,
     ) -> Deferred[None]:
         """UNSUBSCRIBE.  Its id stays taken until the broker's RECEIPT: messages may be on their way."""
         if subscription.ended:
             return succeed(None)
         name = subscription.id
-        frame = frames.unsubscribe(name, headers=headers)
+        leaving = subscription.leaving_frames(headers, forget)
         try:
-            frame.encode(self.version)
+            for frame in leaving:
+                frame.encode(self.version)
         except FrameError as error:
             return failed(error)
-        subscription.end(None)
-        asked = self.outgoing.perform(frame, receipt)
+        gives_back = self.dialect.keeps_unsettled and subscription.is_acknowledged and self.version != V10
+        if gives_back and not forget and not self.is_over:
+            asked = subscription.give_back(leaving, receipt)
+        else:
+            if self.dialect.late and not subscription.is_acknowledged:
+                self._ended.pop(name, None)
+                self._ended[name] = None
+                if len(self._ended) > ENDED:
+                    del self._ended[next(iter(self._ended))]
+            subscription.end(None)
+            for frame in leaving[:-1]:
+                self.outgoing.perform(frame)
+            asked = self.outgoing.perform(leaving[-1], receipt)
 
         def done(result: Any) -> Any:
             self.subscriptions.pop(name, None)

@@ -35,7 +35,10 @@ class ClientSettings:
     """How often we can send, and want to hear, a heart-beat; 0: not at all."""
 
     heart_beat_grace: float = 2.0
-    """The broker is dead after this many of the agreed intervals in silence."""
+    """The broker is dead after this many of the agreed intervals in silence.
+
+    ActiveMQ lets two of them pass between its beats: there each counts twice.
+    """
 
     headers: Mapping[str, str] = field(default_factory=dict)
     """Further headers of CONNECT, such as ActiveMQ's ``client-id``."""

@@ -13,6 +13,7 @@ from twisted.logger import Logger
 from twisted.python.failure import Failure
 
 from stomp_tx.client.answer import Answer, failed
+from stomp_tx.client.giving_back import GivingBack
 from stomp_tx.client.loops import in_task, run_in_task
 from stomp_tx.client.message import Message
 from stomp_tx.errors import ConnectionLost, ErrorReceived, ProtocolViolation, StaleMessage, StompError
@@ -100,12 +101,13 @@ class Subscription:
         self._over = False  # nor can those that came be acknowledged
         self._lost: StompError | None = None
         self._automatic = ack == "auto" and prefetch > 0  # we acknowledge
-        self._acknowledged = ack != "auto" or self._automatic  # somebody does
+        self.is_acknowledged = ack != "auto" or self._automatic  # somebody does
+        self._giving_back: GivingBack | None = None
         self._at_work = 0
         self._is_pumping = False
         self._stale = 0  # messages up to this number came over connections that are gone
         self._count = 0
-        self._unsettled: dict[int, None] = {}  # numbers of the messages to acknowledge, in their order
+        self._unsettled: dict[int, Frame] = {}  # the messages to acknowledge by their numbers, in their order
         self._buffer: deque[Message] = deque()
         self._takers: deque[Taker] = deque()
 
@@ -130,11 +132,14 @@ class Subscription:
     def received(self, frame: Frame) -> None:
         """A MESSAGE has come for it."""
         if self.ended:
-            return  # was on its way when the subscription ended
+            # It was on its way when the subscription ended.
+            if self._giving_back is not None:
+                self._giving_back.received(frame)
+            return
         self._count = number = self._count + 1
         message = Message(frame, self, number)
-        if self._acknowledged:
-            self._unsettled[number] = None
+        if self.is_acknowledged:
+            self._unsettled[number] = frame
         if self.handler is None:
             self._buffer.append(message)
             self._serve()
@@ -154,10 +159,12 @@ class Subscription:
         A lasting one outlives its connection: it is only made again, by ``resume``.
         """
         self._unsettled.clear()
+        if self._giving_back is not None:
+            self._giving_back.lost()
         if lost is not None:
             self.goes_stale()
         if lost is not None and self.lasting:
-            if self._acknowledged:
+            if self.is_acknowledged:
                 self._buffer.clear()  # the broker gives them to somebody again
             return
         self._over = True
@@ -173,7 +180,7 @@ class Subscription:
             return
         self.ended = True
         self._lost = lost
-        if self._acknowledged or self.handler is not None:
+        if self.is_acknowledged or self.handler is not None:
             self._buffer.clear()  # the broker gives them to others: nobody shall work on them here
         self.when_over(self)
         while self._takers:
@@ -296,7 +303,7 @@ class Subscription:
 
     def put_back(self, message: Message) -> None:
         """Whom it was for does not want it any more: it is the next one again, unless it comes anew."""
-        if self._acknowledged and (self.ended or self.is_stale(message.number)):
+        if self.is_acknowledged and (self.ended or self.is_stale(message.number)):
             return
         self._buffer.appendleft(message)
         self._serve()
@@ -306,7 +313,7 @@ class Subscription:
     def _acknowledge(self, message: Message) -> None:
         """Mode auto with a prefetch: the message has been taken, and another may come."""
         session = self.session
-        if self._unsettled.pop(message.number, 0) is None:
+        if self._unsettled.pop(message.number, None) is not None:
             try:
                 session.outgoing.perform(frames.ack(message.frame, version=session.version))
             except ProtocolViolation:
@@ -335,10 +342,9 @@ class Subscription:
             taken = self._settled_by(message, command)
         except StompError as error:
             return failed(error)
-        for number in taken:
-            del self._unsettled[number]
+        settled = {number: self._unsettled.pop(number) for number in taken}
         if transaction is not None:
-            transaction.has_settled(self, taken)
+            transaction.has_settled(self, settled)
         return self.session.outgoing.perform(frame, receipt)
 
     def is_stale(self, number: int) -> bool:
@@ -381,10 +387,10 @@ class Subscription:
                 break
         return taken
 
-    def restore(self, numbers: list[int]) -> None:
+    def restore(self, settled: dict[int, Frame]) -> None:
         """These are to be acknowledged again: the transaction that did it was aborted."""
         if not self._over:
-            self._unsettled = dict.fromkeys(sorted([*self._unsettled, *numbers]))
+            self._unsettled = dict(sorted({**self._unsettled, **settled}.items()))
 
     # -- the end ------------------------------------------------------------------------------------------
 
@@ -392,12 +398,25 @@ class Subscription:
         self, *, receipt: bool = True, forget: bool = False, headers: Mapping[str, str] | None = None
     ) -> Deferred[None]:
         """Want no more messages: see StompClient.unsubscribe."""
-        if forget:
-            headers = {**self._durable_headers(), **(headers or {})}
-        elif self.lasting and self.session.is_over:
+        if not forget and self.lasting and self.session.is_over:
             self.end(None)  # and so it will not be made again
             return succeed(None)
-        return self.session.unsubscribe(self, receipt, headers)
+        return self.session.unsubscribe(self, receipt, headers, forget)
+
+    def leaving_frames(self, headers: Mapping[str, str] | None, forget: bool) -> list[Frame]:
+        """The UNSUBSCRIBE frames that end it."""
+        plain = frames.unsubscribe(self.id, headers=headers)
+        if not forget:
+            return [plain]
+        last = frames.unsubscribe(self.id, headers={**self._durable_headers(), **(headers or {})})
+        return [plain, last] if self.durable and self.session.dialect.forgets_unused else [last]
+
+    def give_back(self, leaving: list[Frame], receipt: bool) -> Deferred[None]:
+        """End, but leave nothing with the connection: see GivingBack."""
+        unsettled = list(self._unsettled.values())
+        self.end(None)
+        self._giving_back = GivingBack(self.session, self.prefetch, leaving, receipt)
+        return self._giving_back.begin(unsettled)
 
     def __repr__(self) -> str:
         return f"<Subscription {self.id!r} to {self.destination!r}, ack={self.ack!r}>"

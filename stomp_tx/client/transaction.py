@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from stomp_tx.client.message import Message
     from stomp_tx.client.session import ClientSession
     from stomp_tx.client.subscription import Subscription
+    from stomp_tx.wire.frame import Frame
 
 
 class _State(enum.Enum):
@@ -53,7 +54,7 @@ class Transaction:
         self.id = ""
         self._find = find
         self._state = _State.NEW
-        self._settled: list[tuple[Subscription, list[int]]] = []
+        self._settled: list[tuple[Subscription, dict[int, Frame]]] = []
 
     def begin(self) -> Deferred[Transaction]:
         """Begin; fires with this transaction.  The broker is told, not asked."""
@@ -155,6 +156,6 @@ class Transaction:
         if session is not None and session is not self._session:
             raise ProtocolViolation("the transaction is another connection's")
 
-    def has_settled(self, subscription: Subscription, numbers: list[int]) -> None:
-        """These messages were acknowledged in it."""
-        self._settled.append((subscription, numbers))
+    def has_settled(self, subscription: Subscription, settled: dict[int, Frame]) -> None:
+        """These messages, by their numbers, were acknowledged in it."""
+        self._settled.append((subscription, settled))

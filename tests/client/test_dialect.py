@@ -6,8 +6,10 @@ from typing import Any
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from stomp_tx.client import StompClient
+from stomp_tx.client import ConnectionLost, StompClient, Subscription
 from stomp_tx.client.dialect import UNKNOWN, dialect_of
+from stomp_tx.client.session import ENDED
+from stomp_tx.errors import ConfigurationError
 from stomp_tx.testing import ScriptedBroker
 
 OURS, RABBITMQ = "stomp-tx/1.0", "RabbitMQ/3.10.8"
@@ -32,14 +34,19 @@ DURABLE = {
 STANDARD = {"id", "destination", "ack", "receipt"}
 
 
-class DialectTests(SynchronousTestCase):
-    def connected(self, server: str) -> tuple[ScriptedBroker, StompClient]:
+class WithServer(SynchronousTestCase):
+    def connected(
+        self, server: str, version: str = "1.2", heart_beat: str = "0,0", **settings: Any
+    ) -> tuple[ScriptedBroker, StompClient]:
         broker = ScriptedBroker()
-        connecting = broker.accepts(heart_beat_ms=(0, 0))
+        connecting = broker.accepts(**{"heart_beat_ms": (0, 0), "headers": {"client-id": "ann"}, **settings})
         broker.hears("CONNECT")
-        broker.says("CONNECTED", version="1.2", **({"server": server} if server else {}))
+        named = {"server": server} if server else {}
+        broker.says("CONNECTED", version=version, heart_beat=heart_beat, **named)
         return broker, self.successResultOf(connecting)
 
+
+class DialectTests(WithServer):
     def more_headers(self, frame: Any) -> dict[str, str]:
         return {name: value for name, value in frame.headers.items() if name not in STANDARD}
 
@@ -58,6 +65,8 @@ class DialectTests(SynchronousTestCase):
             self.assertEqual(subscribe.headers["id"], "news")  # RabbitMQ knows it by that
             broker.answers(subscribe)
             self.successResultOf(subscribing).unsubscribe(forget=True)
+            if server == ACTIVEMQ:  # which does not forget one that is in use
+                self.assertEqual(self.more_headers(broker.hears("UNSUBSCRIBE")), {})
             self.assertEqual(self.more_headers(broker.hears("UNSUBSCRIBE")), headers, server)
 
     def test_what_the_user_says_comes_first(self) -> None:
@@ -68,3 +77,170 @@ class DialectTests(SynchronousTestCase):
     def test_of_a_broker_that_is_none_of_them(self) -> None:
         for server in (None, "", "Apache Kafka", "activemq/5"):
             self.assertIs(dialect_of(server), UNKNOWN)
+
+    def test_activemq_would_make_a_durable_subscription_for_nobody(self) -> None:
+        broker, client = self.connected(ACTIVEMQ, headers={})
+        self.failureResultOf(client.subscribe("/topic/a", durable="news"), ConfigurationError)
+        self.assertTrue(broker.hears_nothing())
+        client.subscribe("/topic/a")
+        broker.hears("SUBSCRIBE")
+
+    def test_activemq_may_be_silent_for_two_intervals(self) -> None:
+        for server, intervals in ((OURS, 2), (RABBITMQ, 2), (ACTIVEMQ, 4)):
+            broker, client = self.connected(server, heart_beat="1000,0", heart_beat_ms=(0, 1000))
+            broker.clock.pump([0.1] * (10 * intervals - 1))
+            self.assertTrue(client.connected, server)
+            broker.clock.pump([0.1] * 2)
+            self.assertFalse(client.connected, server)
+
+
+class RabbitMQTests(WithServer):
+    """Where unacknowledged messages stay with the connection when their subscription ends."""
+
+    def subscribed(
+        self, version: str = "1.2", **how: Any
+    ) -> tuple[ScriptedBroker, StompClient, Subscription]:
+        broker, client = self.connected(RABBITMQ, version)
+        subscribing = client.subscribe("/queue/a", id="7", **how)
+        broker.answers(broker.hears("SUBSCRIBE"))
+        return broker, client, self.successResultOf(subscribing)
+
+    def hears_nacks(self, broker: ScriptedBroker, transaction: str, *ids: str) -> None:
+        for id in ids:
+            headers = dict(broker.hears("NACK").headers)
+            self.assertEqual(headers, {"id": id, "transaction": transaction, "requeue": "true"})
+
+    def test_they_are_given_back(self) -> None:
+        broker, client, inbox = self.subscribed(ack="client-individual", prefetch=4)
+        for number in range(3):
+            broker.message("7", message_id=f"m{number}", ack=f"a{number}")
+        self.successResultOf(self.successResultOf(inbox.next()).ack())
+        broker.hears("ACK")
+        leaving = client.unsubscribe(inbox)
+        transaction = broker.hears("BEGIN").headers["transaction"]
+        self.hears_nacks(broker, transaction, "a1", "a2")
+        self.assertTrue(broker.hears_nothing())
+        broker.message("7", ack="a3")  # was on its way
+        self.hears_nacks(broker, transaction, "a3")
+        broker.message("7", ack="a4")  # and with this one there are as many as there may be
+        self.hears_nacks(broker, transaction, "a4")
+        unsubscribe = broker.hears("UNSUBSCRIBE")
+        self.assertEqual(unsubscribe.headers["id"], "7")
+        self.assertEqual(broker.hears("COMMIT").headers["transaction"], transaction)
+        self.assertNoResult(leaving)
+        broker.answers(unsubscribe)
+        self.successResultOf(leaving)
+        self.assertEqual(broker.clock.getDelayedCalls(), [])
+
+    def test_they_are_given_back_when_no_more_come(self) -> None:
+        broker, client, inbox = self.subscribed()
+        broker.message("7", ack="a0")
+        leaving = client.unsubscribe(inbox, receipt=False)
+        transaction = broker.hears("BEGIN").headers["transaction"]
+        self.hears_nacks(broker, transaction, "a0")
+        broker.clock.advance(0.09)
+        broker.message("7", ack="a1")
+        self.hears_nacks(broker, transaction, "a1")
+        broker.clock.advance(0.09)
+        self.assertTrue(broker.hears_nothing())
+        self.assertNoResult(leaving)
+        broker.clock.advance(0.02)
+        broker.hears("UNSUBSCRIBE")
+        broker.hears("COMMIT")
+        self.successResultOf(leaving)
+
+    def test_it_ends_though_messages_go_on_coming(self) -> None:
+        broker, client, inbox = self.subscribed(ack="client-individual", prefetch=0)
+        client.unsubscribe(inbox)
+        broker.hears("BEGIN")
+        for _ in range(39):
+            broker.message("7", ack="a")
+            broker.hears("NACK")
+            broker.clock.advance(0.05)
+            self.assertTrue(broker.hears_nothing())
+        broker.clock.advance(0.06)
+        broker.hears("UNSUBSCRIBE")
+
+    def test_what_a_transaction_has_not_acknowledged_after_all_is_given_back(self) -> None:
+        broker, client, inbox = self.subscribed(ack="client-individual")
+        broker.message("7", ack="a0")
+        message = self.successResultOf(inbox.next())
+        transaction = self.successResultOf(client.transaction().begin())
+        message.ack(transaction=transaction)
+        transaction.abort()
+        client.unsubscribe(inbox)
+        for command in ("BEGIN", "ACK", "ABORT"):
+            broker.hears(command)
+        self.hears_nacks(broker, broker.hears("BEGIN").headers["transaction"], "a0")
+
+    def test_a_connection_that_is_lost_meanwhile(self) -> None:
+        broker, client, inbox = self.subscribed()
+        leaving = client.unsubscribe(inbox)
+        broker.hears("BEGIN")
+        broker.hangs_up()
+        self.failureResultOf(leaving, ConnectionLost)
+        self.assertEqual(broker.clock.getDelayedCalls(), [])
+
+    def test_disconnect_waits_for_it(self) -> None:
+        broker, client, inbox = self.subscribed()
+        leaving = client.unsubscribe(inbox)
+        client.disconnect()
+        broker.hears("BEGIN")
+        self.assertTrue(broker.hears_nothing())
+        broker.clock.advance(0.1)
+        broker.answers(broker.hears("UNSUBSCRIBE"))
+        broker.hears("COMMIT")
+        self.successResultOf(leaving)
+        broker.hears("DISCONNECT")
+
+    def test_in_1_0_there_is_no_way_to(self) -> None:
+        broker, client, inbox = self.subscribed("1.0")
+        client.unsubscribe(inbox)
+        broker.hears("UNSUBSCRIBE")
+
+    def test_what_is_forgotten_goes_to_nobody(self) -> None:
+        broker, client, inbox = self.subscribed(durable="7")
+        client.unsubscribe(inbox, forget=True)
+        broker.hears("UNSUBSCRIBE")
+
+    def late(self, broker: ScriptedBroker, id: str = "7") -> None:
+        tag = f"There is no current subscription with tag 'T_{id}'."
+        broker.says("ERROR", body=tag.encode(), message="Subscription not found")
+
+    def test_a_late_message_that_nobody_acknowledges_is_no_error(self) -> None:
+        broker, client, inbox = self.subscribed(prefetch=0)
+        client.unsubscribe(inbox)
+        broker.answers(broker.hears("UNSUBSCRIBE"))
+        self.late(broker)
+        self.assertTrue(client.connected)
+        self.late(broker, "8")
+        self.assertFalse(client.connected)
+
+    def test_one_that_is_to_be_acknowledged_goes_to_others_by_the_end_of_the_connection(self) -> None:
+        broker, client, inbox = self.subscribed()
+        client.unsubscribe(inbox)
+        broker.clock.advance(0.1)
+        self.late(broker)
+        self.assertFalse(client.connected)
+
+    def test_of_which_it_is_not_remembered_for_ever(self) -> None:
+        broker, client, _ = self.subscribed(prefetch=0)
+        for number in range(ENDED + 1):
+            one = client.subscribe("/topic/a", id=f"s{number}", prefetch=0, receipt=False)
+            one.addCallback(client.unsubscribe, receipt=False)
+        self.late(broker, "s1")
+        self.assertTrue(client.connected)
+        self.late(broker, "s0")
+        self.assertFalse(client.connected)
+
+    def test_other_brokers_do_that_by_themselves(self) -> None:
+        for server in (OURS, ACTIVEMQ, ARTEMIS, ""):
+            broker, client = self.connected(server)
+            subscribing = client.subscribe("/queue/a", id="7", ack="client-individual")
+            broker.answers(broker.hears("SUBSCRIBE"))
+            broker.message("7", ack="a0")
+            client.unsubscribe(self.successResultOf(subscribing))
+            broker.hears("UNSUBSCRIBE")
+            self.assertTrue(broker.hears_nothing())
+            self.late(broker)
+            self.assertFalse(client.connected)
