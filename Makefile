@@ -11,7 +11,7 @@ NODE := tests/interop/node
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help run test torture trial lint format docs bench cert audit news clean check-python node-clients
+.PHONY: help run test interop torture trial lint format docs bench cert audit news clean check-python node-clients
 
 help:  ## this list
 	@echo "make TARGET [ARGS='...'] [PYTHON=python3.12] [VENV=.venv]"
@@ -22,6 +22,9 @@ run: $(VENV)/installed-run  ## the broker in the foreground: make run ARGS='--po
 
 test: $(VENV)/installed-test node-clients  ## every test: make test ARGS='-m "not slow"' leaves the slow ones out
 	$(BIN)/python -m pytest $(ARGS)
+
+interop: $(VENV)/installed-test  ## the client with RabbitMQ and ActiveMQ, where installed: make interop ARGS='-k rabbitmq'
+	$(BIN)/python -m pytest $(ARGS) tests/interop/brokers
 
 torture: $(VENV)/installed-test  ## brokers killed under load, nothing lost: make torture ROUNDS=1000 ARGS='--seed 1'
 	$(BIN)/python -m tests.torture --rounds $(ROUNDS) $(ARGS)
@@ -60,7 +63,7 @@ news: $(VENV)/installed-lint  ## what the next release's notes will say
 clean:  ## remove all that the other targets made
 	rm -rf $(VENV) $(NODE)/node_modules build dist *.egg-info _trial_temp*
 	rm -rf .hypothesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache .coverage htmlcov
-	find benchmarks docs examples stomp_tx tests -name __pycache__ -prune -exec rm -rf {} + 2>/dev/null || true
+	find benchmarks brokers docs examples stomp_tx tests -name __pycache__ -prune -exec rm -rf {} + 2>/dev/null || true
 	rm -f twisted/plugins/dropin.cache
 
 # An interpreter that is too old, or not the one that the environment was made with, is said before anything runs.

@@ -18,6 +18,17 @@ def in_a_folder_of_its_own(
         monkeypatch.chdir(tmp_path)
 
 
+WITH_OTHER_BROKERS = Path(__file__).parent / "interop" / "brokers"
+
+
+def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
+    """Leave out the tests that start other people's brokers, unless they are named: ``make interop``."""
+    if collection_path != WITH_OTHER_BROKERS:
+        return None
+    named = [Path(config.invocation_params.dir, argument.partition("::")[0]) for argument in config.args]
+    return None if any(path.resolve().is_relative_to(WITH_OTHER_BROKERS) for path in named) else True
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     refuse_tests_that_never_run(items)
     # Trial starts the reactor for each test that waits; pytest-twisted keeps it running from its first test,

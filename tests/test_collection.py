@@ -3,7 +3,7 @@ from types import SimpleNamespace
 import pytest
 from twisted.trial.unittest import SynchronousTestCase, TestCase
 
-from tests.conftest import pytest_collection_modifyitems
+from tests.conftest import WITH_OTHER_BROKERS, pytest_collection_modifyitems, pytest_ignore_collect
 
 
 class Synchronous(SynchronousTestCase):
@@ -34,3 +34,14 @@ class CollectionTests(SynchronousTestCase):
         items = [function, quick, waiting]
         pytest_collection_modifyitems(items)
         self.assertEqual(items, [waiting, function, quick])
+
+    def test_other_people_s_brokers_are_started_only_if_they_are_asked_for(self):
+        def is_ignored(folder, *arguments):
+            here = SimpleNamespace(dir=WITH_OTHER_BROKERS.parents[2])
+            return pytest_ignore_collect(folder, SimpleNamespace(args=arguments, invocation_params=here))
+
+        for arguments in ((), ("tests",), ("tests/interop/test_tls.py",)):
+            self.assertTrue(is_ignored(WITH_OTHER_BROKERS, *arguments), arguments)
+        for asked in ("tests/interop/brokers", "tests/interop/brokers/test_messages.py::test_json[rabbitmq]"):
+            self.assertIsNone(is_ignored(WITH_OTHER_BROKERS, "tests/client", asked))
+        self.assertIsNone(is_ignored(WITH_OTHER_BROKERS.parent))
