@@ -12,10 +12,12 @@ from twisted.internet.defer import Deferred, succeed
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
-from stomp_tx.client.answer import Answer, failed
+from stomp_tx.client.answer import failed
 from stomp_tx.client.giving_back import GivingBack
 from stomp_tx.client.loops import in_task, run_in_task
 from stomp_tx.client.message import Message
+from stomp_tx.client.taker import Taker
+from stomp_tx.client.unsettled import Unsettled
 from stomp_tx.errors import ConnectionLost, ErrorReceived, ProtocolViolation, StaleMessage, StompError
 from stomp_tx.wire import frames
 from stomp_tx.wire.commands import V10
@@ -105,9 +107,8 @@ class Subscription:
         self._giving_back: GivingBack | None = None
         self._at_work = 0
         self._is_pumping = False
-        self._stale = 0  # messages up to this number came over connections that are gone
         self._count = 0
-        self._unsettled: dict[int, Frame] = {}  # the messages to acknowledge by their numbers, in their order
+        self._unsettled = Unsettled()
         self._buffer: deque[Message] = deque()
         self._takers: deque[Taker] = deque()
 
@@ -139,7 +140,7 @@ class Subscription:
         self._count = number = self._count + 1
         message = Message(frame, self, number)
         if self.is_acknowledged:
-            self._unsettled[number] = frame
+            self._unsettled.add(number, frame)
         if self.handler is None:
             self._buffer.append(message)
             self._serve()
@@ -172,8 +173,7 @@ class Subscription:
 
     def goes_stale(self) -> None:
         """What has come can't be acknowledged any more: its connection is gone."""
-        self._stale = self._count
-        self._unsettled.clear()
+        self._unsettled.go_stale(self._count)
 
     def _stop(self, lost: StompError | None) -> None:
         if self.ended:
@@ -313,7 +313,7 @@ class Subscription:
     def _acknowledge(self, message: Message) -> None:
         """Mode auto with a prefetch: the message has been taken, and another may come."""
         session = self.session
-        if self._unsettled.pop(message.number, None) is not None:
+        if self._unsettled.pop(message.number):
             try:
                 session.outgoing.perform(frames.ack(message.frame, version=session.version))
             except ProtocolViolation:
@@ -339,17 +339,17 @@ class Subscription:
                 transaction=None if transaction is None else transaction.id,
                 headers=headers,
             )
-            taken = self._settled_by(message, command)
+            self._must_be_unsettled(message, command)
         except StompError as error:
             return failed(error)
-        settled = {number: self._unsettled.pop(number) for number in taken}
+        settled = self._unsettled.take(message.number, self.ack == "client")
         if transaction is not None:
             transaction.has_settled(self, settled)
         return self.session.outgoing.perform(frame, receipt)
 
     def is_stale(self, number: int) -> bool:
         """Did the message of this number come over a connection that is gone?"""
-        return number <= self._stale
+        return self._unsettled.is_stale(number)
 
     def needs_settling(self, message: Message) -> bool:
         """Does the message wait for its ACK or NACK?"""
@@ -365,32 +365,20 @@ class Subscription:
             f"{command} of a message of an earlier connection", f"{message!r} comes again, to somebody"
         )
 
-    def _settled_by(self, message: Message, command: str) -> list[int]:
-        """The numbers of what this ACK or NACK covers: in mode client all that came before it as well.
-
-        A broker answers a wrong ACK by closing the connection: what can be known to be wrong is refused here.
-        """
-        number = message.number
+    def _must_be_unsettled(self, message: Message, command: str) -> None:
+        """Raises ProtocolViolation: a broker answers a wrong ACK by closing the connection."""
         if self.ack == "auto":
             raise ProtocolViolation(
                 f"{command} in ack mode auto", "subscribe with ack='client-individual' to acknowledge"
             )
-        if number not in self._unsettled:
+        if message.number not in self._unsettled:
             why = "its subscription has ended" if self.ended else "it was acknowledged before"
             raise ProtocolViolation(f"{command} of a message that needs none any more", f"{message!r}: {why}")
-        if self.ack == "client-individual":
-            return [number]
-        taken = []
-        for earlier in self._unsettled:
-            taken.append(earlier)
-            if earlier == number:
-                break
-        return taken
 
     def restore(self, settled: dict[int, Frame]) -> None:
         """These are to be acknowledged again: the transaction that did it was aborted."""
         if not self._over:
-            self._unsettled = dict(sorted({**self._unsettled, **settled}.items()))
+            self._unsettled.restore(settled)
 
     # -- the end ------------------------------------------------------------------------------------------
 
@@ -413,40 +401,10 @@ class Subscription:
 
     def give_back(self, leaving: list[Frame], receipt: bool) -> Deferred[None]:
         """End, but leave nothing with the connection: see GivingBack."""
-        unsettled = list(self._unsettled.values())
+        unsettled = self._unsettled.frames()
         self.end(None)
         self._giving_back = GivingBack(self.session, self.prefetch, leaving, receipt)
         return self._giving_back.begin(unsettled)
 
     def __repr__(self) -> str:
         return f"<Subscription {self.id!r} to {self.destination!r}, ack={self.ack!r}>"
-
-
-class Taker(Answer["Message | None"]):
-    """Who waits for the next message of a subscription.
-
-    A task of asyncio that was cancelled goes on as cancelled, though its message may have come since: that is
-    put back then.  So a message is acknowledged only when the task has gone on with it.
-    """
-
-    def __init__(self, subscription: Subscription) -> None:
-        super().__init__(subscription.gives_up)  # type: ignore[arg-type]
-        self._subscription = subscription
-        self._message: Message | None = None
-
-    def take(self, message: Message) -> None:
-        """Here it is."""
-        self._message = message
-        if not self.is_awaited:
-            self.went_on()
-        self.callback(message)
-
-    def went_on(self) -> None:
-        message, self._message = self._message, None
-        if message is not None:
-            self._subscription.taken(message)
-
-    def went_elsewhere(self) -> None:
-        message, self._message = self._message, None
-        if message is not None:
-            self._subscription.put_back(message)
