@@ -8,19 +8,20 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from twisted.internet.defer import Deferred, succeed
-from twisted.internet.interfaces import IDelayedCall, IReactorTime
+from twisted.internet.interfaces import IReactorTime
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
 from stomp_tx.client.answer import Answer, failed
 from stomp_tx.client.dialect import UNKNOWN, dialect_of
+from stomp_tx.client.leaving import Leaving
 from stomp_tx.client.loops import Run
 from stomp_tx.client.outgoing import Outgoing
 from stomp_tx.client.receipts import Receipts
 from stomp_tx.client.requests import Requests
 from stomp_tx.client.settings import ClientSettings
-from stomp_tx.client.subscription import CALL, Subscription
+from stomp_tx.client.subscription import Subscription
 from stomp_tx.errors import (
     ConfigurationError,
     ConnectionLost,
@@ -102,9 +103,7 @@ class ClientSession:
         self.outgoing = Outgoing(self, self._receipts)
         self._is_gone = False
         self._wait_for_end: list[Deferred[StompError | None]] = []
-        self._leaving = False
-        self._leaver: object = None  # the handler's call that disconnect() was called in
-        self._timer: IDelayedCall | None = None
+        self._leaving = Leaving(self, settings.disconnect_timeout)
         self._names = 0
         self._ended: dict[str, None] = {}  # subscriptions that are over, where late messages are errors
 
@@ -112,6 +111,11 @@ class ClientSession:
         self.state = state
         self._handlers = HANDLERS[state]
         self.is_over = state in (State.CLOSED, State.DISCONNECTING)
+
+    @property
+    def is_waiting(self) -> bool:
+        """Is a RECEIPT outstanding?"""
+        return len(self._receipts) > 0
 
     def new_name(self) -> str:
         """A name for a subscription or a transaction: no other one of this session has it."""
@@ -226,7 +230,7 @@ class ClientSession:
         answer = self._receipts.forget(frame.headers.get("receipt-id", ""))
         if answer is not None:
             answer.callback(None)
-            self._go_on_leaving()
+            self._leaving.go_on()
 
     def _error(self, frame: Frame) -> None:
         """STOMP 1.2, "ERROR": the broker closes the connection; one that does not is left all the same."""
@@ -269,8 +273,7 @@ class ClientSession:
         connecting = self.state is State.CONNECTING
         self._become(State.CLOSED)
         self.reason = reason
-        if self._timer is not None and self._timer.active():
-            self._timer.cancel()
+        self._leaving.stop()
         subscriptions = list(self.subscriptions.values())
         self.subscriptions.clear()
         if reason is not None:
@@ -320,7 +323,7 @@ class ClientSession:
 
     def subscribe(self, subscription: Subscription, receipt: bool) -> Deferred[Subscription]:
         """SUBSCRIBE; fires with the subscription."""
-        if self.is_over or self._leaving:
+        if self.is_over or self._leaving.has_begun:
             return failed(self.lost())
         if (
             subscription.durable
@@ -390,13 +393,7 @@ class ClientSession:
         """See StompClient.disconnect."""
         if self.state is State.CLOSED:
             return self.when_over().addCallback(lambda _: None)
-        if not self._leaving:
-            self._leaving = True
-            self._leaver = CALL.get()
-            self._timer = self.clock.callLater(self._settings.disconnect_timeout, self._say_goodbye)
-            for subscription in list(self.subscriptions.values()):
-                subscription.stop()
-            self._go_on_leaving()
+        self._leaving.begin()
 
         def over(reason: StompError | None) -> None:
             if reason is not None:
@@ -408,32 +405,19 @@ class ClientSession:
 
     def call_finished(self) -> None:
         """A handler is done with a message."""
-        self._go_on_leaving()
+        self._leaving.go_on()
 
-    def _go_on_leaving(self) -> None:
-        """DISCONNECT comes when RECEIPTs have come and handlers are done, but for one that asked for it."""
-        if self._leaving and not self._receipts and not self.calls.keys() - {self._leaver}:
-            self._say_goodbye()
-
-    def _say_goodbye(self) -> None:
-        if self.state is not State.CONNECTED:
-            return
-        if self._timer is not None and self._timer.active():
-            self._timer.cancel()
-        self._timer = self.clock.callLater(self._settings.disconnect_timeout, self._no_goodbye)
-        answered = self.outgoing.perform(frames.disconnect(), True)
+    def says_no_more(self) -> None:
+        """DISCONNECT was said."""
         self._become(State.DISCONNECTING)
 
-        def done(_: object) -> None:
-            self._end(None)
+    def end(self, reason: StompError | None) -> None:
+        """It is over; None: as it should be.  What was said goes out, unless it went wrong."""
+        self._end(reason)
+        if reason is None:
             self._sender.disconnect()
-
-        answered.addCallbacks(done, lambda _: None)
-
-    def _no_goodbye(self) -> None:
-        seconds = self._settings.disconnect_timeout
-        self._end(ReceiptTimeout(f"no RECEIPT of DISCONNECT within {seconds:g} seconds"))
-        self._sender.abort()
+        else:
+            self._sender.abort()
 
 
 def _text_of(error: Frame) -> str:
