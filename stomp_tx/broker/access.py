@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, NoReturn
 
 from stomp_tx.address import QUEUE, is_bound, split
 from stomp_tx.broker.login import Login
-from stomp_tx.broker.routing import Names, is_temporary, must_exist
+from stomp_tx.broker.routing import Names, is_temporary, must_exist, virtual_topic_of
 from stomp_tx.errors import AccessDenied, ProtocolViolation
 from stomp_tx.wildcards import is_pattern
 
@@ -42,14 +42,28 @@ class Access:
             factory.temporary.make(address, names)
 
     def must_be_allowed(self, permission: str, address: str) -> None:
-        """Raises AccessDenied.  What is bound to topics is as open as all of these together."""
-        user, bindings = self._login.user, self._factory.engine.bindings
-        where = bindings[address].split(",") if address in bindings else []
+        """Raises AccessDenied.  What topics fill is as open as all of these together."""
+        user = self._login.user
+        where = self._topics_of(permission, address)
         if not is_bound(address):
             where.append(address)
         for one in where:
             if not user.may(permission, one):
                 raise AccessDenied(user.name, permission, one)
+
+    def may_match(self, queue: str) -> bool:
+        """May a pattern that was allowed get what is in this queue?  Where topics fill it, it takes more."""
+        user = self._login.user
+        return all(user.may("subscribe", topic) for topic in self._topics_of("subscribe", queue))
+
+    def _topics_of(self, permission: str, queue: str) -> list[str]:
+        """The topics that fill a queue; for whoever reads it, those that will do so too."""
+        topics = self._factory.engine.bindings.get(queue)
+        if topics is None and permission in ("subscribe", "browse") and self._factory.settings.virtual_topics:
+            topics = virtual_topic_of(queue)
+            if topics is not None and is_pattern(topics):
+                topics = None  # ``may_match`` is asked for each queue that it finds
+        return [] if topics is None else topics.split(",")
 
     def must_be_allowed_each(self, permission: str, addresses: str) -> None:
         """The same for several with commas between, whatever is bound to what."""

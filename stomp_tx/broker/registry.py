@@ -64,17 +64,27 @@ class SubscriptionRegistry:
         """The destination, if anybody has subscribed to it."""
         return self._destinations.get(address)
 
-    def add(self, subscription: Subscription, address: str) -> None:
-        """Put a subscription in force: messages may reach it before this returns."""
+    def add(
+        self,
+        subscription: Subscription,
+        address: str,
+        may_match: Callable[[str], bool] = lambda queue: True,
+    ) -> None:
+        """Put a subscription in force: messages may reach it before this returns.
+
+        may_match -- says whether its patterns may find that queue
+        """
         if _is_several(address):
-            self._add_to_several(subscription, address)
+            self._add_to_several(subscription, address, may_match)
             return
         destination = self._destinations.get(address)
         if destination is None:
             destination = self._destinations[address] = self._make(address)
         destination.add(subscription)
 
-    def _add_to_several(self, subscription: Subscription, address: str) -> None:
+    def _add_to_several(
+        self, subscription: Subscription, address: str, may_match: Callable[[str], bool]
+    ) -> None:
         several = Several(
             address,
             self._engine,
@@ -83,15 +93,15 @@ class SubscriptionRegistry:
             self._dead_letters,
             self.add,
             self.remove,
+            may_match,
         )
         several.add(subscription)
         parts = address.split(",")
         topics = ",".join(part for part in parts if is_topic(part))
         if topics:
             several.join(topics)
-        for part in parts:
-            if is_topic(part):
-                continue
+        queues = [part for part in parts if not is_topic(part)]
+        for part in sorted(queues, key=_is_pattern):  # what it names is its own, whatever patterns find
             if _is_pattern(part):
                 self._watch(several, part)
             else:
@@ -136,7 +146,7 @@ class SubscriptionRegistry:
             self._clock.callLater(0, self._join, several, queue)
 
     def _join(self, several: Several, queue: str) -> None:
-        if several.reads(queue) or not several.subscriptions:
+        if several.reads(queue) or not several.subscriptions or not several.may_match(queue):
             return
         if several.count >= self._settings.wildcard_queues:
             several.leave_idle()  # until something is sent there again

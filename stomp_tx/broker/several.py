@@ -27,14 +27,12 @@ class Part(Subscription):
     """A subscription's share in one of its destinations.
 
     in_flight -- how many messages of it wait for their ACK
+    matched -- it is there because of a pattern
     """
 
-    __slots__ = ("_matched", "_several", "_whole", "in_flight")
+    __slots__ = ("_several", "_whole", "in_flight", "matched")
 
     def __init__(self, whole: Subscription, several: Several, matched: bool) -> None:
-        """
-        matched -- it is there because of a pattern
-        """
         # (It sends nothing itself, and needs nothing to do so.)
         self._whole = whole
         self._several = several
@@ -48,12 +46,12 @@ class Part(Subscription):
         self.backlog = None
         self.backlog_octets = 0
         self.in_flight = 0
-        self._matched = matched
+        self.matched = matched
 
     @property
     def is_idle(self) -> bool:
         """Can the destination be left until a message comes there?"""
-        return self._matched and not self.in_flight and not self.destination.held
+        return self.matched and not self.in_flight and not self.destination.held
 
     def offer(self, message: Message) -> bool:
         self._several.use_credit()
@@ -67,7 +65,7 @@ class Part(Subscription):
 class Several(Destination):
     """The destinations of one subscription: queues, those that match its patterns among them, and topics."""
 
-    __slots__ = ("_engine", "_join", "_leave", "_parts", "_whole")
+    __slots__ = ("_engine", "_join", "_leave", "_parts", "_whole", "may_match")
 
     _whole: Subscription
 
@@ -80,15 +78,18 @@ class Several(Destination):
         dead_letters: DeadLetters,
         join: Callable[[Subscription, str], None],
         leave: Callable[[Subscription], None],
+        may_match: Callable[[str], bool],
     ) -> None:
         """
         address -- all of them, with commas between
         join, leave -- put a part in force at an address, and end it
+        may_match -- says whether a pattern may find that queue
         """
         super().__init__(address, clock, settings, Policy(), dead_letters, self._settle)
         self._engine = engine
         self._join = join
         self._leave = leave
+        self.may_match = may_match
         self._parts: dict[str, Part] = {}  # by address
 
     def add(self, subscription: Subscription) -> None:
@@ -105,6 +106,11 @@ class Several(Destination):
             return
         part = self._parts[address] = Part(self._whole, self, matched)
         self._join(part, address)
+
+    @property
+    def matched(self) -> list[str]:
+        """The queues that its patterns have found."""
+        return [address for address, part in self._parts.items() if part.matched]
 
     @property
     def count(self) -> int:

@@ -28,6 +28,7 @@ from stomp_tx.broker.dialect.subscribing import (
 from stomp_tx.broker.events import Subscribed, Unsubscribed
 from stomp_tx.broker.own import OwnMessages
 from stomp_tx.broker.routing import Names, is_temporary, name_for_others, virtual_topic_of
+from stomp_tx.broker.several import Several
 from stomp_tx.broker.subscription import Subscription, Terms, make_subscription
 from stomp_tx.errors import LimitExceeded, ProtocolViolation
 from stomp_tx.interfaces import IFrameSender, Safe
@@ -218,7 +219,7 @@ class Subscriptions:
             place.add(subscription)
         else:
             address = place
-            self._factory.registry.add(subscription, address)
+            self._factory.registry.add(subscription, address, self._access.may_match)
         self._factory.events.emit(Subscribed, self._session_id, subscription.name, address, subscription.mode)
 
     def _new_key(self, frame: Frame) -> tuple[str, str | None]:
@@ -265,6 +266,8 @@ class Subscriptions:
             permission = "browse" if isinstance(place, Browse) else "subscribe"
             for one in place.address.split(","):
                 self._access.must_be_allowed(permission, one)
+            for one in place.matched if isinstance(place, Several) else ():
+                self._access.must_be_allowed(permission, one)
 
     def _must_be_open(self, address: str, permission: str) -> None:
         for one in address.split(","):
@@ -295,12 +298,16 @@ class Subscriptions:
 
     def _bind_virtual(self, address: str) -> Safe:
         """ActiveMQ: who consumes from a queue of a virtual topic has it filled from now on."""
-        engine = self._factory.engine
-        topic = virtual_topic_of(address) if self._factory.settings.virtual_topics else None
-        if topic is None or address in engine.bindings or is_pattern(split(address)[2]):
+        if not self._factory.settings.virtual_topics:
             return None
-        self._must_be_bindable("subscribe", topic)
-        safe: Safe = engine.bind(address, topic)
+        engine = self._factory.engine
+        safe: Safe = None
+        for queue in address.split(","):
+            topic = virtual_topic_of(queue)
+            if topic is None or queue in engine.bindings or is_pattern(split(queue)[2]):
+                continue
+            self._must_be_bindable("subscribe", topic)
+            safe = engine.bind(queue, topic) or safe
         return safe
 
     def _must_be_bindable(self, permission: str, topics: str) -> None:

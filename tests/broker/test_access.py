@@ -104,7 +104,20 @@ OPERATIONS: dict[str, tuple[Callable[[Client], None], set[str]]] = {
             "subscribe /topic/VirtualTopic.V",
         },
     ),
+    "consume from a virtual topic and another queue": (
+        lambda c: c.subscribes("/queue/there,Consumer.A.VirtualTopic.V"),
+        {
+            "subscribe /queue/there",
+            "subscribe /queue/Consumer.A.VirtualTopic.V",
+            "create /queue/Consumer.A.VirtualTopic.V",
+            "subscribe /topic/VirtualTopic.V",
+        },
+    ),
     "browse": (lambda c: c.subscribes("/queue/there", browser="true"), {"browse /queue/there"}),
+    "browse what a virtual topic fills, or will": (
+        lambda c: c.subscribes("/queue/Consumer.A.VirtualTopic.V", browser="true"),
+        {"browse /queue/Consumer.A.VirtualTopic.V", "browse /topic/VirtualTopic.V"},
+    ),
     "have a temporary queue": (lambda c: c.subscribes("/temp-queue/mine"), set()),
     "send to one's own": (lambda c: c.says("SEND", destination="/temp-queue/mine"), set()),
 }
@@ -192,6 +205,80 @@ class AccessTests(SynchronousTestCase):
         for _ in range(100):
             ann.says("SEND", destination="/queue/a")
         self.assertEqual(len(asked), 2)  # send, create
+
+
+class PatternTests(SynchronousTestCase):
+    """A pattern of queues finds none that topics fill which its user may not read."""
+
+    SECRET = "/queue/Consumer.A.VirtualTopic.secret"
+    OPEN = "/queue/Consumer.A.VirtualTopic.open"
+
+    def setUp(self) -> None:
+        self.access = AccessList(
+            (
+                Role("root", users=("root",), allow=("all >",)),
+                Role("bob", users=("bob",), allow=("all /queue/>", "subscribe /topic/VirtualTopic.open")),
+            )
+        )
+        self.broker = guarded(self.access)
+        self.root = enters(self.broker, "root")
+
+    def bind(self, *queues: str) -> None:
+        for queue in queues:
+            self.root.subscribes(queue, id=queue)
+            self.root.says("UNSUBSCRIBE", id=queue)
+
+    def publish(self) -> None:
+        for name in ("open", "secret"):
+            self.root.says("SEND", destination=f"/topic/VirtualTopic.{name}", body=name.encode())
+        self.broker.clock.advance(0)
+
+    def bob(self, pattern: str) -> Client:
+        bob = enters(self.broker, "bob")
+        bob.subscribes(pattern, receipt="r")
+        bob.hears("RECEIPT")
+        return bob
+
+    def test_it_gets_what_may_be_read_of_those_that_are_there(self) -> None:
+        for pattern in ("/queue/>", "/queue/Consumer.A.VirtualTopic.*", "/queue/a,/queue/Consumer.*.>"):
+            self.setUp()
+            self.bind(self.SECRET, self.OPEN)
+            bob = self.bob(pattern)
+            self.publish()
+            self.assertEqual(bob.hears_bodies(), [b"open"], pattern)
+            self.root.subscribes(self.SECRET)
+            self.assertEqual(self.root.hears_bodies(), [b"secret"])
+
+    def test_and_of_those_that_come_to_be(self) -> None:
+        bob = self.bob("/queue/>")
+        self.bind(self.SECRET, self.OPEN)
+        self.publish()
+        self.assertEqual(bob.hears_bodies(), [b"open"])
+
+    def test_one_that_is_bound_later_is_passed_by_before(self) -> None:
+        bob = self.bob("/queue/>")
+        self.root.says("SEND", destination=self.SECRET, body=b"1")
+        self.broker.clock.advance(0)
+        self.bind(self.SECRET)
+        self.publish()
+        self.assertTrue(bob.hears_nothing())
+
+    def test_what_is_revoked_ends_it(self) -> None:
+        self.bind(self.OPEN)
+        bob = self.bob("/queue/>")
+        self.publish()
+        self.assertEqual(bob.hears_bodies(), [b"open"])
+        self.access.become(AccessList((Role("bob", users=("bob", "root"), allow=("all /queue/>",)),)))
+        self.broker.factory.access_changed()
+        self.assertIn(b"/topic/VirtualTopic.open", bob.fails("access denied").body)
+
+    def test_without_roles_it_gets_all(self) -> None:
+        self.broker = guarded(AccessList())
+        self.root = enters(self.broker, "root")
+        self.bind(self.SECRET)
+        bob = self.bob("/queue/>")
+        self.publish()
+        self.assertEqual(bob.hears_bodies(), [b"secret"])
 
 
 class ChangeTests(SynchronousTestCase):

@@ -213,6 +213,13 @@ class VirtualTopics(Conversations):
         self.send("/topic/VirtualTopic.X", "1")
         self.assertTrue(bob.hears_nothing())
 
+    def test_it_may_be_one_of_several_destinations(self) -> None:
+        bob = self.consumer(f"/queue/a,{self.QUEUE}")
+        self.assertEqual(dict(self.broker.engine.bindings), {self.QUEUE: "/topic/VirtualTopic.X"})
+        self.send("/topic/VirtualTopic.X", "1")
+        self.send("/queue/a", "2")
+        self.assertEqual(bob.hears_bodies(), [b"1", b"2"])
+
     def test_it_counts_as_a_durable_subscription(self) -> None:
         self.broker = self.make_broker(durable_subscriptions=1)
         self.consumer(self.QUEUE)

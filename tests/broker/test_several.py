@@ -46,6 +46,16 @@ class Severals(InMemory, SynchronousTestCase):
         self.assertEqual([message.body for message in messages], [b"3", b"4", b"5"])
         self.assertEqual(messages[1].headers["destination"], "/queue/a.c")
 
+    def test_what_a_pattern_finds_and_what_is_named_is_one(self) -> None:
+        self.send("/queue/a.b", "1")
+        bob = self.consumer("/queue/a.*,/queue/a.b", ack="client")
+        self.send("/queue/a.b", "2", "3")
+        self.assertEqual(bob.hears_bodies(), [b"1", b"2", b"3"])
+        bob.says("UNSUBSCRIBE", id="1")
+        self.assertEqual(self.consumer("/queue/a.b").hears_bodies(), [b"1", b"2", b"3"])
+        self.send("/queue/a.b", "4")
+        self.assertTrue(bob.hears_nothing())
+
     def test_it_shares_with_others(self) -> None:
         bob, cat = self.consumer("/queue/a.*"), self.consumer("/queue/a.b")
         self.send("/queue/a.b", "1", "2", "3", "4")
