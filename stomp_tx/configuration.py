@@ -196,7 +196,7 @@ def _from_file(file: str) -> dict[str, object]:
         raise ConfigurationError(f"can't read {file}: {error.strerror}") from None
     except ValueError as error:  # TOMLDecodeError, and what is not UTF-8
         raise ConfigurationError(f"{file} is not TOML: {error}") from None
-    access = access_list(tables.pop("groups", {}), tables.pop("roles", {}), file)
+    access = access_list(tables.pop("groups", None), tables.pop("roles", None), file)
     known = settings()
     sections = {setting.section for setting in known.values()} - {""}
     given: dict[str, object] = {}

@@ -12,7 +12,7 @@ from twisted.logger import Logger
 
 from stomp_tx.broker.factory import StompBrokerFactory
 from stomp_tx.configuration import Configuration
-from stomp_tx.errors import StompError
+from stomp_tx.errors import ConfigurationError, StompError
 from stomp_tx.tls import reload_certificates
 
 _IN_FORCE_AT_ONCE = ("policy", "patterns", "access")
@@ -21,7 +21,9 @@ _IN_FORCE_AT_ONCE = ("policy", "patterns", "access")
 class ReloadService(Service):
     """Puts policies, roles and certificates in force at a SIGHUP; the log says what came of it.
 
-    What is wrong with the file changes nothing.  Connections stay, and so do messages.
+    What is wrong with the file changes nothing, and one without roles does not open a broker that has some:
+    it may be half written.  Connections stay, but for those whose users may not be here any more; so do
+    messages.
     """
 
     log = Logger()
@@ -57,22 +59,9 @@ class ReloadService(Service):
     def reload(self) -> None:
         """Read it all again, and put it in force."""
         self._reload_certificates()
-        if self._read is None:
-            self._factory.access_changed()  # a user may have been taken out
-            self.log.warn("there are no policies to read again: the broker was started without --config")
-            return
-        try:
-            new = self._read()
-        except StompError as error:
-            self.log.error(
-                "policies and roles stay as they are: {error}: {detail}",
-                error=error.summary,
-                detail=error.detail,
-                audit="reload",
-            )
-            return
-        except Exception:
-            self.log.failure("policies and roles stay as they are")
+        new = self._read_again()
+        if new is None:
+            self._factory.access_changed()  # a user may have been taken out all the same
             return
         self._configuration.access.become(new.access)
         self._factory.change_policies(new.policies)
@@ -91,12 +80,39 @@ class ReloadService(Service):
         if others:
             self.log.warn("what has changed besides needs a restart: {others}", others=", ".join(others))
 
+    def _read_again(self) -> Configuration | None:
+        """None: it stays as it was, and the log says why."""
+        if self._read is None:
+            self.log.warn("there are no policies to read again: the broker was started without --config")
+            return None
+        try:
+            new = self._read()
+            if new.access.is_open and not self._configuration.access.is_open:
+                raise ConfigurationError(
+                    "the file says nothing of roles any more",
+                    'to let everybody do everything write a role with users = ["*"] and allow = ["all >"]',
+                )
+        except StompError as error:
+            self.log.error(
+                "policies and roles stay as they are: {error}: {detail}",
+                error=error.summary,
+                detail=error.detail,
+                audit="reload",
+            )
+        except Exception:
+            self.log.failure("policies and roles stay as they are", audit="reload")
+        else:
+            return new
+        return None
+
     def _reload_certificates(self) -> None:
         try:
             count = reload_certificates()
         except (StompError, OSError) as error:
             detail = error.detail if isinstance(error, StompError) else str(error)
-            self.log.error("certificates stay as they are: {error}: {detail}", error=error, detail=detail)
+            self.log.error(
+                "certificates stay as they are: {error}: {detail}", error=error, detail=detail, audit="reload"
+            )
         else:
             if count:
-                self.log.info("certificates were read again, of ports: {count}", count=count)
+                self.log.info("certificates were read again, of ports: {count}", count=count, audit="reload")

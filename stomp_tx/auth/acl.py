@@ -9,7 +9,7 @@
     deny = ["send /queue/orders.audit"]
 
 The most specific grant that matches a destination decides; where two are as specific, it is denied.  What no
-grant matches is denied.  While there are no roles at all, everybody may do everything.
+grant matches is denied.  While nothing is said of roles at all, everybody may do everything.
 
 A subscription to a pattern is allowed where one grant allows all that the pattern matches, and no other that
 is as specific or more denies any of it.
@@ -123,14 +123,21 @@ class AccessList:
     """Decides.  It can change while it is used: see ``become``.
 
     groups -- the members of each group
+    closed -- without roles nobody may do anything
     """
 
     roles: tuple[Role, ...] = ()
     groups: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    closed: bool = False
+
+    @property
+    def is_open(self) -> bool:
+        """May everybody do everything, because nothing is said of roles?"""
+        return not self.roles and not self.closed
 
     def become(self, other: AccessList) -> None:
         """From now on say what the other one says; users must forget what they know."""
-        self.roles, self.groups = other.roles, other.groups
+        self.roles, self.groups, self.closed = other.roles, other.groups, other.closed
 
     def may(self, user: str, groups: Iterable[str], permission: str, address: str) -> bool:
         """May this user, a member of these groups and of those that say so themselves, do that there?
@@ -138,7 +145,7 @@ class AccessList:
         ``address`` may be a pattern.  What is no queue and no topic is its connection's own: everybody may.
         """
         host, kind, name = split(address)
-        if not self.roles or kind not in (QUEUE, TOPIC):
+        if self.is_open or kind not in (QUEUE, TOPIC):
             return True
         mine = set(groups).union(group for group, members in self.groups.items() if user in members)
         allowed: tuple[int, ...] = ()

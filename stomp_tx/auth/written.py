@@ -10,7 +10,7 @@ from stomp_tx.auth.acl import AccessList, Role
 from stomp_tx.errors import ConfigurationError
 
 EXAMPLE = """\
-# Who may do what.  While there are no roles, everybody who is let in may do everything.
+# Who may do what.  While nothing is said of roles, everybody who is let in may do everything.
 
 #[groups]
 #office = ["ann", "bob"]
@@ -26,7 +26,12 @@ _KEYS = tuple(one.name for one in fields(Role) if one.name != "name")
 
 
 def access_list(groups: object, roles: object, file: str) -> AccessList:
-    """What ``[groups]`` and ``[roles.NAME]`` of this file say.  Raises ConfigurationError."""
+    """What ``[groups]`` and ``[roles.NAME]`` of this file say; None: nothing.  Raises ConfigurationError.
+
+    A ``[roles]`` without any role lets nobody do anything.
+    """
+    closed = roles is not None
+    groups, roles = {} if groups is None else groups, {} if roles is None else roles
     members = _table(groups, f"groups in {file}", 'write [groups] and NAME = ["ann", "bob"] below')
     found = []
     for name, table in _table(roles, f"roles in {file}", "write [roles.NAME] for each of them").items():
@@ -47,14 +52,17 @@ def access_list(groups: object, roles: object, file: str) -> AccessList:
     return AccessList(
         tuple(found),
         {name: _strings(some, f"{name} in [groups] of {file}") for name, some in members.items()},
+        closed,
     )
 
 
 def written_access(access: AccessList) -> str:
     """The lines of a TOML file that make it; an example in comments where it says nothing."""
-    if not access.roles and not access.groups:
+    if access.is_open and not access.groups:
         return EXAMPLE
     lines = ["# Who may do what.", ""]
+    if access.closed and not access.roles:
+        lines += ["[roles]", ""]
     if access.groups:
         lines += ["[groups]", *(f"{_text(name)} = {_list(some)}" for name, some in access.groups.items()), ""]
     for role in access.roles:

@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import click
 
-from stomp_tx.cli.text import printable
+from stomp_tx.cli.text import count, printable
+
+if TYPE_CHECKING:
+    from stomp_tx.auth.acl import AccessList
 
 
 @click.command("check-config", short_help="Check a broker's file of settings, before it is started with it.")
@@ -13,7 +18,8 @@ from stomp_tx.cli.text import printable
 def check_config(file: str, show: bool) -> None:
     """Check the FILE that a broker is given by --config: names and values of settings, policies, roles.
 
-    Opens no port and no store.  The exit status is 0 if a broker could start with it, or reload it by SIGHUP.
+    Says how many roles there are, or what it means that there are none.  Opens no port and no store.  The
+    exit status is 0 if a broker could start with it, or reload it by SIGHUP.
 
     \b
     examples:
@@ -28,3 +34,12 @@ def check_config(file: str, show: bool) -> None:
         print(configuration.written(read), end="")
     else:
         print(f"{printable(file)}: good")
+        print(_who_may_do_what(read.access))
+
+
+def _who_may_do_what(access: AccessList) -> str:
+    if access.is_open:
+        return "no roles: everybody who is let in may do everything"
+    if not access.roles:
+        return "[roles] has none: nobody may do anything"
+    return count(len(access.roles), "role")

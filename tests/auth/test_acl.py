@@ -25,6 +25,12 @@ class AccessListTests(SynchronousTestCase):
         for permission in PERMISSIONS:
             self.assertTrue(AccessList().may("anybody", (), permission, "/queue/a"))
 
+    def test_without_roles_where_there_should_be_some_nobody_may_do_anything(self) -> None:
+        access = AccessList()
+        access.become(AccessList(closed=True))
+        for permission in PERMISSIONS:
+            self.assertFalse(access.may("anybody", (), permission, "/queue/a"))
+
     def test_what_no_grant_matches_is_denied(self) -> None:
         access = roles("send /queue/a")
         self.assertTrue(self.allows(access, "send", "/queue/a"))

@@ -44,7 +44,7 @@ class WrittenTests(SynchronousTestCase):
         self.assertTrue(access.may("eve", (), "subscribe", "/topic/news"))
 
     def test_what_is_written_is_read_the_same(self) -> None:
-        for text in (ROLES, ""):
+        for text in (ROLES, "", "[roles]", "[groups]\noffice = ['ann']", "[roles]\n[groups]\na = ['b']"):
             before = self.read(text)
             self.assertEqual(self.read(written(before)).access, before.access)
 
@@ -55,6 +55,10 @@ class WrittenTests(SynchronousTestCase):
         self.assertTrue(access.may("ann", (), "send", "/queue/orders.new"))
         self.assertFalse(access.may("ann", (), "send", "/queue/orders.audit"))
         self.assertTrue(access.may("carol", (), "browse", "/queue/notes.carol"))
+
+    def test_an_empty_section_lets_nobody_do_anything(self) -> None:
+        for text, allowed in (("[roles]", False), ("[groups]", True), ("", True), ("[roles.clerk]", False)):
+            self.assertEqual(self.read(text).access.may("ann", (), "send", "/queue/a"), allowed, text)
 
     def test_what_is_wrong_is_named(self) -> None:
         for text, words in (
