@@ -32,14 +32,18 @@ class Access:
         Raises AccessDenied, ProtocolViolation for what isn't there, and LimitExceeded.
         """
         factory = self._factory
-        self.must_be_allowed(permission, address)
-        if permission in ("send", "subscribe"):
-            self._must_be_there_or_made(address)
+        self.must_still_be_open(permission, address)
         must_exist(address, factory.policies)
         if is_bound(address):
             must_be_bound(address, factory.engine.bindings)
         elif is_temporary(address) and names.own(address):
             factory.temporary.make(address, names)
+
+    def must_still_be_open(self, permission: str, address: str) -> None:
+        """Raises AccessDenied when one that was open is so no more."""
+        self.must_be_allowed(permission, address)
+        if permission in ("send", "subscribe"):
+            self._must_be_there_or_made(address)
 
     def must_be_allowed(self, permission: str, address: str) -> None:
         """Raises AccessDenied.  What topics fill is as open as all of these together."""

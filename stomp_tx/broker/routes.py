@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from stomp_tx.address import TOPIC, is_bound, is_topic, split
+from stomp_tx.address import RETAINED, TOPIC, is_bound, is_topic, split
 from stomp_tx.broker.access import Access, must_be_bound
 from stomp_tx.broker.bounds import Put
 from stomp_tx.broker.composite import Composite, Part
@@ -83,9 +83,18 @@ class Routes:
             self._must_be_open(address)
         return self._to_one(*addresses) if len(addresses) == 1 else self._to_several(addresses)
 
+    def must_still_be_open(self, message: Message) -> None:
+        """Raises AccessDenied when one that was taken for a transaction may not go there any more."""
+        for address in self._factory.scheduler.addresses_of(message).split(","):
+            if split(address)[1] != RETAINED:  # a copy of what goes to its topic
+                self._access.must_still_be_open(self._permission(address), address)
+
+    def _permission(self, address: str) -> str:
+        """What it takes to send there."""
+        return "manage" if self._factory.scheduler.manages(address) else "send"
+
     def _must_be_open(self, address: str) -> None:
-        permission = "manage" if self._factory.scheduler.manages(address) else "send"
-        self._access.must_be_open(permission, address, self._names)
+        self._access.must_be_open(self._permission(address), address, self._names)
         if is_pattern(split(address)[2]) and not is_bound(address):
             raise ProtocolViolation("can't send to a pattern", "name one destination, or several with commas")
         self._factory.producers.add(address, self._session)

@@ -89,6 +89,10 @@ class Scheduler:
         """Is it one of those?"""
         return message.address == LATER
 
+    def addresses_of(self, message: Message) -> str:
+        """Where a message goes to, now or when it is due: several with commas between."""
+        return _plan(message)[0] if self.is_waiting(message) else message.address
+
     def due(self, waiting: Message) -> list[Message]:
         """What is appended in place of one that is due."""
         addresses, job, schedule = _plan(waiting)

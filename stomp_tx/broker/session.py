@@ -38,7 +38,7 @@ from stomp_tx.broker.routes import Route, Routes, key_of, sign
 from stomp_tx.broker.routing import Names, name_for_others
 from stomp_tx.broker.subscription import Subscription
 from stomp_tx.broker.subscriptions import Subscriptions
-from stomp_tx.broker.transaction import Transactions
+from stomp_tx.broker.transaction import Transaction, Transactions
 from stomp_tx.errors import (
     AccessDenied,
     LimitExceeded,
@@ -255,6 +255,7 @@ class BrokerSession:
     def access_changed(self) -> None:
         """Who may do what is different now: a session ends that has what it may not any more."""
         self.forget_routes()
+        self._transactions.access_changed()
         if self.state is State.CONNECTED:
             try:
                 self._login.recheck()
@@ -653,6 +654,8 @@ class BrokerSession:
 
     def _commit(self, frame: Frame) -> Deferred[None] | None:
         transaction = self._transactions.end(frame)
+        if transaction.asks_again:
+            self._ask_again(transaction)
         addresses = {message.address for message in transaction.messages}
         for address in addresses:
             if self._is_stuck_at(address):
@@ -678,6 +681,16 @@ class BrokerSession:
                 if room is not None:
                     return room
         return None
+
+    def _ask_again(self, transaction: Transaction) -> None:
+        """May what was sent in it still go there?  Raises AccessDenied, and gives back what it took."""
+        assert self._routes is not None
+        try:
+            for message in transaction.messages:
+                self._routes.must_still_be_open(message)
+        except AccessDenied:
+            self._give_back(transaction.held())
+            raise
 
     def _abort(self, frame: Frame) -> None:
         transaction = self._transactions.end(frame)

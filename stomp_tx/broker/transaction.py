@@ -14,11 +14,14 @@ class Transaction:
 
     Deliveries that it takes stay unacknowledged until then, but are in flight no more: a cumulative ACK
     covers what had been sent when it arrived.
+
+    asks_again -- who may do what has changed since it has begun
     """
 
-    __slots__ = ("frames", "messages", "octets", "taken")
+    __slots__ = ("asks_again", "frames", "messages", "octets", "taken")
 
     def __init__(self) -> None:
+        self.asks_again = False
         self.messages: list[Message] = []
         self.taken: list[tuple[Named, Outcome]] = []
         self.frames = 0
@@ -86,6 +89,11 @@ class Transactions:
         ended = list(self._open.values())
         self._open.clear()
         return ended
+
+    def access_changed(self) -> None:
+        """What was allowed in those that are open may be so no more at their COMMIT."""
+        for one in self._open.values():
+            one.asks_again = True
 
     def check(self) -> None:
         """Raises LimitExceeded when they have grown too large."""

@@ -326,6 +326,79 @@ class ChangeTests(SynchronousTestCase):
         ann.fails("access denied")
 
 
+class TransactionTests(SynchronousTestCase):
+    """COMMIT asks again, if who may do what has changed since SEND."""
+
+    HEADERS = ({}, {"persistent": "true"}, {"priority": "7"}, {"delay": "1000"})
+
+    def setUp(self) -> None:
+        self.access = AccessList((Role("ann", users=("ann",), allow=("all >",)),))
+        self.broker = guarded(self.access)
+        self.ann = enters(self.broker, "ann")
+
+    def begin(self, *destinations: str, **headers: str) -> None:
+        self.ann.says("BEGIN", transaction="t")
+        for destination in destinations:
+            self.ann.says("SEND", {"destination": destination, "transaction": "t", **headers})
+
+    def become(self, *allow: str) -> None:
+        self.access.become(AccessList((Role("ann", users=("ann",), allow=allow),)))
+        self.broker.factory.access_changed()
+
+    def commit(self) -> None:
+        self.ann.says("COMMIT", transaction="t", receipt="r")
+
+    def test_what_may_not_be_sent_any_more_is_not(self) -> None:
+        for headers in self.HEADERS:
+            for destinations, denied in (
+                (("/queue/a",), "/queue/a"),
+                (("/topic/t", "/queue/a"), "/queue/a"),
+                (("/queue/b,/queue/a",), "/queue/a"),
+            ):
+                self.setUp()
+                self.begin(*destinations, **headers)
+                self.become("send /queue/b", "create /queue/>", "send /topic/>", "subscribe >")
+                self.commit()
+                error = self.ann.fails("access denied")
+                self.assertEqual(error.headers["receipt-id"], "r")
+                self.assertIn(f"ann may not send to {denied}".encode(), error.body)
+                self.assertEqual(list(self.broker.engine.queues()), [], headers)
+
+    def test_nor_is_a_queue_made_that_may_not_be(self) -> None:
+        self.begin("/queue/a")
+        self.become("send /queue/a")
+        self.commit()
+        self.assertIn(b"ann may not create /queue/a", self.ann.fails("access denied").body)
+
+    def test_what_it_took_goes_back(self) -> None:
+        self.ann.says("SEND", destination="/queue/work", body=b"1")
+        self.ann.subscribes("/queue/work", ack="client-individual")
+        message = self.ann.hears("MESSAGE")
+        self.begin("/queue/a")
+        self.ann.acks(message, transaction="t")
+        self.become("subscribe,send,create /queue/work")
+        self.commit()
+        self.assertEqual(self.ann.everything()[-1].headers["message"], "access denied")
+        ann = enters(self.broker, "ann")
+        ann.subscribes("/queue/work")
+        self.assertEqual(ann.hears_bodies(), [b"1"])
+
+    def test_what_may_be_sent_still_is(self) -> None:
+        for headers in (*self.HEADERS, {"retain": "set"}):
+            self.setUp()
+            destination = "/topic/a" if headers.get("retain") else "/queue/a,/topic/a"
+            self.begin(destination, "/temp-queue/mine", **headers if "delay" not in headers else {})
+            self.become("send,create /queue/a", "send /topic/a")
+            self.commit()
+            self.assertEqual(self.ann.hears("RECEIPT").headers["receipt-id"], "r", headers)
+
+    def test_where_nothing_has_changed_nobody_is_asked(self) -> None:
+        self.begin("/queue/a")
+        self.access.become(AccessList(closed=True))  # and nobody was told
+        self.commit()
+        self.ann.hears("RECEIPT")
+
+
 class UserIdTests(SynchronousTestCase):
     def messages(self, **headers: str) -> dict[str, str]:
         broker = guarded(AccessList(), user_id=True)
