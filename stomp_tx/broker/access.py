@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, NoReturn
 
 from stomp_tx.address import QUEUE, is_bound, split
+from stomp_tx.auth.identity import ANONYMOUS
 from stomp_tx.broker.login import Login
 from stomp_tx.broker.routing import Names, is_temporary, must_exist, virtual_topic_of
 from stomp_tx.errors import AccessDenied, ProtocolViolation
@@ -23,6 +24,12 @@ class Access:
     def __init__(self, factory: StompBrokerFactory, login: Login) -> None:
         self._factory = factory
         self._login = login
+
+    @property
+    def owner(self) -> str:
+        """Whose is what this session leaves behind?  Empty: nobody's, as nobody has said who they are."""
+        name: str = self._login.user.name
+        return "" if self._factory.portal is None or name == ANONYMOUS else name
 
     def must_be_open(self, permission: str, address: str, names: Names) -> None:
         """A destination can be used so: it is there, or comes to be.

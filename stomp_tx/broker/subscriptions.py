@@ -251,13 +251,16 @@ class Subscriptions:
         if name and "," not in destination:
             address = self._names.address_of(topic, type)
             if is_topic(address):
-                return address, Durable(within(self._host, fully_qualified(address, name)), name)
+                return address, Durable(within(self._host, fully_qualified(address, name)), name, shared=True)
         return self._names.address_of(headers.get("destination"), type), None
 
     def _durable(
         self, headers: Mapping[str, str], address: str | None, subscription_id: str | None
     ) -> Durable | None:
-        return durable_of(headers, address, subscription_id, self._client_id, self._dialect, self._host)
+        owner = self._access.owner
+        return durable_of(
+            headers, address, subscription_id, self._client_id, self._dialect, self._host, owner
+        )
 
     def check_access(self) -> None:
         """Raises AccessDenied when one of them is not allowed any more."""
@@ -346,6 +349,8 @@ class Subscriptions:
         if topic is None:
             raise ProtocolViolation("no such durable subscription", f"there is no {durable.name[:60]!a}")
         self._must_be_open(topic, "subscribe")
+        if durable.shared:
+            self._access.must_be_allowed_each("manage", topic)  # it is others', too
         queue = self._factory.registry.get(durable.queue)
         if queue is not None and any(one not in self for one in queue.subscriptions):
             raise ProtocolViolation(

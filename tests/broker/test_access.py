@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 import pytest
-from twisted.cred.checkers import InMemoryUsernamePasswordDatabaseDontUse
+from twisted.cred.checkers import AllowAnonymousAccess, InMemoryUsernamePasswordDatabaseDontUse
+from twisted.cred.portal import Portal
 from twisted.trial.unittest import SynchronousTestCase
 
 from stomp_tx.auth.acl import AccessList, Role
@@ -13,17 +15,22 @@ from stomp_tx.auth.checkers.in_turn import portal_of
 from stomp_tx.auth.realm import StompRealm
 from stomp_tx.broker.events import Denied
 from stomp_tx.broker.policy import Policies, Policy
+from tests.broker.on_file import InMemory, OnFile
 from tests.conversation import Broker, Client
 
 USERS = ("root", "ann", "bob", "eve")
 
 
-def guarded(access: AccessList, **settings: object) -> Broker:
-    """A broker in which the passcode of each user is their name."""
+def portal(access: AccessList) -> Portal:
+    """The passcode of each user is their name; others come in, too."""
     checker = InMemoryUsernamePasswordDatabaseDontUse()
     for name in USERS:
         checker.addUser(name.encode(), name.encode())
-    return Broker(factory={"portal": portal_of(StompRealm(access), [checker])}, **settings)
+    return portal_of(StompRealm(access), [checker, AllowAnonymousAccess()])
+
+
+def guarded(access: AccessList, **settings: object) -> Broker:
+    return Broker(factory={"portal": portal(access)}, **settings)
 
 
 def enters(broker: Broker, name: str, **headers: str) -> Client:
@@ -91,6 +98,20 @@ OPERATIONS: dict[str, tuple[Callable[[Client], None], set[str]]] = {
     "go on with a durable subscription": (
         lambda c: c.subscribes("/topic/bound::kept"),
         {"subscribe /topic/bound"},
+    ),
+    "end a durable subscription": (
+        lambda c: (
+            c.subscribes("/topic/t", durable_subscription="d"),
+            c.says("UNSUBSCRIBE", {"durable-subscription": "d"}),
+        )[0],
+        {"subscribe /topic/t", "create /topic/t"},
+    ),
+    "end one that all share": (
+        lambda c: c.says(
+            "UNSUBSCRIBE",
+            {"id": "1", "destination": "/topic/bound", "durable": "true", "x-queue-name": "kept"},
+        ),
+        {"subscribe /topic/bound", "manage /topic/bound"},
     ),
     "share a subscription": (
         lambda c: c.subscribes("/topic/t", shared_subscription="s"),
@@ -279,6 +300,80 @@ class PatternTests(SynchronousTestCase):
         bob = self.bob("/queue/>")
         self.publish()
         self.assertEqual(bob.hears_bodies(), [b"secret"])
+
+
+class Owners(InMemory, SynchronousTestCase):
+    """A durable subscription is its user's, whatever client-id and id others choose."""
+
+    DURABLE: tuple[tuple[dict[str, str], dict[str, str]], ...] = (
+        ({"client-id": "c"}, {"activemq.subscriptionName": "d"}),
+        ({"client-id": "c"}, {"durable-subscription-name": "d"}),
+        ({"client-id": "c"}, {"durable-subscription": "d"}),
+        ({}, {"durable-subscription": "d"}),
+        ({}, {"durable": "true"}),
+    )
+
+    def setUp(self) -> None:
+        allow = ("subscribe,create,send /topic/t",)
+        self.access = AccessList((Role("r", users=("ann", "bob", "anonymous"), allow=allow),))
+        self.broker: Any = self.make_broker(factory={"portal": portal(self.access)})
+
+    def subscribes(self, name: str, connect: dict[str, str], headers: dict[str, str]) -> Client:
+        client = enters(self.broker, name, **connect)
+        client.subscribes("/topic/t", receipt="r", **headers)
+        client.hears("RECEIPT")
+        return client
+
+    def leaves_one(self, connect: dict[str, str], headers: dict[str, str]) -> None:
+        """Ann's, with a message that waits."""
+        self.subscribes("ann", connect, headers).hangs_up()
+        root = enters(self.broker, "ann")
+        root.says("SEND", destination="/topic/t", body=b"1", persistent="true", receipt="r")
+        root.hears("RECEIPT")
+
+    def test_another_user_gets_none_of_it_and_does_not_end_it(self) -> None:
+        for connect, headers in self.DURABLE:
+            self.setUp()
+            self.leaves_one(connect, headers)
+            bob = enters(self.broker, "bob", **connect)
+            bob.says("UNSUBSCRIBE", id="1", destination="/topic/t", **headers)
+            bob.fails("no such durable subscription")
+            bob = self.subscribes("bob", connect, headers)
+            self.assertTrue(bob.hears_nothing())
+            bob.says("UNSUBSCRIBE", id="1", destination="/topic/t", receipt="r", **headers)
+            bob.hears("RECEIPT")
+            self.assertEqual(self.subscribes("ann", connect, headers).hears_bodies(), [b"1"], headers)
+
+    def test_nor_does_who_has_not_said_who_they_are(self) -> None:
+        for connect, headers in self.DURABLE:
+            self.setUp()
+            self.leaves_one(connect, headers)
+            guest = self.broker.connect(**connect)
+            guest.subscribes("/topic/t", **headers)
+            self.assertTrue(guest.hears_nothing())
+
+    def test_one_by_the_name_of_a_queue_is_for_all_who_may_subscribe(self) -> None:
+        for destination, headers in (
+            ("/topic/t::q", {}),
+            ("/topic/t", {"durable": "true", "x-queue-name": "q"}),
+        ):
+            self.setUp()
+            ann, bob = enters(self.broker, "ann"), enters(self.broker, "bob")
+            for client in (ann, bob):
+                client.subscribes(destination, receipt="r", **headers)
+                client.hears("RECEIPT")
+            for body in (b"1", b"2"):
+                ann.says("SEND", destination="/topic/t", body=body)
+            self.assertEqual((ann.hears_bodies(), bob.hears_bodies()), ([b"1"], [b"2"]))
+
+
+class OwnersOnFile(OnFile, Owners):
+    def test_it_stays_so_when_the_broker_starts_again(self) -> None:
+        connect, headers = self.DURABLE[0]
+        self.leaves_one(connect, headers)
+        self.broker = self.restart(self.broker)
+        self.assertTrue(self.subscribes("bob", connect, headers).hears_nothing())
+        self.assertEqual(self.subscribes("ann", connect, headers).hears_bodies(), [b"1"])
 
 
 class ChangeTests(SynchronousTestCase):

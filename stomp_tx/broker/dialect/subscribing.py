@@ -173,10 +173,16 @@ def view_of(headers: Mapping[str, str], last: int) -> View | None:
 
 
 class Durable(NamedTuple):
-    """A subscription that outlives its connection: the queue where its messages wait, and its name."""
+    """A subscription that outlives its connection.
+
+    queue -- where its messages wait
+    name -- what its client calls it
+    shared -- it is for all who know its name, whoever they are
+    """
 
     queue: str
     name: str
+    shared: bool = False
 
 
 def fully_qualified(topic: str, name: str) -> str:
@@ -209,6 +215,7 @@ def durable_of(
     client_id: str | None,
     dialect: Dialect = AUTO,
     host: str = "",
+    owner: str = "",
 ) -> Durable | None:
     """The durable subscription that SUBSCRIBE or UNSUBSCRIBE is about; None: it is about no such.
 
@@ -216,10 +223,13 @@ def durable_of(
     ``durable-subscription-name`` or ``durable-subscriber-name`` (Artemis) and ``activemq.subscriptionName``,
     which need a ``client-id``; RabbitMQ's are named by subscription id and topic, where ``durable`` (or
     ``persistent``) is true and ``auto-delete`` is not, or by ``x-queue-name`` and topic.  ``address``: of the
-    destination, where it is known; ``host``: the session's virtual host.
+    destination, where it is known; ``host``: the session's virtual host; ``owner``: the user, who has all but
+    the last of these alone, as clients choose their ``client-id`` and ids themselves; empty: it is nobody's.
 
     Raises ProtocolViolation when it can't be one.
     """
+    mine = f"{BOUND}by/{quote(owner, safe='')}/" if owner else BOUND
+    shared = False
     header = next((name for name in _DURABLE if headers.get(name)), None)
     if header is not None:
         name = headers[header]
@@ -227,7 +237,7 @@ def durable_of(
             raise ProtocolViolation(
                 "client-id missing", f"{header} needs a client-id header in CONNECT: the two make the name"
             )
-        queue = f"{BOUND}of/{quote(client_id or '', safe='')}/{quote(name, safe='')}"
+        queue = f"{mine}of/{quote(client_id or '', safe='')}/{quote(name, safe='')}"
     elif is_true(headers, "durable") or (dialect.persistent_subscribes and is_true(headers, "persistent")):
         if is_true(headers, "auto-delete") or address is None or not _is_topics(address):
             return None  # (RabbitMQ: of a queue it says that the queue is durable, as all of ours are)
@@ -235,17 +245,17 @@ def durable_of(
             raise ProtocolViolation(
                 "id header missing", "a durable subscription by durable:true is named by its id and its topic"
             )
-        shared = headers.get("x-queue-name")
-        name = f"{shared or subscription_id} of {address}"
-        if shared:
-            queue = fully_qualified(address, shared)
+        named = headers.get("x-queue-name")
+        name = f"{named or subscription_id} of {address}"
+        if named:
+            shared, queue = True, fully_qualified(address, named)
         else:
-            queue = f"{BOUND}to/{quote(address, safe='')}/{quote(subscription_id, safe='')}"
+            queue = f"{mine}to/{quote(address, safe='')}/{quote(subscription_id, safe='')}"
     else:
         return None
     if address is not None and not _is_topics(address):
         raise ProtocolViolation("durable subscriptions are to topics", f"{address[:60]!a} is a queue")
-    return Durable(within(host, queue), name)
+    return Durable(within(host, queue), name, shared)
 
 
 def _is_topics(address: str) -> bool:
