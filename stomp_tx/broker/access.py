@@ -67,6 +67,11 @@ class Access:
         user = self._login.user
         return all(user.may("subscribe", topic) for topic in self._topics_of("subscribe", queue))
 
+    def may_manage(self, address: str) -> bool:
+        """May they look after what is others' there?"""
+        may: bool = self._login.user.may("manage", address)
+        return may
+
     def _topics_of(self, permission: str, queue: str) -> list[str]:
         """The topics that fill a queue; for whoever reads it, those that will do so too."""
         topics = self._factory.engine.bindings.get(queue)

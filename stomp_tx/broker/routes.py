@@ -109,7 +109,12 @@ class Routes:
         factory = self._factory
         policy = factory.policies.of(address)
         if factory.scheduler.manages(address):
-            return factory.scheduler.manage, address, policy
+            return self._manage, address, policy
+        return self._around(self._straight(address, policy)), address, policy
+
+    def _straight(self, address: str, policy: Policy) -> Put:
+        """To a destination, with what it needs itself."""
+        factory = self._factory
         put: Put = factory.engine.publish if is_topic(address) else factory.engine.append
         if is_temporary(address):
             put = factory.temporary.around(put, address)
@@ -119,7 +124,19 @@ class Routes:
         put = factory.bounds.around(put, address, policy)
         if policy.stamps:
             put = self._stamped(put, policy)
-        return self._around(put), address, policy
+        return put
+
+    def _manage(self, message: Message) -> Safe:
+        """What is sent to the scheduler itself."""
+        return self._factory.scheduler.manage(message, self._access.may_manage, self._way_to)
+
+    def _way_to(self, name: str) -> tuple[str, Put]:
+        """The address of where somebody wants an answer, and the way there.  Raises StompError."""
+        address = self._names.address_of(name)
+        if "," in address or self._factory.scheduler.manages(address):
+            raise ProtocolViolation("malformed reply-to header", "it names one destination")
+        self._must_be_open(address)
+        return address, self._straight(address, self._factory.policies.of(address))
 
     def _around(self, put: Put) -> Put:
         """What is done with all that this session sends."""

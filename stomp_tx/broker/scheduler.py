@@ -10,13 +10,15 @@ import json
 from collections.abc import Callable, Iterator
 
 from twisted.internet.interfaces import IReactorTime
+from twisted.logger import Logger
 
-from stomp_tx.address import QUEUE, TOPIC, is_topic, split, within
+from stomp_tx.address import QUEUE, TOPIC, split
+from stomp_tx.broker.bounds import Put
 from stomp_tx.broker.dialect.scheduling import JOB, SCHEDULING, Schedule
 from stomp_tx.broker.dialect.sending import keeping_of, tell_keeping
 from stomp_tx.broker.dialect.values import number
 from stomp_tx.broker.policy import Policies
-from stomp_tx.errors import LimitExceeded, ProtocolViolation
+from stomp_tx.errors import LimitExceeded, ProtocolViolation, StompError
 from stomp_tx.interfaces import IEngine, Safe
 from stomp_tx.message import OVERHEAD, Keeping, Message
 
@@ -32,6 +34,8 @@ _ACTION = "AMQ_SCHEDULER_ACTION"
 
 class Scheduler:
     """Makes waiting messages, and of those the ones that are delivered."""
+
+    log = Logger()
 
     def __init__(
         self,
@@ -131,11 +135,18 @@ class Scheduler:
         """Is what is sent there for us?"""
         return split(address)[2] == MANAGEMENT
 
-    def manage(self, message: Message) -> Safe:
+    def manage(
+        self, message: Message, may: Callable[[str], bool], way_to: Callable[[str], tuple[str, Put]]
+    ) -> Safe:
         """``AMQ_SCHEDULER_ACTION``: REMOVE one, REMOVEALL, or BROWSE them (to ``reply-to``), bit by bit.
 
         The last two may be limited to what is due from ``ACTION_START_TIME`` to ``ACTION_END_TIME``.  It is
-        about the messages of one virtual host.  Raises ProtocolViolation.
+        about the messages of one virtual host, and of them about those that this user may manage.
+
+        may -- says whether they may, at an address
+        way_to -- gives the address that a name stands for, and how a message gets there
+
+        Raises StompError.
         """
         headers = message.headers
         action, job = headers.get(_ACTION), headers.get(JOB)
@@ -145,43 +156,56 @@ class Scheduler:
             raise ProtocolViolation(f"{JOB} header missing", "REMOVE names the message by it")
         host = split(message.address)[0]
         start, end = number(headers, "ACTION_START_TIME") or 0, number(headers, "ACTION_END_TIME")
-        reply_to = headers.get("reply-to", "")
-        if action == "BROWSE" and not reply_to.startswith(("/queue/", "/topic/", "/remote-temp-")):
-            raise ProtocolViolation("reply-to header missing", "BROWSE sends what it finds there")
+        reply = None
+        if action == "BROWSE":
+            if not headers.get("reply-to"):
+                raise ProtocolViolation("reply-to header missing", "BROWSE sends what it finds there")
+            reply = way_to(headers["reply-to"])
 
         def concerns(waiting: Message) -> bool:
             addresses, its_job, schedule = _plan(waiting)
             if split(addresses.partition(",")[0])[0] != host or (action == "REMOVE" and its_job != job):
                 return False
-            return start <= schedule.due and (end is None or schedule.due <= end)
+            if schedule.due < start or (end is not None and schedule.due > end):
+                return False
+            return all(map(may, addresses.split(",")))
 
         found = (one for page in self._engine.browse(LATER) for one in _pause_after(page))
-        self._go_on(found, concerns, within(host, reply_to) if action == "BROWSE" else "")
+        self._go_on(found, concerns, reply)
         return None
 
     def _go_on(
-        self, found: Iterator[Message | None], concerns: Callable[[Message], bool], reply_to: str
+        self,
+        found: Iterator[Message | None],
+        concerns: Callable[[Message], bool],
+        reply: tuple[str, Put] | None,
     ) -> None:
         for waiting in found:
             if waiting is None:
-                self._clock.callLater(0, self._go_on, found, concerns, reply_to)
+                self._clock.callLater(0, self._go_on_later, found, concerns, reply)
                 return
             if concerns(waiting):
-                if reply_to:
-                    self._tell(waiting, reply_to)
-                else:
+                if reply is None:
                     self._engine.withdraw(waiting)
+                else:
+                    self._tell(waiting, *reply)
 
-    def _tell(self, waiting: Message, reply_to: str) -> None:
+    def _go_on_later(
+        self,
+        found: Iterator[Message | None],
+        concerns: Callable[[Message], bool],
+        reply: tuple[str, Put] | None,
+    ) -> None:
+        try:
+            self._go_on(found, concerns, reply)
+        except StompError as error:  # whoever has asked was answered long ago
+            self.log.warn("browsing scheduled messages ends: {error}", error=error)
+
+    def _tell(self, waiting: Message, address: str, put: Put) -> None:
         _, job, _ = _plan(waiting)
         headers = {name: value for name, value in waiting.headers.items() if name != _PLAN}
         headers[JOB] = job
-        address = reply_to.replace("/remote-temp-", "/temp-", 1)
-        copy = Message(self._new_id(), waiting.destination, address, headers, waiting.body, waiting.size)
-        if is_topic(address):
-            self._engine.publish(copy)
-        else:
-            self._engine.append(copy)
+        put(Message(self._new_id(), waiting.destination, address, headers, waiting.body, waiting.size))
 
 
 def _plan(waiting: Message) -> tuple[str, str, Schedule]:

@@ -494,6 +494,78 @@ class TransactionTests(SynchronousTestCase):
         self.ann.hears("RECEIPT")
 
 
+class SchedulerTests(SynchronousTestCase):
+    """Who manages scheduled messages does so where they have the permission, and sends where they may."""
+
+    def setUp(self) -> None:
+        access = AccessList(
+            (
+                Role("root", users=("root",), allow=("all >",)),
+                Role(
+                    "bob",
+                    users=("bob",),
+                    allow=("all /queue/>", "send /topic/out"),
+                    deny=("send /queue/audit", "manage /queue/private"),
+                ),
+            )
+        )
+        self.broker = guarded(access)
+        self.broker.factory.doStart()
+        self.addCleanup(self.broker.factory.doStop)
+        self.root, self.bob = enters(self.broker, "root"), enters(self.broker, "bob")
+        for name in ("/queue/open", "/queue/private", "/topic/secret", "/queue/open,/topic/secret"):
+            headers = {"delay": "1000", "scheduledJobId": name}
+            self.root.says("SEND", {"destination": name, **headers}, body=name.encode())
+        for number, name in enumerate(("/queue/audit", "/queue/private", "/topic/secret", "/topic/out")):
+            self.root.subscribes(name, id=str(number))
+
+    def manages(self, action: str, **headers: str) -> None:
+        named = {name.replace("_", "-"): value for name, value in headers.items()}
+        self.bob.says(
+            "SEND",
+            {"destination": "ActiveMQ.Scheduler.Management", "AMQ_SCHEDULER_ACTION": action, **named},
+            receipt="r",
+        )
+
+    def test_what_is_found_goes_only_where_they_may_send(self) -> None:
+        self.manages("BROWSE", reply_to="/queue/audit")
+        self.assertIn(b"bob may not send to /queue/audit", self.bob.fails("access denied").body)
+        self.assertTrue(self.root.hears_nothing())
+
+    def test_by_whatever_name(self) -> None:
+        for name in ("/amq/queue/audit", "audit", "/queue/open,/queue/audit", "/queue/*"):
+            self.bob = enters(self.broker, "bob")
+            self.manages("BROWSE", reply_to=name)
+            self.assertEqual(self.bob.everything()[-1].command, "ERROR", name)
+        self.assertTrue(self.root.hears_nothing())
+
+    def test_only_what_they_may_manage_is_found(self) -> None:
+        self.bob.subscribes("/temp-queue/found", id="f")
+        for name in ("/temp-queue/found", "/topic/out"):
+            self.manages("BROWSE", reply_to=name)
+        heard = [frame.body for frame in self.bob.everything() if frame.command != "RECEIPT"]
+        self.assertEqual(heard, [b"/queue/open"])
+        self.assertEqual(self.root.hears_bodies(), [b"/queue/open"])
+
+    def test_or_taken_out(self) -> None:
+        self.manages("REMOVEALL")
+        self.manages("REMOVE", scheduledJobId="/topic/secret")
+        self.broker.clock.pump([0.1] * 20)
+        kept = [b"/queue/private", b"/topic/secret", b"/queue/open,/topic/secret"]
+        self.assertEqual(sorted(self.root.hears_bodies()), sorted(kept))
+        self.root.subscribes("/queue/open", id="o")
+        self.assertEqual(self.root.hears_bodies(), [b"/queue/open,/topic/secret"])
+
+    def test_a_temporary_queue_that_is_no_more_gets_nothing(self) -> None:
+        ann = enters(self.broker, "root")
+        ann.says("SEND", {"destination": "/topic/out", "reply-to": "/temp-queue/mine"})
+        name = self.root.hears("MESSAGE").headers["reply-to"]
+        ann.hangs_up()
+        self.manages("BROWSE", reply_to=name)
+        self.assertEqual(self.bob.everything()[-1].command, "RECEIPT")
+        self.assertEqual([one for one in self.broker.engine.queues() if "temp" in one], [])
+
+
 class UserIdTests(SynchronousTestCase):
     def messages(self, **headers: str) -> dict[str, str]:
         broker = guarded(AccessList(), user_id=True)
