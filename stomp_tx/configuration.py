@@ -71,6 +71,13 @@ class Configuration:
     def __post_init__(self) -> None:
         if not self.port:
             raise ConfigurationError("port must name at least one place to listen")
+        hosts = [host.lower() for host in self.broker.hosts]
+        for host, role in self.access.hosts.items():
+            if host not in hosts:  # what it denies would be allowed, and nobody would know
+                raise ConfigurationError(
+                    f"unknown virtual host {host!r} in [roles.{role}]",
+                    f"hosts in [broker] are: {', '.join(self.broker.hosts) or 'none'}",
+                )
 
     @property
     def policies(self) -> Policies:

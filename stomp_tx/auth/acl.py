@@ -11,6 +11,9 @@
 The most specific grant that matches a destination decides; where two are as specific, it is denied.  What no
 grant matches is denied.  While nothing is said of roles at all, everybody may do everything.
 
+``{user}`` is the user's name, with ``%2E`` for a dot and so on: one word, so that nobody is called like a
+part of what is somebody else's.
+
 A subscription to a pattern is allowed where one grant allows all that the pattern matches, and no other that
 is as specific or more denies any of it.
 """
@@ -39,6 +42,7 @@ EVERYBODY = "*"
 """As a user: whoever it is, logged in or not."""
 
 _USER = "{user}"
+_SPECIAL = re.compile(r"[%./*#>,]")  # what is more than a letter in a pattern, or in a list of destinations
 _GRANT = re.compile(r"([a-z,]+)\s+(\S.*)")
 _PATTERN = re.compile(r"(//[^/]+)?(/queue/|/topic/)(.+)", re.DOTALL)
 
@@ -67,7 +71,8 @@ class Role:
 class Grant:
     """Allows or denies some permissions on the destinations that match.
 
-    host, kind, pattern -- of those destinations; an empty host or kind is any
+    host, kind, pattern -- of those destinations; an empty host or kind is any; a host is in small letters, as
+        those of one spelling are one
     """
 
     permissions: frozenset[str]
@@ -115,7 +120,7 @@ def grant(text: str, allow: bool) -> Grant:
             f"{found[2]!r} in {text!r} is no pattern of destinations",
             'as "/queue/orders", "/queue/orders.*", "/topic/>", "//HOST/queue/>", or ">" for all there are',
         )
-    return Grant(permissions, (place[1] or "//")[2:], place[2], place[3], allow)
+    return Grant(permissions, (place[1] or "//")[2:].lower(), place[2], place[3], allow)
 
 
 @dataclass
@@ -135,6 +140,11 @@ class AccessList:
         """May everybody do everything, because nothing is said of roles?"""
         return not self.roles and not self.closed
 
+    @property
+    def hosts(self) -> dict[str, str]:
+        """The virtual hosts that grants name, and a role that does so."""
+        return {one.host: role.name for role in self.roles for one in role.grants if one.host}
+
     def become(self, other: AccessList) -> None:
         """From now on say what the other one says; users must forget what they know."""
         self.roles, self.groups, self.closed = other.roles, other.groups, other.closed
@@ -147,6 +157,7 @@ class AccessList:
         host, kind, name = split(address)
         if self.is_open or kind not in (QUEUE, TOPIC):
             return True
+        host = host.lower()
         mine = set(groups).union(group for group, members in self.groups.items() if user in members)
         allowed: tuple[int, ...] = ()
         denied: tuple[int, ...] = ()
@@ -165,7 +176,7 @@ class AccessList:
 
 
 def _literal(pattern: str, user: str) -> str:
-    """The pattern for this user: one whose name has wildcards in it is no part of any destination."""
+    """The pattern for this user, whose name is one word of it, and no wildcard, whatever is in it."""
     if _USER not in pattern:
         return pattern
-    return pattern.replace(_USER, "\0" if is_pattern(user) else user)
+    return pattern.replace(_USER, _SPECIAL.sub(lambda found: f"%{ord(found[0]):02X}", user))

@@ -93,11 +93,40 @@ class AccessListTests(SynchronousTestCase):
         # A grant without a wildcard is more specific than any with one.
         self.assertTrue(self.allows(access, "subscribe", "//lab/queue/a"))
 
+    def test_a_grant_for_one_host_is_more_specific_than_one_for_all(self) -> None:
+        access = roles("send //shop/queue/a.*", deny=("send /queue/a.*",))
+        self.assertTrue(self.allows(access, "send", "//shop/queue/a.b"))
+        self.assertFalse(self.allows(access, "send", "/queue/a.b"))
+        self.assertFalse(self.allows(access, "send", "//lab/queue/a.b"))
+
+    def test_hosts_are_those_of_the_broker_in_whatever_case(self) -> None:
+        for host in ("shop", "Shop", "SHOP"):
+            access = roles("all >", deny=(f"all //{host}/queue/secret",))
+            for address in ("//shop/queue/secret", "//Shop/queue/secret"):
+                self.assertFalse(self.allows(access, "send", address), (host, address))
+            self.assertTrue(self.allows(access, "send", "//shop/queue/Secret"))
+            self.assertTrue(self.allows(access, "send", "/queue/secret"))
+
     def test_the_users_own(self) -> None:
         access = AccessList((Role("own", users=("*",), allow=("all /queue/box.{user}.>",)),))
         self.assertTrue(access.may("ann", (), "send", "/queue/box.ann.in"))
         self.assertFalse(access.may("ann", (), "send", "/queue/box.bob.in"))
         self.assertFalse(access.may("ann", (), "send", "/queue/box.{user}.in"))
+
+    def test_a_name_is_one_word(self) -> None:
+        access = AccessList(
+            (
+                Role("own", users=("*",), allow=("all /topic/{user}.>",)),
+                Role("not", users=("*",), deny=("send /topic/{user}.{user}",)),
+            )
+        )
+        for user, word in (("ann", "ann"), ("ann.b", "ann%2Eb"), ("a/b", "a%2Fb"), ("a%2Eb", "a%252Eb")):
+            self.assertTrue(access.may(user, (), "subscribe", f"/topic/{word}.>"), user)
+            self.assertTrue(access.may(user, (), "send", f"/topic/{word}.x"), user)
+            self.assertFalse(access.may(user, (), "send", f"/topic/{word}.{word}"), user)
+        for address in ("/topic/ann.b.in", "/topic/ann/b/in", "/topic/ann.b.>"):
+            self.assertFalse(access.may("ann.b", (), "subscribe", address), address)
+        self.assertFalse(access.may("ann", (), "subscribe", "/topic/ann%2Eb.in"))
 
     def test_a_name_with_wildcards_in_it_gets_nobody_anywhere(self) -> None:
         access = AccessList((Role("own", users=("*",), allow=("all /queue/box.{user}",)),))

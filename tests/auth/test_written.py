@@ -56,6 +56,12 @@ class WrittenTests(SynchronousTestCase):
         self.assertFalse(access.may("ann", (), "send", "/queue/orders.audit"))
         self.assertTrue(access.may("carol", (), "browse", "/queue/notes.carol"))
 
+    def test_hosts_are_those_there_are(self) -> None:
+        role = '[roles.clerk]\nallow = ["all >"]\ndeny = ["all //Shop/queue/secret"]'
+        self.assertIn("unknown virtual host 'shop' in [roles.clerk]", self.refused(role))
+        self.assertIn("lab", self.refused(f'[broker]\nhosts = ["lab"]\n{role}'))
+        self.assertEqual(self.read(f'[broker]\nhosts = ["SHOP"]\n{role}').broker.hosts, ("SHOP",))
+
     def test_an_empty_section_lets_nobody_do_anything(self) -> None:
         for text, allowed in (("[roles]", False), ("[groups]", True), ("", True), ("[roles.clerk]", False)):
             self.assertEqual(self.read(text).access.may("ann", (), "send", "/queue/a"), allowed, text)
