@@ -126,7 +126,7 @@ class FrameParser:
             for line in rest:
                 name, colon, value = line.partition(":")
                 if not colon:
-                    raise self._no_colon(line)
+                    raise self._no_colon(command, line)
                 if name not in headers:
                     headers[name] = value
         if "" in headers:
@@ -238,7 +238,7 @@ class FrameParser:
         for line in lines:
             name, colon, value = line.partition(":")
             if not colon:
-                raise self._no_colon(line)
+                raise self._no_colon(command, line)
             if "\\" in line and escaped:
                 name = unescape(name, version or V12)
                 value = unescape(value, version or V12)
@@ -248,9 +248,10 @@ class FrameParser:
                 headers[name] = value
         return command
 
-    def _no_colon(self, line: str) -> FrameError:
-        # Not a word of CONNECT is repeated: this might be its passcode.
-        what = "a line of CONNECT" if self._version is None else ascii(line[:60])
+    def _no_colon(self, command: str, line: str) -> FrameError:
+        # Not a word of CONNECT is repeated, a second one neither: this might be its passcode.
+        is_connect = self._version is None or command.strip().upper() in ("CONNECT", "STOMP")
+        what = "a line of CONNECT" if is_connect else ascii(line[:60])
         return FrameError("a header line has no colon", f"{what} is not NAME:VALUE")
 
     def _block_too_long(self) -> FrameTooLarge:

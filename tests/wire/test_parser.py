@@ -249,12 +249,24 @@ class LanguageTests(SynchronousTestCase):
         self.assertIn("TLS", fault(b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03", None))
         self.assertIn("HTTP", fault(b"GET / HTTP/1.1\r\nHost: x\r\n\r\n", None))
 
-    def test_no_word_of_connect_is_repeated(self) -> None:
+    def test_no_word_of_connect_is_repeated_whenever_it_comes(self) -> None:
+        for version in (None, "1.0", "1.1", "1.2"):
+            for command in (b"CONNECT", b"STOMP", b"connect", b"CONNECT\r"):
+                for line in (b"passcode=hunter2", b"hunter2", b"passcode hunter2\\c"):
+                    parser = FrameParser()
+                    parser.version = version
+                    parser.feed(command + b"\nlogin:ann\n" + line + b"\n\n\0")
+                    with self.assertRaises(FrameError) as caught:
+                        parser.next_frame()
+                    self.assertNotIn("hunter2", str(caught.exception) + caught.exception.detail)
+
+    def test_that_of_another_frame_is(self) -> None:
         parser = FrameParser()
-        parser.feed(b"CONNECT\npasscode=hunter2\n\n\0")
+        parser.version = "1.2"
+        parser.feed(b"SEND\ndestination\n\n\0")
         with self.assertRaises(FrameError) as caught:
             parser.next_frame()
-        self.assertNotIn("hunter2", str(caught.exception) + caught.exception.detail)
+        self.assertIn("'destination' is not NAME:VALUE", caught.exception.detail)
 
 
 class CostTests(SynchronousTestCase):
