@@ -10,6 +10,7 @@
     ├── LoginDenied           who it is could not be found out, or may not come in
     ├── AccessDenied          this user may not do that
     ├── LimitExceeded         more of something than one peer may have
+    │   └── TooManyConnections  ... and it is not let in for that
     ├── EngineError           the engine could not keep or settle a message
     ├── ConfigurationError    a setting that can't be used
     ├── ConnectionLost        client: the connection ended while something was outstanding
@@ -83,6 +84,13 @@ _VERBS = {"send": "send to", "subscribe": "subscribe to"}
 
 class LimitExceeded(StompError):
     """One peer asked for more of something than one peer may have."""
+
+
+class TooManyConnections(LimitExceeded):
+    """No more connections are taken: in all, from that address, or of that user."""
+
+    def __init__(self, detail: str) -> None:
+        super().__init__("too many connections", detail)
 
 
 class EngineError(StompError):

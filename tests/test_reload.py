@@ -11,6 +11,7 @@ from twisted.internet.task import Clock
 from twisted.logger import Logger, LogLevel, capturedLogs
 from twisted.trial.unittest import SynchronousTestCase
 
+from stomp_tx import reload
 from stomp_tx.auth.acl import AccessList, Role
 from stomp_tx.broker.policy import Policy
 from stomp_tx.configuration import Configuration
@@ -70,6 +71,19 @@ class ReloadTests(SynchronousTestCase):
         self.assertIn("policies were read again, those for patterns: 1", self.reload())
         (policies,) = self.factory.policies
         self.assertEqual((policies.of("/queue/b").ttl, policies.of("/queue/a").ttl), (7, 8))
+
+    def test_each_thing_that_is_read_is_one_event_for_the_audit(self) -> None:
+        for certificates, audit in ((0, ["reload"]), (2, ["reload", "reload"]), (None, ["reload", "reload"])):
+            self.setUp()
+
+            def read_certificates(found: int | None = certificates) -> int:
+                if found is None:
+                    raise OSError("no such file")
+                return found
+
+            self.patch(reload, "reload_certificates", read_certificates)
+            self.reload()
+            self.assertEqual([event.get("audit") for event in self.events], audit)
 
     def test_what_else_has_changed_is_named(self) -> None:
         self.new = Configuration(limits=Limits(headers=7), port=("tcp:1",))

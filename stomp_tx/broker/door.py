@@ -10,7 +10,7 @@ from twisted.internet.interfaces import IAddress
 
 from stomp_tx.broker.lockout import Lockout
 from stomp_tx.broker.settings import BrokerSettings
-from stomp_tx.errors import LimitExceeded
+from stomp_tx.errors import TooManyConnections
 
 
 class Door:
@@ -31,11 +31,9 @@ class Door:
         settings = self._settings
         self._lockout.must_be_open(place)
         if settings.connections and self._inside >= settings.connections:
-            raise LimitExceeded("too many connections", "the broker has as many as it takes: come later")
+            raise TooManyConnections("the broker has as many as it takes: come later")
         if settings.connections_per_address and self._from[place] >= settings.connections_per_address:
-            raise LimitExceeded(
-                "too many connections", f"an address may have {settings.connections_per_address}"
-            )
+            raise TooManyConnections(f"an address may have {settings.connections_per_address}")
         self._inside += 1
         self._from[place] += 1
 
@@ -45,10 +43,10 @@ class Door:
         _one_less(self._from, place)
 
     def enter_as(self, user: str) -> None:
-        """A connection is this user's.  Raises LimitExceeded."""
+        """A connection is this user's.  Raises TooManyConnections."""
         most = self._settings.connections_per_user
         if most and self._of[user] >= most:
-            raise LimitExceeded("too many connections", f"a user may have {most}")
+            raise TooManyConnections(f"a user may have {most}")
         self._of[user] += 1
 
     def leave_as(self, user: str) -> None:

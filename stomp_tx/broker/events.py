@@ -13,7 +13,7 @@ from twisted.internet.address import IPv4Address, IPv6Address, UNIXAddress
 from twisted.internet.interfaces import IAddress
 from twisted.logger import Logger
 
-from stomp_tx.errors import AccessDenied, LoginDenied, StompError
+from stomp_tx.errors import StompError
 from stomp_tx.message import Message
 
 
@@ -105,10 +105,10 @@ class Failed(Event):
 
 @dataclass(frozen=True)
 class Refused(Event):
-    """Somebody could not log in, or renew their login.
+    """Somebody could not log in, renew their login or stay, or there were too many connections.
 
     peer -- the client's address
-    login -- what they said, and may be anybody's
+    login -- whose session it is; before it is open: what they said, and may be anybody's
     why -- for the log, not for the client
     """
 
@@ -224,82 +224,3 @@ def address_text(address: IAddress) -> str:
     if isinstance(address, IPv6Address):
         return f"[{address.host}]:{address.port}"
     return "unix" if isinstance(address, UNIXAddress) else str(address)
-
-
-def log_events(events: Events, log: Logger) -> None:
-    """One log line for each thing that happens to a connection, through ``log``.
-
-    Those about who may do what have a field ``audit``: login, refusal, renewal, denial or lockout.
-    """
-
-    def connected(event: Connected) -> None:
-        log.info(
-            "{session} connected: {user} from {peer}, STOMP {version}",
-            session=event.session,
-            user=event.user,
-            peer=event.peer,
-            version=event.version,
-            audit="login",
-        )
-
-    def failed(event: Failed) -> None:
-        if isinstance(event.error, (LoginDenied, AccessDenied)):
-            return  # which the log tells as Refused or Denied
-        log.warn(
-            "{session} ({peer}) got ERROR: {summary}: {detail}",
-            session=event.session,
-            peer=event.peer,
-            summary=event.error.summary,
-            detail=event.error.detail,
-        )
-
-    def refused(event: Refused) -> None:
-        log.warn(
-            "{session} ({peer}) login refused: {login!r}: {why}",
-            session=event.session,
-            peer=event.peer,
-            login=event.login[:100],
-            why=event.why,
-            audit="refusal",
-        )
-
-    def renewed(event: LoginRenewed) -> None:
-        log.info(
-            "{session} ({peer}) login renewed: {user}",
-            session=event.session,
-            peer=event.peer,
-            user=event.user,
-            audit="renewal",
-        )
-
-    def denied(event: Denied) -> None:
-        log.warn(
-            "{session} ({peer}) denied: {user} has no permission {permission!r} on {destination}",
-            session=event.session,
-            peer=event.peer,
-            user=event.user,
-            permission=event.permission,
-            destination=event.destination,
-            audit="denial",
-        )
-
-    def locked_out(event: LockedOut) -> None:
-        log.warn(
-            "{place} is locked out for {seconds:g} seconds: too many logins failed",
-            place=event.place,
-            seconds=event.seconds,
-            audit="lockout",
-        )
-
-    def disconnected(event: Disconnected) -> None:
-        log.info(
-            "{session} ({peer}) disconnected: {why}", session=event.session, peer=event.peer, why=event.why
-        )
-
-    events.observe(Connected, connected)
-    events.observe(Failed, failed)
-    events.observe(Refused, refused)
-    events.observe(LoginRenewed, renewed)
-    events.observe(Denied, denied)
-    events.observe(LockedOut, locked_out)
-    events.observe(Disconnected, disconnected)

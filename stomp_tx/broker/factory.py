@@ -19,7 +19,8 @@ from stomp_tx.broker.bounds import Bounds
 from stomp_tx.broker.deadletter import DeadLetters
 from stomp_tx.broker.dialect.dialects import DIALECTS, Dialect
 from stomp_tx.broker.door import Door
-from stomp_tx.broker.events import Dropped, Events, LockedOut, log_events
+from stomp_tx.broker.eventlog import log_events
+from stomp_tx.broker.events import Dropped, Events, LockedOut
 from stomp_tx.broker.idle import Idle
 from stomp_tx.broker.lockout import Lockout
 from stomp_tx.broker.policy import Policies

@@ -45,6 +45,7 @@ from stomp_tx.errors import (
     LoginDenied,
     ProtocolViolation,
     StompError,
+    TooManyConnections,
     VersionMismatch,
 )
 from stomp_tx.interfaces import IFrameReceiver, IFrameSender, IStompUser, Safe
@@ -192,6 +193,11 @@ class BrokerSession:
         """Who it is, in an open session."""
         return self._login.user
 
+    @property
+    def _called(self) -> str:
+        """Who it is, or says that it is."""
+        return str(self._login.login if self._names is None else self.user.name)
+
     # -- faults -------------------------------------------------------------------------------------------
 
     def _fail(self, error: StompError, frame: Frame | None) -> None:
@@ -213,7 +219,9 @@ class BrokerSession:
         self._sender.send_frame(rendering.error(error, self._sender.version, receipt, **more))
         self._factory.events.emit(Failed, self.id, self._peer, error)
         if isinstance(error, LoginDenied):
-            self._factory.events.emit(Refused, self.id, self._peer, self._login.login, error.why)
+            self._factory.events.emit(Refused, self.id, self._peer, self._called, error.why)
+        elif isinstance(error, TooManyConnections):
+            self._factory.events.emit(Refused, self.id, self._peer, self._called, f"{error}: {error.detail}")
         elif isinstance(error, AccessDenied):
             self._factory.events.emit(
                 Denied, self.id, self._peer, error.user, error.permission, error.destination

@@ -8,7 +8,8 @@ from collections.abc import Callable
 
 import click
 
-from stomp_tx.cli.text import count, printable, size
+from stomp_tx.cli.text import count, size
+from stomp_tx.printable import printable
 
 
 @click.command(short_help="Copy a broker's file, while it is in use.")

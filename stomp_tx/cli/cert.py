@@ -6,8 +6,8 @@ import sys
 
 import click
 
-from stomp_tx.cli.text import printable
 from stomp_tx.errors import ConfigurationError
+from stomp_tx.printable import printable
 
 
 @click.command(short_help="Make certificates for development.")

@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING
 
 import click
 
-from stomp_tx.cli.text import complain, count, printable, size
+from stomp_tx.cli.text import complain, count, size
 from stomp_tx.cli.text import time as time_of
 from stomp_tx.errors import StompError
+from stomp_tx.printable import printable
 
 if TYPE_CHECKING:
     from stomp_tx.engine.check import QueueReport, Report

@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING
 
 import click
 
-from stomp_tx.cli.text import count, printable
+from stomp_tx.cli.text import count
+from stomp_tx.printable import printable
 
 if TYPE_CHECKING:
     from stomp_tx.auth.acl import AccessList

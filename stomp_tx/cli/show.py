@@ -20,8 +20,9 @@ from rich.progress import (
 from rich.table import Table
 from rich.text import Text
 
-from stomp_tx.cli.text import count, printable
+from stomp_tx.cli.text import count
 from stomp_tx.client import Message
+from stomp_tx.printable import printable
 
 OWN = ("destination", "message-id", "subscription", "ack", "content-length", "content-type")
 """Headers that are not shown among the others."""

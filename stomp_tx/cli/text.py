@@ -6,6 +6,7 @@ import sys
 from datetime import datetime, timedelta, timezone
 
 from stomp_tx.errors import ErrorReceived, StompError
+from stomp_tx.printable import printable
 
 
 def count(number: int, noun: str) -> str:
@@ -27,16 +28,6 @@ def time(milliseconds: int) -> str:
     except OverflowError:
         return "after the year 9999"
     return f"{time:%Y-%m-%d %H:%M:%S} UTC"
-
-
-def printable(text: str, keep: str = "") -> str:
-    """Without what would move a terminal's cursor, or worse: clients choose the names of queues.
-
-    keep -- what is let through all the same, such as line ends
-    """
-    return "".join(
-        one if one.isprintable() or one in keep else one.encode("unicode_escape").decode() for one in text
-    )
 
 
 def complain(error: StompError) -> None:

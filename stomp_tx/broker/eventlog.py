@@ -1,0 +1,102 @@
+"""The log: one line for each thing that happens to a connection."""
+
+from __future__ import annotations
+
+from twisted.logger import Logger
+
+from stomp_tx.broker.events import (
+    Connected,
+    Denied,
+    Disconnected,
+    Events,
+    Failed,
+    LockedOut,
+    LoginRenewed,
+    Refused,
+)
+from stomp_tx.errors import AccessDenied, LoginDenied, TooManyConnections
+from stomp_tx.printable import printable
+
+
+def log_events(events: Events, log: Logger) -> None:
+    """Tell of these events through ``log``.
+
+    Those about who may do what have a field ``audit``: login, refusal, renewal, denial or lockout; and
+    ``peer`` and ``user``, but for a lockout, which is of an address.  What clients have named is shown so
+    that it can't be taken for another line.
+    """
+
+    def connected(event: Connected) -> None:
+        log.info(
+            "{session} connected: {user} from {peer}, STOMP {version}",
+            session=event.session,
+            user=printable(event.user),
+            peer=printable(event.peer),
+            version=event.version,
+            audit="login",
+        )
+
+    def failed(event: Failed) -> None:
+        if isinstance(event.error, (LoginDenied, AccessDenied, TooManyConnections)):
+            return  # which the log tells as Refused or Denied
+        log.warn(
+            "{session} ({peer}) got ERROR: {summary}: {detail}",
+            session=event.session,
+            peer=printable(event.peer),
+            summary=printable(event.error.summary),
+            detail=printable(event.error.detail),
+        )
+
+    def refused(event: Refused) -> None:
+        log.warn(
+            "{session} ({peer}) login refused: {user!r}: {why}",
+            session=event.session,
+            peer=printable(event.peer),
+            user=event.login[:100],
+            why=printable(event.why),
+            audit="refusal",
+        )
+
+    def renewed(event: LoginRenewed) -> None:
+        log.info(
+            "{session} ({peer}) login renewed: {user}",
+            session=event.session,
+            peer=printable(event.peer),
+            user=printable(event.user),
+            audit="renewal",
+        )
+
+    def denied(event: Denied) -> None:
+        log.warn(
+            "{session} ({peer}) denied: {user} has no permission {permission!r} on {destination}",
+            session=event.session,
+            peer=printable(event.peer),
+            user=printable(event.user),
+            permission=event.permission,
+            destination=printable(event.destination),
+            audit="denial",
+        )
+
+    def locked_out(event: LockedOut) -> None:
+        log.warn(
+            "{peer} is locked out for {seconds:g} seconds: too many logins failed",
+            peer=event.place,
+            seconds=event.seconds,
+            audit="lockout",
+        )
+
+    def disconnected(event: Disconnected) -> None:
+        log.info(
+            "{session} ({peer}) disconnected: {why}",
+            session=event.session,
+            peer=printable(event.peer),
+            why=printable(event.why),
+        )
+
+    events.observe(Connected, connected)
+    events.observe(Failed, failed)
+    events.observe(Refused, refused)
+    events.observe(LoginRenewed, renewed)
+    events.observe(Denied, denied)
+    events.observe(LockedOut, locked_out)
+    events.observe(Disconnected, disconnected)
