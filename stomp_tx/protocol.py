@@ -17,6 +17,9 @@ from zope.interface import implementer
 from stomp_tx.errors import ProtocolViolation, StompError
 from stomp_tx.heartbeat import Beat, Monitor
 from stomp_tx.interfaces import IFrameReceiver, IFrameSender
+from stomp_tx.pace import Pace
+from stomp_tx.reading import MOST, Share
+from stomp_tx.unfinished import Unfinished
 from stomp_tx.wire.commands import V12
 from stomp_tx.wire.frame import Frame
 from stomp_tx.wire.limits import Limits
@@ -32,16 +35,25 @@ A full transport alone is no reason to stop reading: the ACKs that free what it 
 But what is owed for each frame, its RECEIPT, is sent all the same, and must not pile up for ever.
 """
 
+AMID_BODY = 8
+"""In the middle of a large frame so many times as much is read at a time: nothing but copying comes of it."""
+
+DROPPED = 16 * 1024 * 1024
+"""Octets that a peer may still send when it was told that the connection is over, before it is cut."""
+
 
 class Outbox:
     """The connections that have something to send, written once each at the end of a reactor turn.
 
     All connections of one factory share one: what one read brings is handled whole, then each connection
     that got something from it is written once.
+
+    share -- of the turn, for reading
     """
 
     def __init__(self, clock: IReactorTime) -> None:
         self.clock = clock
+        self.share = Share()
         self.in_turn = False  # somebody will flush at the end of what runs now
         self._dirty: list[StompFrameProtocol] = []
         self._scheduled: IDelayedCall | None = None
@@ -90,10 +102,11 @@ class _Outbound:
         self._protocol = protocol
 
     def pauseProducing(self) -> None:
-        self._protocol.outbound_full()
+        self._protocol.outbound_filling()
 
     def resumeProducing(self) -> None:
-        self._protocol.outbound_has_room()
+        if self._protocol.full:
+            self._protocol.outbound_has_room()
 
     def stopProducing(self) -> None:
         self._protocol.outbound_full()
@@ -111,9 +124,12 @@ class StompFrameProtocol(LineReceiver):
     linger -- seconds that the peer has for reading what was sent before the connection is cut
     buffer -- octets that may wait in the transport before the receiver is paused
     trailing_eol -- end each frame with a line feed after its NUL, for clients that want one
+    pace -- how many octets are read a second, whatever they are; None: as many as come
+    unfinished -- counts what this connection keeps of frames that have not come whole
 
     Frames leave in one write for each reactor turn.  While a Deferred that the receiver returned has not
-    fired, the transport is paused, and so is the watch over the peer's heart-beat.
+    fired, or more came than ``pace`` allows, the transport is paused, and so is the watch over the peer's
+    heart-beat.
     """
 
     line_mode = 0  # raw from the first octet
@@ -131,6 +147,8 @@ class StompFrameProtocol(LineReceiver):
         linger: float = 5.0,
         buffer: int = 1024 * 1024,
         trailing_eol: bool = False,
+        pace: Pace | None = None,
+        unfinished: Unfinished | None = None,
     ) -> None:
         if outbox is None:
             if clock is None:
@@ -149,7 +167,13 @@ class StompFrameProtocol(LineReceiver):
         self._behind = 0  # octets written since the transport was full
         self.outgoing: list[bytes] = []
         self._closing = False
-        self._waiting: Deferred[None] | None = None
+        self._waiting = 0  # for so many things nothing more is read
+        self._pace = pace
+        # Of a read that is larger, the rest waits with LineReceiver: a tenth of a second's octets at a time.
+        self._piece = 0 if pace is None else max(1, pace.per_second // 10)
+        self._unfinished = unfinished
+        self._read_size = MOST
+        self._dropped = 0
         self._beat: Beat | None = None
         self._monitor: Monitor | None = None
         self._cut: IDelayedCall | None = None
@@ -166,18 +190,38 @@ class StompFrameProtocol(LineReceiver):
                 pass  # a unix socket, which calls itself TCP in Twisted before 25
         if isinstance(transport, Connection):
             self._socket = transport
-            transport.bufferSize = self._send_buffer
+            # To Twisted this is how much it reads at a time, too: see outbound_filling.
+            transport.bufferSize = MOST
         transport.registerProducer(_Outbound(self), True)
         self._in_turn(lambda: self.receiver.connected(self))
 
     def rawDataReceived(self, data: bytes) -> None:
         """Octets have come: each frame that they end goes to the receiver."""
         if self._closing:
-            return  # what comes behind the last frame is read, so that closing sends no RST, and dropped
+            # What comes behind the last frame is read and dropped: closing sends no RST then.  Up to a point.
+            self._dropped += len(data)
+            if self._dropped > DROPPED:
+                self.abort()
+            return
         if self._monitor is not None:
             self._monitor.heard()
+        pace = self._pace
+        if pace is not None and len(data) > self._piece:
+            self._buffer = data[self._piece :] + self._buffer  # LineReceiver comes back with it
+            data = data[: self._piece]
         self._parser.feed(data)
         self._in_turn(self._read_frames)
+        if self._unfinished is not None:
+            self._unfinished.kept(self, self._parser.unfinished)
+        if len(data) >= self._read_size and self._socket is not None:
+            size = self._outbox.share.of(self)
+            if self._parser.unfinished >= size:
+                size *= AMID_BODY
+            self._read_size = self._socket.bufferSize = size
+        if pace is not None:
+            waiting = pace.came(len(data))
+            if waiting is not None:
+                self._wait_for(waiting)
 
     def connectionLost(self, reason: Failure = connectionDone) -> None:
         """The transport is gone, and so is all that was queued: the receiver is ``disconnected``."""
@@ -186,7 +230,17 @@ class StompFrameProtocol(LineReceiver):
         if self._cut is not None and self._cut.active():
             self._cut.cancel()
         self.outgoing.clear()
+        self._let_go()
+        self._outbox.share.forget(self)
+        if self._pace is not None:
+            self._pace.stop()
         self._in_turn(lambda: self.receiver.disconnected(reason))
+
+    def outbound_filling(self) -> None:
+        """The transport has more to send than it would like: it says so with each write."""
+        socket = self._socket
+        if socket is None or len(socket.dataBuffer) + socket._tempDataLen > self._send_buffer:
+            self.outbound_full()
 
     def outbound_full(self) -> None:
         """The transport has as much to send as it takes."""
@@ -231,7 +285,7 @@ class StompFrameProtocol(LineReceiver):
                 waiting = frame_received(frame)
                 if waiting is not None:
                     self._wait_for(waiting)
-                    if self._waiting is not None:
+                    if self._waiting:
                         return
         except Exception as error:
             self.fail(error)
@@ -247,20 +301,24 @@ class StompFrameProtocol(LineReceiver):
             finally:
                 self.disconnect()
 
+    def end_for(self, error: StompError) -> None:
+        """The same for what is about no frame of this connection, at any time."""
+        self._in_turn(lambda: self.fail(error))
+
     def _wait_for(self, waiting: Deferred[None]) -> None:
         stopped = False
 
         def go_on(result: object) -> None:
-            self._waiting = None
+            self._waiting -= 1
             if isinstance(result, Failure):
                 failure = result
                 self._in_turn(lambda: self.fail(failure.value or StompError(str(failure))))
             if stopped:  # where it had fired already, whoever called reads on
                 self._read_on()
 
-        self._waiting = waiting
+        self._waiting += 1
         waiting.addBoth(go_on)
-        if self._waiting is not None and not self._closing:  # the frame may have ended the connection, too
+        if self._waiting and not self._closing:  # the frame may have ended the connection, too
             stopped = True
             self._stop_reading()
 
@@ -272,11 +330,13 @@ class StompFrameProtocol(LineReceiver):
 
     def _read_on(self) -> None:
         """Read again, if nothing is in the way of it any more."""
-        if self._waiting is not None or self._is_far_behind or self._closing:
+        if self._waiting or self._is_far_behind or self._closing:
             return
         # What the parser still holds comes first: LineReceiver feeds only what arrived after it.
         self._in_turn(self._read_frames)
-        if self._waiting is None and not self._is_far_behind and not self._closing:
+        if self._unfinished is not None and not self._closing:
+            self._unfinished.kept(self, self._parser.unfinished)
+        if not self._waiting and not self._is_far_behind and not self._closing:
             if self._monitor is not None:
                 self._monitor.resume()
             LineReceiver.resumeProducing(self)
@@ -351,9 +411,13 @@ class StompFrameProtocol(LineReceiver):
             self.transport.write(b"\n")
 
     def _peer_is_silent(self) -> None:
-        self._in_turn(
-            lambda: self.fail(ProtocolViolation("no heart-beat", "nothing was heard in the agreed time"))
-        )
+        self.end_for(ProtocolViolation("no heart-beat", "nothing was heard in the agreed time"))
+
+    def _let_go(self) -> None:
+        """What has come of a frame is for nobody any more."""
+        self._parser.forget()
+        if self._unfinished is not None:
+            self._unfinished.kept(self, 0)
 
     def _stop_timers(self) -> None:
         for timer in (self._beat, self._monitor):
@@ -367,6 +431,7 @@ class StompFrameProtocol(LineReceiver):
         self._write_out()
         self._closing = True
         self._stop_timers()
+        self._let_go()
         transport = self.transport
         transport.unregisterProducer()
         if self.paused:

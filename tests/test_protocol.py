@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import socket
+from select import select
+
 from twisted.internet.defer import Deferred, fail, succeed
 from twisted.internet.error import ConnectionDone
 from twisted.internet.protocol import Factory
 from twisted.internet.task import Clock
+from twisted.internet.tcp import Connection
 from twisted.protocols.basic import LineReceiver
 from twisted.python.failure import Failure
 from twisted.test.iosim import FakeTransport, connect
@@ -16,6 +20,7 @@ from zope.interface.verify import verifyClass, verifyObject
 from stomp_tx.errors import FrameError, ProtocolViolation, StompError
 from stomp_tx.interfaces import IFrameReceiver, IFrameSender
 from stomp_tx.protocol import Outbox, StompFrameProtocol
+from stomp_tx.reading import MOST, TURN
 from stomp_tx.wire import frames
 from stomp_tx.wire.frame import Frame
 from stomp_tx.wire.limits import Limits
@@ -379,3 +384,60 @@ class FactoryTests(SynchronousTestCase):
         factory = Factory.forProtocol(lambda: StompFrameProtocol(Recorder(), clock=Clock()))  # type: ignore[arg-type]
         protocol = factory.buildProtocol(None)  # type: ignore[arg-type]
         self.assertIsInstance(protocol, StompFrameProtocol)
+
+
+class SocketTests(SynchronousTestCase):
+    """Over a socket of Twisted's, which has one number for how much it reads and for when it is full."""
+
+    def setUp(self) -> None:
+        with socket.create_server(("127.0.0.1", 0)) as port:
+            self.theirs = socket.create_connection(port.getsockname())
+            ours, _ = port.accept()
+        for one in (ours, self.theirs):
+            one.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 4096)  # what the kernel holds does not count
+            one.setblocking(False)
+            self.addCleanup(one.close)
+        self.receiver = Recorder()
+        self.protocol = StompFrameProtocol(self.receiver, clock=Clock(), buffer=1024 * 1024)
+        self.transport = Connection(ours, self.protocol, reactor=Descriptors())
+        self.transport.connected = 1
+        self.protocol.makeConnection(self.transport)
+
+    def test_it_reads_less_at_a_time_than_it_may_keep_of_what_is_to_be_sent(self) -> None:
+        self.assertEqual(self.transport.bufferSize, MOST)
+        for number in range(60):
+            self.receiver.sender.send_octets(b"x" * 16 * 1024)
+            self.receiver.sender.flush()
+            self.assertFalse(self.protocol.full, number)
+        for _ in range(600):
+            self.receiver.sender.send_octets(b"x" * 16 * 1024)
+            self.receiver.sender.flush()
+        self.assertTrue(self.protocol.full)
+        self.assertEqual(self.receiver.happened, ["paused"])
+
+    def test_it_has_room_when_all_is_sent_and_says_so_only_where_it_had_none(self) -> None:
+        for octets, happened in ((512 * 1024, []), (4 * 1024 * 1024, ["paused", "resumed"])):
+            self.receiver.sender.send_octets(b"x" * octets)
+            self.receiver.sender.flush()
+            while self.transport.dataBuffer or self.transport._tempDataBuffer:
+                if select([self.theirs], [], [], 0.01)[0]:
+                    self.theirs.recv(1024 * 1024)
+                self.transport.doWrite()
+            self.assertEqual(self.receiver.happened, happened)
+
+    def test_with_many_that_send_much_each_is_read_less_at_a_time(self) -> None:
+        share = self.protocol._outbox.share
+        for _ in range(2):
+            for other in range(7):
+                share.of(other)
+            self.protocol.dataReceived(b"\n" * self.transport.bufferSize)
+        self.assertEqual(self.transport.bufferSize, TURN // 8)
+
+
+class Descriptors:
+    """As much of a reactor as a socket needs."""
+
+    def addReader(self, reader: object) -> None:
+        pass
+
+    addWriter = removeReader = removeWriter = addReader

@@ -18,7 +18,7 @@ from stomp_tx.auth.realm import StompUser
 from stomp_tx.broker.bounds import Bounds
 from stomp_tx.broker.deadletter import DeadLetters
 from stomp_tx.broker.dialect.dialects import DIALECTS, Dialect
-from stomp_tx.broker.door import Door
+from stomp_tx.broker.door import Door, place_of
 from stomp_tx.broker.eventlog import log_events
 from stomp_tx.broker.events import Dropped, Events, LockedOut
 from stomp_tx.broker.idle import Idle
@@ -38,7 +38,9 @@ from stomp_tx.clock import MonotonicClock
 from stomp_tx.engine.memory import MemoryEngine
 from stomp_tx.interfaces import IEngine, IFrameReceiver, IStompUser
 from stomp_tx.message import Message
+from stomp_tx.pace import Pace
 from stomp_tx.protocol import Outbox, StompFrameProtocol
+from stomp_tx.unfinished import Unfinished
 from stomp_tx.wire.limits import Limits
 
 
@@ -127,6 +129,7 @@ class StompBrokerFactory(ServerFactory):
         )
         self.scheduler.due_at = self._upkeep.due_at
         self._outbox = Outbox(clock)
+        self._unfinished = Unfinished(self.settings.unfinished_octets, place_of)
         self._make_session_id = make_session_id or (lambda: secrets.token_hex(8))
         # A message's id is prefix and number: unique across restarts, and nothing in it needs an escape.
         self.message_id_prefix = f"{self.now():x}{secrets.token_hex(2)}-"
@@ -144,8 +147,11 @@ class StompBrokerFactory(ServerFactory):
         if dialect is None:
             dialect = DIALECTS[settings.dialect]
         receiver: IFrameReceiver = BrokerSession(self, self._make_session_id(), dialect)
-        if settings.frames_per_second or settings.octets_per_second:
-            receiver = Throttle(receiver, self.clock, settings.frames_per_second, settings.octets_per_second)
+        pace = None
+        if settings.octets_per_second:
+            pace = Pace(self.clock, settings.octets_per_second)
+        if settings.frames_per_second:
+            receiver = Throttle(receiver, Pace(self.clock, settings.frames_per_second))
         protocol = StompFrameProtocol(
             receiver,
             outbox=self._outbox,
@@ -154,6 +160,8 @@ class StompBrokerFactory(ServerFactory):
             linger=settings.linger,
             buffer=settings.send_buffer,
             trailing_eol=settings.trailing_eol,
+            pace=pace,
+            unfinished=self._unfinished,
         )
         protocol.factory = self
         return protocol

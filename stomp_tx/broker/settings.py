@@ -93,7 +93,10 @@ class BrokerSettings:
     """Frames that one connection may send: it is read no faster; 0: any number."""
 
     octets_per_second: int = 0
-    """Octets (of frames) that one connection may send: it is read no faster; 0: any number."""
+    """Octets, of frames and between them, that one connection may send: it is read no faster; 0: any."""
+
+    unfinished_octets: int = 256 * 1024 * 1024
+    """Octets of frames that have not come whole, of all connections together; 0: any number."""
 
     user_id: bool = False
     """Say in each message who sent it: headers ``user-id`` and ``JMSXUserID``, which nobody else can set."""

@@ -76,4 +76,5 @@ class RealSocketTests(TestCase):
             received = await client.ended
         finally:
             await port.stopListening()
+            await factory.stop()  # it reads on for a while
         self.assertIn(b"ERROR\nmessage:not connected\n", received)

@@ -1,4 +1,4 @@
-"""throttle.py: a connection is read no faster than it may be."""
+"""throttle.py and pace.py: a connection is read no faster than it may be."""
 
 from __future__ import annotations
 
@@ -39,6 +39,50 @@ class ThrottleTests(SynchronousTestCase):
             broker.clock.advance(0.1)
         self.assertAlmostEqual(self.arrived(broker) - first, 30, delta=2)
 
+    def test_line_feeds_are_octets(self) -> None:
+        broker = Broker(octets_per_second=1000)
+        ann = broker.connect()
+        ann.sends(b"\n" * 10_000 + FRAME)
+        self.assertEqual(ann.transport.producerState, "paused")
+        broker.clock.pump([0.1] * 80)
+        self.assertEqual(self.arrived(broker), 0)
+        broker.clock.pump([0.1] * 20)
+        self.assertEqual(self.arrived(broker), 1)
+        self.assertEqual(ann.transport.producerState, "producing")
+
+    def test_octets_count_before_connect(self) -> None:
+        broker = Broker(octets_per_second=1000)
+        eve = broker.dial()
+        eve.sends(b"\n" * 3000)
+        self.assertEqual(eve.transport.producerState, "paused")
+        self.assertFalse(eve.is_closed)
+
+    def test_octets_count_while_their_frame_is_under_way(self) -> None:
+        broker = Broker(octets_per_second=1000)
+        ann = broker.connect()
+        ann.sends(b"SEND\ndestination:/queue/a\n\n" + b"x" * 10_000 + b"\0")
+        kept = []
+        for _ in range(5):
+            kept.append(ann.protocol._parser.unfinished)
+            broker.clock.pump([0.1] * 10)
+        self.assertLess(kept[0], 1200)
+        for before, after in pairwise(kept):
+            self.assertAlmostEqual(after - before, 1000, delta=150)
+        broker.clock.pump([0.1] * 60)
+        self.assertEqual(self.arrived(broker), 1)
+
+    def test_heart_beats_go_on_both_ways_while_nothing_is_read(self) -> None:
+        broker = Broker(octets_per_second=100)
+        ann = broker.connect(heart_beat="1000,1000")
+        ann.sends(b"\n" * 2000)
+        ann.hears_octets()
+        broker.clock.pump([0.1] * 150)
+        self.assertEqual(ann.transport.producerState, "paused")
+        self.assertGreaterEqual(ann.hears_octets().count(b"\n"), 14)
+        self.assertFalse(ann.is_closed)
+        broker.clock.pump([0.1] * 100)  # all is read, and now it says nothing more
+        ann.fails("no heart-beat")
+
     def test_nothing_is_lost_and_order_is_kept(self) -> None:
         broker = Broker(frames_per_second=10)
         ann, bob = broker.connect(), broker.connect()
@@ -73,7 +117,7 @@ class ThrottleTests(SynchronousTestCase):
         self.assertEqual(self.arrived(broker), before + 1)
 
     def test_when_it_is_cut_nothing_stays_behind(self) -> None:
-        broker = Broker(octets_per_second=1)
+        broker = Broker(octets_per_second=100, frames_per_second=1)
         ann = broker.connect()
         ann.sends(FRAME * 10)
         ann.hangs_up()

@@ -61,8 +61,21 @@ class OctetTests(promises.Conversation):
             dave = self.dial()
             dave.sends(octets)
             dave.fails("too long")
-        self.ann.sends(b"SEND\ndestination:/queue/a\n\n" + b"x" * 70_000)
+        dave = self.dial()
+        dave.sends(b"\n" * 70_000)
+        dave.fails("too many octets before CONNECT")
+        self.ann.sends(b"\n" * 70_000 + b"SEND\ndestination:/queue/a\n\n" + b"x" * 70_000)
         self.assertFalse(self.ann.is_closed)
+
+    def test_who_goes_on_after_the_end_is_cut(self) -> None:
+        dave = self.dial()
+        dave.sends(b"x\n\n\0")
+        dave.fails("")
+        for _ in range(16):
+            dave.sends(b"x" * 1024 * 1024)
+        self.assertFalse(dave.transport.aborted)
+        dave.sends(b"x")
+        self.assertTrue(dave.transport.aborted)
 
     def test_an_error_before_the_version_is_agreed_on_needs_no_escape(self) -> None:
         for receipt, receipt_id in (("7", "7"), ("a:b", None), ("a\\b", None)):
