@@ -12,8 +12,12 @@ from twisted.internet.endpoints import serverFromString
 from twisted.internet.interfaces import IStreamServerEndpoint
 
 from stomp_tx.errors import ConfigurationError
+from stomp_tx.proxied import ProxiedEndpoint
 
 KINDS = "tcp:61613, tcp6:61613, stomps:61617, unix:/run/stomp, systemd:domain=INET:index=0, haproxy:tcp:61613"
+
+PROXIED = "haproxy:"
+"""What a port begins with that a proxy connects to."""
 
 
 def split_dialect(description: str, dialects: Container[str]) -> tuple[str | None, str]:
@@ -28,6 +32,9 @@ def endpoint_from_string(reactor: Any, description: str) -> IStreamServerEndpoin
     Raises ConfigurationError, which says what is wrong with the string or with the files that it names.
     """
     try:
+        if description.startswith(PROXIED):
+            inner = serverFromString(reactor, description.removeprefix(PROXIED))
+            return ProxiedEndpoint(inner, reactor)
         endpoint: IStreamServerEndpoint = serverFromString(reactor, description)
         return endpoint
     except OSError as error:
