@@ -33,7 +33,9 @@ from stomp_tx.broker.events import (
 from stomp_tx.broker.handshake import Agreement, agree, connected
 from stomp_tx.broker.login import RENEWAL, Login
 from stomp_tx.broker.policy import Policy
+from stomp_tx.broker.receipts import Receipts
 from stomp_tx.broker.retained import RETAIN
+from stomp_tx.broker.room import Room, queue_full
 from stomp_tx.broker.routes import Route, Routes, key_of, sign
 from stomp_tx.broker.routing import Names, name_for_others
 from stomp_tx.broker.subscription import Subscription
@@ -87,20 +89,19 @@ class BrokerSession:
         "_login",
         "_names",
         "_numbers",
-        "_owed",
+        "_receipts",
+        "_room",
         "_routes",
         "_sender",
         "_subscriptions",
         "_timeout",
         "_transactions",
-        "_unsafe",
-        "_waits_for",
-        "_when_all_safe",
         "id",
         "state",
         "version",
     )
 
+    _room: Room  # once it is open
     _sender: IFrameSender
 
     def __init__(self, factory: StompBrokerFactory, session_id: str, dialect: Dialect = AUTO) -> None:
@@ -120,17 +121,14 @@ class BrokerSession:
         self._subscriptions = Subscriptions(session_id, factory, self._access)
         self._deliveries = self._subscriptions.deliveries
         self._transactions = Transactions(factory.settings)
-        self._unsafe = 0  # things that the engine has not called safe yet
-        self._waits_for: Safe = None  # the last of them
-        self._owed: list[Frame] = []  # the frames that brought it: the first, and those with a receipt
-        self._when_all_safe: Deferred[None] | None = None
+        self._receipts = Receipts(self._work_failed)
         self._timeout: IDelayedCall | None = None
         self._names: Names | None = None  # once it is open
 
     # -- what the protocol calls --------------------------------------------------------------------------
 
     def connected(self, sender: IFrameSender) -> None:
-        self._sender = sender
+        self._sender = self._receipts.sender = sender
         self._factory.sessions[self] = None
         self._timeout = self._factory.clock.callLater(
             self._factory.settings.connect_timeout, self._connect_timed_out
@@ -310,56 +308,17 @@ class BrokerSession:
         for message, subscription in held:
             subscription.destination.give_back(message, subscription, batch)
         if batch.settled:
-            self._watch(self._engine.commit(batch))
+            self._receipts.watch(self._engine.commit(batch))
 
-    # -- receipts -----------------------------------------------------------------------------------------
-
-    def _done(self, frame: Frame, safe: Safe = None) -> None:
-        """The frame's work is done, or will be when ``safe`` fires: then its RECEIPT is due."""
-        receipt = frame.headers.get("receipt")
-        if safe is not None:
-            if safe is not self._waits_for:
-                self._watch(safe, frame)
-            elif receipt is not None:
-                self._owed.append(frame)  # it shares its fate with the frame before it
-        elif receipt is not None:
-            self._sender.send_octets(rendering.receipt(receipt, self.version))
-
-    def _watch(self, safe: Safe, frame: Frame | None = None) -> None:
-        """Somebody must own what may fail: it becomes this session's ERROR."""
-        if safe is None or safe is self._waits_for:
-            return
-        self._waits_for = safe
-        self._owed = [] if frame is None else [frame]
-        self._unsafe += 1
-        safe.addCallbacks(self._now_safe, self._failed, (self._owed,), {}, (self._owed,), {})
-
-    def _now_safe(self, result: None, owed: list[Frame]) -> None:
-        for frame in owed:
-            receipt = frame.headers.get("receipt")
-            if receipt is not None:
-                self._sender.send_octets(rendering.receipt(receipt, self.version))
-        self._one_less_unsafe()
-
-    def _failed(self, failure: Failure, owed: list[Frame]) -> Failure:
+    def _work_failed(self, failure: Failure, frame: Frame | None) -> None:
         error = failure.value
         if not isinstance(error, StompError):
             self.log.failure("{session}: the engine failed", failure, session=self.id)
             error = _internal_error()
-        frame = next((one for one in owed if "receipt" in one.headers), owed[0] if owed else None)
-        if self._when_all_safe is None:
-            self._fail(error, frame)
-        else:
+        if self._receipts.is_last:
             self._tell(error, frame)  # DISCONNECT waits to know
-        self._one_less_unsafe()
-        return failure
-
-    def _one_less_unsafe(self) -> None:
-        self._unsafe -= 1
-        if not self._unsafe:
-            self._waits_for = None
-            if self._when_all_safe is not None:
-                self._when_all_safe.callback(None)
+        else:
+            self._fail(error, frame)
 
     # -- CONNECT ------------------------------------------------------------------------------------------
 
@@ -391,7 +350,7 @@ class BrokerSession:
     def _open(self, agreement: Agreement) -> None:
         self.state = State.CONNECTED
         user = self._login.user
-        self.version = agreement.version
+        self.version = self._receipts.version = agreement.version
         self._handlers = CONNECTED[agreement.version]
         if self._timeout is not None:
             self._timeout.cancel()
@@ -414,6 +373,7 @@ class BrokerSession:
             self._subscriptions,
         )
         self._known_routes = self._routes.known
+        self._room = Room(self._engine, self._subscriptions, self._known_routes)
         sender.send_frame(connected(agreement, self.id, self._factory.settings))
         sender.start_heart_beat(agreement.sending, agreement.receiving)
         self._factory.events.emit(Connected, self.id, user.name, agreement.version, self._peer)
@@ -437,9 +397,9 @@ class BrokerSession:
                 return self._send_unusual(frame, message, put, policy)
         safe = put(message)
         if safe is not None or "receipt" in headers:
-            self._done(frame, safe)
+            self._receipts.done(frame, safe)
             if safe is not None:
-                return self._wait_for_room(destination, address)
+                return self._room.wait(destination, address)
         return None
 
     def _renew(self, frame: Frame) -> Deferred[None]:
@@ -449,7 +409,7 @@ class BrokerSession:
 
         def renewed(_: None) -> None:
             if self.state is State.CONNECTED:
-                self._done(frame)
+                self._receipts.done(frame)
 
         return self._read_on(self._login.renew(frame.body).addCallback(renewed), frame)
 
@@ -487,22 +447,22 @@ class BrokerSession:
             for one in self._routes.in_transaction(message, policy):
                 transaction.send(one)
             self._transactions.check()
-            self._done(frame)
+            self._receipts.done(frame)
             return None
         if self._is_over_already(message):
             letters = self._factory.dead_letters.expired(message)
             safe = self._engine.append(letters[0]) if letters else None
-            self._done(frame, safe)
+            self._receipts.done(frame, safe)
             if safe is None or self._subscriptions.consume_from(letters[0].address):
                 return None
             return self._engine.caught_up() or self._engine.room(letters[0].address)
         safe = put(message)
-        self._done(frame, safe)
+        self._receipts.done(frame, safe)
         if safe is None:
             return None
         if self._factory.scheduler.is_waiting(message):
             return self._engine.caught_up() or self._engine.room(message.address)
-        return self._wait_for_room(key_of(headers), message.address)
+        return self._room.wait(key_of(headers), message.address)
 
     def _is_over_already(self, message: Message) -> bool:
         keeping = message.keeping
@@ -540,50 +500,6 @@ class BrokerSession:
         if self._routes is not None:
             self._routes.forget()
 
-    def _wait_for_room(self, key: str | None, address: str) -> Deferred[None] | None:
-        """Read no more of this producer while too much is on its way to the disk, or the queue is full.
-
-        A session that consumes from a full queue too can't be kept waiting: the ACKs that make room come
-        behind its SENDs.  Its next SEND is refused instead, unless there is room by then.
-        """
-        late = self._engine.caught_up()
-        if late is not None:
-            return late
-        for one in address.split(","):
-            room: Deferred[None] | None = self._engine.room(one)
-            if room is None:
-                continue
-            if not self._subscriptions.consume_from(one):
-                return room
-            _give_up(room)
-            self._refuse_next(key, one)
-        return None
-
-    def _refuse_next(self, key: str | None, full: str) -> None:
-        """The next SEND by that route, if that one is full by then too."""
-        routes = self._known_routes
-        if key not in routes:
-            return
-        put, address, policy = routes[key]
-
-        def refuse_or_put(message: Message) -> Safe:
-            if self._is_stuck_at(full):
-                raise _queue_full(full)
-            routes[key] = put, address, policy
-            return put(message)
-
-        routes[key] = refuse_or_put, address, policy
-
-    def _is_stuck_at(self, address: str) -> bool:
-        """Is that queue full, and do we consume from it?"""
-        if not self._subscriptions.consume_from(address):
-            return False
-        room = self._engine.room(address)
-        if room is None:
-            return False
-        _give_up(room)
-        return True
-
     # -- SUBSCRIBE, UNSUBSCRIBE ---------------------------------------------------------------------------
 
     def _subscribe(self, frame: Frame) -> None:
@@ -591,13 +507,13 @@ class BrokerSession:
         subscription, place, safe = self._subscriptions.make(frame)
         if not had_own and self._subscriptions.own is not None:
             self.forget_routes()  # what is sent is remembered from now on
-        self._done(frame, safe)  # clients expect its RECEIPT before the first MESSAGE
+        self._receipts.done(frame, safe)  # clients expect its RECEIPT before the first MESSAGE
         self._subscriptions.start(subscription, place)
 
     def _unsubscribe(self, frame: Frame) -> None:
         held, safe = self._subscriptions.end(frame)
         self._give_back(held)
-        self._done(frame, safe)
+        self._receipts.done(frame, safe)
 
     # -- ACK, NACK ----------------------------------------------------------------------------------------
 
@@ -615,7 +531,7 @@ class BrokerSession:
         safe = destination.settle(message, Outcome.ACCEPTED)
         destination.give_credit(subscription, 1)
         if safe is not None or "receipt" in headers:
-            self._done(frame, safe)
+            self._receipts.done(frame, safe)
 
     def _ack_named(self, frame: Frame) -> None:
         self._acknowledge(frame, Outcome.ACCEPTED)
@@ -628,7 +544,7 @@ class BrokerSession:
         transaction = self._transactions.named(frame) if "transaction" in frame.headers else None
         ack = self._deliveries.find(frame, self.version, self._subscriptions.count)
         if ack is None:
-            self._done(frame)  # innocently late
+            self._receipts.done(frame)  # innocently late
             return
         taken = self._deliveries.take(ack)
         if outcome is Outcome.REJECTED and frame.headers.get("requeue") == "false":
@@ -643,7 +559,7 @@ class BrokerSession:
         subscription.acknowledged(message for _, message, _, _ in taken)
         if transaction is not None:
             self._transactions.check()
-        self._done(frame, safe)
+        self._receipts.done(frame, safe)
 
     def _settle(self, settled: list[tuple[Named, Outcome]], appended: list[Message] | None = None) -> Safe:
         """All of it, or nothing."""
@@ -658,7 +574,7 @@ class BrokerSession:
 
     def _begin(self, frame: Frame) -> None:
         self._transactions.begin(frame.headers.get("transaction"))
-        self._done(frame)
+        self._receipts.done(frame)
 
     def _commit(self, frame: Frame) -> Deferred[None] | None:
         transaction = self._transactions.end(frame)
@@ -666,9 +582,9 @@ class BrokerSession:
             self._ask_again(transaction)
         addresses = {message.address for message in transaction.messages}
         for address in addresses:
-            if self._is_stuck_at(address):
+            if self._room.is_stuck_at(address):
                 self._give_back(transaction.held())
-                raise _queue_full(address)
+                raise queue_full(address)
         try:
             self._factory.bounds.check(transaction.messages)
         except LimitExceeded:
@@ -679,7 +595,7 @@ class BrokerSession:
             safe = succeed(None)  # ask for room, that says
         for message in transaction.messages:
             self._factory.events.emit(Sent, self.id, message)
-        self._done(frame, safe)
+        self._receipts.done(frame, safe)
         if safe is not None:
             late = self._engine.caught_up()
             if late is not None:
@@ -711,39 +627,22 @@ class BrokerSession:
                 subscription.holds(message)
         # The subscription has ended since: nobody here will acknowledge it.
         self._give_back([delivery for delivery in transaction.held() if delivery[1] not in live])
-        self._done(frame)
+        self._receipts.done(frame)
 
     # -- DISCONNECT ---------------------------------------------------------------------------------------
 
     def _disconnect(self, frame: Frame) -> Deferred[None] | None:
         """Whatever is not safe yet becomes so; then the RECEIPT, then the end (STOMP 1.2, "DISCONNECT")."""
         self._end()
-        if not self._unsafe:
+        all_safe = self._receipts.when_all_safe()
+        if all_safe is None:
             self._finish(frame)
             return None
-        self._when_all_safe = Deferred()
-        self._when_all_safe.addCallback(lambda _: self._finish(frame))
-        return self._when_all_safe
+        return all_safe.addCallback(lambda _: self._finish(frame))
 
     def _finish(self, frame: Frame) -> None:
-        receipt = frame.headers.get("receipt")
-        if receipt is not None:
-            self._sender.send_octets(rendering.receipt(receipt, self.version))
+        self._receipts.done(frame)
         self._sender.disconnect()
-
-
-def _give_up(room: Deferred[None]) -> None:
-    """Nobody waits for it."""
-    room.addErrback(lambda _: None)
-    room.cancel()
-
-
-def _queue_full(address: str) -> StompError:
-    return LimitExceeded(
-        "queue full",
-        f"{address} is at its limit, and this connection both sends to it and consumes from it: "
-        "use one connection for each",
-    )
 
 
 def _internal_error() -> StompError:

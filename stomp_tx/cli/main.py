@@ -23,8 +23,9 @@ from stomp_tx.cli.completion import completion
 from stomp_tx.cli.passwd import passwd
 from stomp_tx.cli.receiving import browse, subscribe
 from stomp_tx.cli.sending import send
-from stomp_tx.cli.text import complain, printable
+from stomp_tx.cli.text import complain
 from stomp_tx.errors import StompError
+from stomp_tx.printable import printable
 
 FAILED = 1
 INTERRUPTED = 128 + signal.SIGINT  # as a shell has it

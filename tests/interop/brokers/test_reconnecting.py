@@ -62,6 +62,8 @@ async def test_every_receipted_message_is_there_after_a_kill(fresh, queue):
 
     receipted: set[int] = set()
     client = await connect(fresh.endpoint, **fresh.settings())
+    await client.send(queue, "-1", headers=PERSISTENT, receipt=True)
+    await pause(3)  # RabbitMQ writes down that there is a queue a while after it has said so
     for number in range(2000):
         client.send(queue, f"{number}", headers=PERSISTENT, receipt=True).addCallbacks(
             lambda _, number=number: receipted.add(number), lambda _: None

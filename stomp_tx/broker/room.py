@@ -1,0 +1,88 @@
+"""Room: when who sends has to wait for those who consume."""
+
+from __future__ import annotations
+
+from twisted.internet.defer import Deferred
+
+from stomp_tx.broker.routes import Route
+from stomp_tx.broker.subscriptions import Subscriptions
+from stomp_tx.errors import LimitExceeded, StompError
+from stomp_tx.interfaces import IEngine, Safe
+from stomp_tx.message import Message
+
+
+class Room:
+    """What one session waits for after a SEND.
+
+    A session that consumes from a full queue too can't be kept waiting: the ACKs that make room come behind
+    its SENDs.  Its next SEND is refused instead, unless there is room by then.
+
+    routes -- those that the session remembers
+    """
+
+    __slots__ = ("_engine", "_routes", "_subscriptions")
+
+    def __init__(
+        self, engine: IEngine, subscriptions: Subscriptions, routes: dict[str | None, Route]
+    ) -> None:
+        self._engine = engine
+        self._subscriptions = subscriptions
+        self._routes = routes
+
+    def wait(self, key: str | None, address: str) -> Deferred[None] | None:
+        """Fires when there is room for more: too much is on its way to the disk, or a queue is full.
+
+        key -- by which the route to that address is remembered
+        """
+        late: Deferred[None] | None = self._engine.caught_up()
+        if late is not None:
+            return late
+        for one in address.split(","):
+            room: Deferred[None] | None = self._engine.room(one)
+            if room is None:
+                continue
+            if not self._subscriptions.consume_from(one):
+                return room
+            _give_up(room)
+            self._refuse_next(key, one)
+        return None
+
+    def _refuse_next(self, key: str | None, full: str) -> None:
+        """The next SEND by that route, if that one is full by then too."""
+        routes = self._routes
+        if key not in routes:
+            return
+        put, address, policy = routes[key]
+
+        def refuse_or_put(message: Message) -> Safe:
+            if self.is_stuck_at(full):
+                raise queue_full(full)
+            routes[key] = put, address, policy
+            return put(message)
+
+        routes[key] = refuse_or_put, address, policy
+
+    def is_stuck_at(self, address: str) -> bool:
+        """Is that queue full, and do we consume from it?"""
+        if not self._subscriptions.consume_from(address):
+            return False
+        room = self._engine.room(address)
+        if room is None:
+            return False
+        _give_up(room)
+        return True
+
+
+def _give_up(room: Deferred[None]) -> None:
+    """Nobody waits for it."""
+    room.addErrback(lambda _: None)
+    room.cancel()
+
+
+def queue_full(address: str) -> StompError:
+    """Why a SEND there is refused."""
+    return LimitExceeded(
+        "queue full",
+        f"{address} is at its limit, and this connection both sends to it and consumes from it: "
+        "use one connection for each",
+    )
