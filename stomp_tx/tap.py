@@ -21,6 +21,7 @@ from stomp_tx.auth.checkers.in_turn import portal_of
 from stomp_tx.auth.checkers.local import LocalChecker
 from stomp_tx.auth.credentials import IBearerToken, IPeerCertificate
 from stomp_tx.auth.realm import StompRealm
+from stomp_tx.broker.descriptors import descriptors, fitted
 from stomp_tx.broker.dialect.dialects import DIALECTS
 from stomp_tx.broker.factory import StompBrokerFactory
 from stomp_tx.clock import MonotonicClock
@@ -161,7 +162,7 @@ def makeService(options: Options) -> MultiService:
 
     log = Logger(namespace="stomp_tx")
     chosen: Configuration = options["configuration"]
-    settings = chosen.broker
+    settings = fitted(chosen.broker, descriptors())
     versions = "-".join(dict.fromkeys((settings.versions[0], settings.versions[-1])))
 
     def opened(description: str) -> None:
@@ -174,6 +175,15 @@ def makeService(options: Options) -> MultiService:
             endpoints.append((description, dialect, endpoint_from_string(reactor, endpoint)))
         portal = portal_of(StompRealm(chosen.access), checkers_of(chosen))
         engine = engineFromString(chosen.engine, reactor, chosen.engine_limits)
+    log.info(
+        "connections: {all} at most, {address} from one address; not logged in: {strangers}, {few}",
+        all=settings.connections,
+        address=settings.connections_per_address,
+        strangers=settings.strangers,
+        few=settings.strangers_per_address,
+    )
+    if chosen.broker.connections > settings.connections:
+        log.warn("broker.connections is more than `ulimit -n` allows: see LimitNOFILE in systemd's units")
     if chosen.allow_anonymous:
         log.warn("everybody may connect, and needs no login: allow_anonymous is on")
     factory = StompBrokerFactory(

@@ -59,6 +59,7 @@ class Login:
         "_peer",
         "_place",
         "_renewed",
+        "_sender",
         "_session",
         "_timer",
         "_trying",
@@ -95,13 +96,14 @@ class Login:
         place = place_of(peer)
         if place != self._place:
             self.leave()
-            self._factory.door.enter(place)
+            self._factory.door.enter(place, sender)
             self._place = place
+            self._sender = sender
 
     def leave(self) -> None:
         """The connection is gone."""
         if self._place is not None:
-            self._factory.door.leave(self._place)
+            self._factory.door.leave(self._place, self._sender)
             self._place = None
 
     # -- who it is ----------------------------------------------------------------------------------------
@@ -112,7 +114,7 @@ class Login:
         None: it is known already.  Fails with a StompError that is in the same words whether the user is
         unknown or the passcode wrong.
         """
-        self.enter(sender)  # anew: behind a proxy it is known now where they come from
+        self._factory.door.logs_in(sender)
         portal = self._factory.portal
         self.login = login
         if portal is None:
@@ -167,7 +169,7 @@ class Login:
         return asked
 
     def _is(self, user: IStompUser, logout: Callable[[], None] | None) -> None:
-        self._factory.door.enter_as(user.name)
+        self._factory.door.enter_as(user.name, self._sender)
         self.user = user
         self._is_known = True
         self._logout = logout

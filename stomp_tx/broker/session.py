@@ -21,6 +21,7 @@ from stomp_tx.broker.deliveries import Delivery, Named
 from stomp_tx.broker.dialect.dialects import AUTO, Dialect
 from stomp_tx.broker.dialect.scheduling import SCHEDULING, schedule_of
 from stomp_tx.broker.dialect.sending import UNUSUAL, keeping_of, stamp, tell_keeping
+from stomp_tx.broker.door import TURNED_AWAY
 from stomp_tx.broker.events import (
     Connected,
     Denied,
@@ -139,7 +140,10 @@ class BrokerSession:
         try:
             self._login.enter(sender)
         except StompError as error:
-            self._fail(error, None)
+            if len(self._factory.sessions) - self._factory.door.inside > TURNED_AWAY:
+                sender.abort()
+            else:
+                self._fail(error, None)
 
     def frame_received(self, frame: Frame) -> Deferred[None] | None:
         try:

@@ -71,11 +71,17 @@ class BrokerSettings:
     dialect: str = "auto"
     """Whose words count where they collide: ``auto``, ``activemq``, ``artemis`` or ``rabbitmq``."""
 
-    connections: int = 100_000
-    """Connections in all; 0: as many as the system lets it have."""
+    connections: int = 0
+    """Connections in all; 0: as many as `ulimit -n` allows, which is the most in any case."""
 
     connections_per_address: int = 10_000
     """Connections from one address (of IPv6: from one /64 network); 0: any number."""
+
+    strangers: int = 2000
+    """Connections in all that have not said CONNECT: of more, the one silent longest is cut; 0: any."""
+
+    strangers_per_address: int = 500
+    """Connections from one address that have not logged in yet; 0: any number."""
 
     connections_per_user: int = 10_000
     """Connections of one user; 0: any number."""

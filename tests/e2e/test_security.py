@@ -17,6 +17,7 @@ import pytest
 from tests.e2e.running import (
     CHECKOUT,
     PATIENCE,
+    TWISTD,
     Broker,
     Peer,
     broker,
@@ -282,6 +283,28 @@ def test_what_is_revoked_ends_what_it_covered(tmp_path):
         bob.hears("MESSAGE")
         bob.says("SEND destination:/queue/ann.in")
         bob.hears("ERROR")
+
+
+# -- connections ------------------------------------------------------------------------------------------
+
+
+def test_silent_connections_of_one_address_keep_nobody_else_outside(tmp_path):
+    """More than the broker has file descriptors for, again and again: others come in at once all the time."""
+    few = ("sh", "-c", 'ulimit -n 256; exec "$@"', "sh", *TWISTD)
+    with broker(tmp_path, *PROXIED, "--allow-anonymous", command=few) as running:
+        assert "connections: 176 at most, 132 from one address; not logged in: 88, 22" in running.log
+        crowd = []
+        for number in range(400):
+            crowd.append(from_address(running, "192.0.2.66"))
+            if number % 50 == 49:
+                with from_address(running, "192.0.2.7") as ann:
+                    ann.socket.settimeout(2)
+                    ann.connects().exchanges_a_message()
+        with from_address(running, "192.0.2.7") as ann:
+            ann.connects().exchanges_a_message()
+        for peer in crowd:
+            peer.socket.close()
+        assert "Could not accept" not in running.log
 
 
 # -- floods -----------------------------------------------------------------------------------------------
