@@ -52,9 +52,11 @@ setup(
         # The times of AMQ_SCHEDULED_CRON.
         "cronsim>=2.6,<3",
         "tomli>=2; python_version < '3.11'",
-        # Passcodes as hashes, bearer tokens, certificates (which twisted[tls] has already).
+        # Passcodes as hashes, bearer tokens, certificates (which twisted[tls] has already).  PyJWT 2.10.0
+        # took issuers that are part of the right one (CVE-2024-53861), and before 2.14 a header of many
+        # brackets raised RecursionError.
         "argon2-cffi>=23.1,<26",
-        "pyjwt>=2.10,<3",
+        "pyjwt>=2.14,<3",
         "cryptography>=42",
         # The command stomp-tx: its arguments, and what it shows.
         "click>=8.1.8,<9",

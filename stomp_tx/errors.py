@@ -8,6 +8,7 @@
     ├── ProtocolViolation     a well-formed frame that may not be sent here
     │   └── VersionMismatch   no protocol version in common
     ├── LoginDenied           who it is could not be found out, or may not come in
+    ├── LoginUnavailable      who it is can't be found out now, through no fault of theirs
     ├── AccessDenied          this user may not do that
     ├── LimitExceeded         more of something than one peer may have
     │   └── TooManyConnections  ... and it is not let in for that
@@ -26,6 +27,9 @@ Those of a client are in `stomp_tx.client`, too.
 """
 
 from __future__ import annotations
+
+LONGEST_WHY = 200
+"""Characters of a reason that are logged: clients have written some of them."""
 
 
 class StompError(Exception):
@@ -61,7 +65,15 @@ class LoginDenied(StompError):
 
     def __init__(self, detail: str, why: str = "") -> None:
         super().__init__("login refused", detail)
-        self.why = why or detail
+        self.why = why[:LONGEST_WHY] or detail
+
+
+class LoginUnavailable(StompError):
+    """The broker can't find out now who somebody is.  ``why`` is for its log only."""
+
+    def __init__(self, why: str) -> None:
+        super().__init__("logins can't be checked now", "it is the broker's fault: connect again later")
+        self.why = why[:LONGEST_WHY]
 
 
 class AccessDenied(StompError):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from twisted.cred.credentials import Anonymous, IAnonymous, ICredentials
+from twisted.cred.credentials import Anonymous, IAnonymous, ICredentials, UsernamePassword
 from twisted.internet.interfaces import IAddress
 from zope.interface import Attribute, Interface, implementer
 
@@ -18,6 +18,14 @@ class IPeerCertificate(ICredentials, Interface):
     """A certificate, whose key the peer has, and which TLS has verified."""
 
     certificate = Attribute("The certificate: a cryptography.x509.Certificate.")
+
+
+class Passcode(UsernamePassword):
+    """Login and passcode, as they came from a place (see ``place_of`` in stomp_tx.broker.door)."""
+
+    def __init__(self, login: str, passcode: str, place: str) -> None:
+        super().__init__(login.encode(), passcode.encode())
+        self.place = place
 
 
 @implementer(IBearerToken)

@@ -6,13 +6,21 @@ import os
 from collections.abc import Callable
 from typing import Generic, TypeVar
 
+from twisted.logger import Logger
+
 from stomp_tx.errors import ConfigurationError
 
 T = TypeVar("T")
 
 
 class WatchedFile(Generic[T]):
-    """What ``parse(octets, path)`` makes of a file; it raises ConfigurationError for what it can't use."""
+    """What ``parse(octets, path)`` makes of a file; it raises ConfigurationError for what it can't use.
+
+    Once it was good it stays so: what can't be read or used later, because somebody is just writing it, or
+    has made a mistake, changes nothing, and the log says so once.
+    """
+
+    log = Logger()
 
     def __init__(self, path: str, parse: Callable[[bytes, str], T], advice: str = "") -> None:
         """``advice``: what to do when there is no such file."""
@@ -21,9 +29,23 @@ class WatchedFile(Generic[T]):
         self._advice = advice
         self._stamp: tuple[int, ...] = ()
         self._value: T
+        self._is_good = False
+        self._fault = ""
 
     def get(self) -> T:
-        """Raises ConfigurationError, whenever it is asked and the file can't be read or used."""
+        """Raises ConfigurationError while the file never could be read and used."""
+        try:
+            self._read()
+            self._is_good, self._fault = True, ""
+        except ConfigurationError as error:
+            if not self._is_good:
+                raise
+            if self._fault != error.summary:
+                self._fault = error.summary
+                self.log.error("{fault}: what was there before still counts", fault=error.summary)
+        return self._value
+
+    def _read(self) -> None:
         try:
             status = os.stat(self.path)
             stamp = status.st_mtime_ns, status.st_size, status.st_ino
@@ -35,4 +57,3 @@ class WatchedFile(Generic[T]):
             raise ConfigurationError(f"there is no file {self.path}", self._advice) from None
         except OSError as error:
             raise ConfigurationError(f"can't read {self.path}: {error.strerror}") from None
-        return self._value

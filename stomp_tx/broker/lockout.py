@@ -50,24 +50,30 @@ class Lockout:
         del self._until[place]
 
     def in_turn(self, place: str, log_in: Callable[[], Deferred[T]]) -> Deferred[T]:
-        """Log in, when not too many from there do at the same time: no faster than failures are counted."""
+        """Log in, when fewer from there do at the same time than may fail; the others find the door locked.
+
+        ``log_in`` says whether it failed (see ``failed``) before it is done.
+        """
+
+        def checked() -> Deferred[T]:
+            self.must_be_open(place)
+            return log_in()
+
+        if not self._settings.login_failures:
+            return maybeDeferred(checked)
         turns = self._logging_in.get(place)
         if turns is None:
-            turns = self._logging_in[place] = DeferredSemaphore(max(1, self._settings.login_failures))
+            turns = self._logging_in[place] = DeferredSemaphore(self._settings.login_failures)
 
         def done(result: T) -> T:
             if turns.tokens == turns.limit - 1 and not turns.waiting:
                 self._logging_in.pop(place, None)
             return result
 
-        def checked() -> Deferred[T]:
-            self.must_be_open(place)
-            return log_in()
-
         return turns.run(lambda: maybeDeferred(checked).addBoth(done))
 
-    def failed(self, place: str) -> Deferred[None]:
-        """A login from there failed; fires when it may be told so."""
+    def failed(self, place: str) -> float:
+        """A login from there failed: it is told so after so many seconds."""
         settings = self._settings
         now = self._clock.seconds()
         failures = [when for when in self._failures.get(place, ()) if when > now - settings.login_window]
@@ -84,5 +90,8 @@ class Lockout:
                     del self._until[next(iter(self._until))]
             self._until[place] = now + settings.lockout
             self._locked(place, settings.lockout)
-        seconds = min(SLOWEST, SLOWEST / 64 * 2 ** (len(failures) - 1))
+        return SLOWEST / 2.0 ** max(0, 7 - len(failures))
+
+    def hold_back(self, seconds: float) -> Deferred[None]:
+        """Fires after so long."""
         return deferLater(self._clock, seconds)

@@ -3,27 +3,33 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, cast
 
-from twisted.cred.credentials import ICredentials, UsernamePassword
-from twisted.cred.error import LoginFailed, UnhandledCredentials
+from twisted.cred.credentials import IAnonymous, ICredentials, IUsernamePassword
+from twisted.cred.error import LoginFailed
 from twisted.cred.portal import Portal
-from twisted.internet.defer import Deferred
+from twisted.internet.defer import CancelledError, Deferred
 from twisted.internet.interfaces import IDelayedCall
 from twisted.logger import Logger
-from twisted.python.failure import Failure
-from zope.interface import providedBy
 
 from stomp_tx.auth.credentials import (
     AnonymousPeer,
     BearerToken,
     IBearerToken,
     IPeerCertificate,
+    Passcode,
     PeerCertificate,
 )
 from stomp_tx.broker.door import place_of
 from stomp_tx.broker.events import LoginRenewed, address_text
-from stomp_tx.errors import ConfigurationError, LoginDenied, ProtocolViolation, StompError
+from stomp_tx.errors import (
+    LONGEST_WHY,
+    ConfigurationError,
+    LoginDenied,
+    LoginUnavailable,
+    ProtocolViolation,
+    StompError,
+)
 from stomp_tx.interfaces import IFrameSender, IStompUser
 
 if TYPE_CHECKING:
@@ -33,11 +39,26 @@ RENEWAL = "/session/token"
 """Where a client sends a new token, as the body of a message, before the old one expires."""
 
 
+UNSURE = 1.0
+"""Seconds until somebody is told that logins can't be checked, in which as few from there as ever are.
+
+It counts as no failure; but where one of several checkers is down, it is what a wrong guess gets.
+"""
+
 FOR_EVER = 2.0**31
 """Seconds; timers are for less."""
 
 Found = tuple[IStompUser, Callable[[], None]]
 """Who it is, and what to call when they leave."""
+
+
+class _Wrong(Exception):
+    """What was shown is wrong, and was counted: it is told so after ``seconds``.  ``why`` is for the log."""
+
+    def __init__(self, seconds: float, why: str) -> None:
+        super().__init__(why)
+        self.seconds = seconds
+        self.why = why
 
 
 class Login:
@@ -54,6 +75,7 @@ class Login:
     __slots__ = (
         "_factory",
         "_is_known",
+        "_is_over",
         "_logout",
         "_over",
         "_peer",
@@ -80,6 +102,7 @@ class Login:
         self._renewed = renewed
         self._trying: Deferred[None] | None = None
         self._is_known = False
+        self._is_over = False
         self.login = ""
         self._session = session_id
         self._over = over
@@ -112,7 +135,7 @@ class Login:
         """Find out who it is, by what CONNECT and the connection show.
 
         None: it is known already.  Fails with a StompError that is in the same words whether the user is
-        unknown or the passcode wrong.
+        unknown or the passcode wrong.  Cancelled, it does no more than is under way.
         """
         self._factory.door.logs_in(sender)
         portal = self._factory.portal
@@ -120,53 +143,73 @@ class Login:
         if portal is None:
             self._is(self._factory.anonymous, None)
             return None
-        shown: list[ICredentials] = []
-        if passcode.count(".") == 2:
-            shown.append(BearerToken(passcode))
-        if login:
-            shown.append(UsernamePassword(login.encode(), passcode.encode()))
-        known = portal.listCredentialsInterfaces()
-        usable = [one for one in shown if any(kind in known for kind in providedBy(one))]
-        certificate = sender.peer_certificate()
-        if not usable and certificate is not None and IPeerCertificate in known:
-            usable = [PeerCertificate(certificate)]
-        usable = usable or [AnonymousPeer(sender.peer())]
-        self._trying = self._factory.lockout.in_turn(
-            self._place or "", lambda: Deferred.fromCoroutine(self._first(usable))
-        ).addCallback(lambda found: self._is(*found))
+        shown = self._shown(portal, login, passcode, sender)
+        self._trying = Deferred.fromCoroutine(self._find_out(portal, shown))
         return self._trying
 
-    async def _first(self, shown: list[ICredentials]) -> Found:
-        """Whom the first of these credentials belongs to that are good."""
+    def _shown(self, portal: Portal, login: str, passcode: str, sender: IFrameSender) -> list[ICredentials]:
+        """What they are to be judged by; none: what they show can't be good.
+
+        Raises LoginDenied for who shows nothing where that is not enough: it is no guess, and counts as none.
+        """
+        known = portal.listCredentialsInterfaces()
+        shown: list[ICredentials] = []
+        if passcode.count(".") == 2 and IBearerToken in known:
+            shown.append(BearerToken(passcode))
+        if login and IUsernamePassword in known:
+            shown.append(Passcode(login, passcode, self._place or ""))
+        if shown:
+            return shown
+        certificate = sender.peer_certificate()
+        if certificate is not None and IPeerCertificate in known:
+            return [PeerCertificate(certificate)]
+        if (login or passcode) and (IUsernamePassword in known or IBearerToken in known):
+            return []  # somebody, they say: not anonymous
+        if IAnonymous not in known:
+            raise LoginDenied("nothing was shown to log in with", "no login, and no token or certificate")
+        return [AnonymousPeer(sender.peer())]
+
+    async def _find_out(self, portal: Portal, shown: list[ICredentials]) -> None:
+        lockout = self._factory.lockout
+        try:
+            user, logout = await lockout.in_turn(
+                self._place or "", lambda: Deferred.fromCoroutine(self._first(portal, shown))
+            )
+        except _Wrong as error:
+            # Only now: others from there do not wait for this answer.
+            await lockout.hold_back(error.seconds)
+            raise LoginDenied("the login or the passcode is wrong", error.why) from None
+        if self._is_over or not user.is_valid():
+            logout()
+            raise LoginDenied("the login or the passcode is wrong", "it was changed or taken away meanwhile")
+        self._is(user, logout)
+
+    async def _first(self, portal: Portal, shown: list[ICredentials]) -> Found:
+        """Whom the first of these credentials belongs to that are good.  Raises _Wrong, which is counted."""
         why = "no such credentials are taken"
-        portal = self._factory.portal
-        assert portal is not None
+        unable: LoginUnavailable | None = None
         for one in shown:
             try:
-                return await self._ask(portal, one)
+                _, user, logout = await portal.login(one, self, IStompUser)
+                return cast(IStompUser, user), logout
             except ConfigurationError as error:  # its words are for the owner only
-                self.log.error("no login: {summary}: {detail}", summary=error.summary, detail=error.detail)
-                why = error.summary
-            except (LoginFailed, UnhandledCredentials) as error:
+                unable = LoginUnavailable(f"{error.summary}: {error.detail}")
+            except LoginUnavailable as error:
+                unable = error
+            except LoginFailed as error:
                 why = str(error) or "wrong"
-        await self._factory.lockout.failed(self._place or "")
-        raise LoginDenied("the login or the passcode is wrong", why)
-
-    def _ask(self, portal: Portal, credentials: ICredentials) -> Deferred[Found]:
-        asked: Deferred[Found] = Deferred()
-
-        def found(result: Any) -> None:
-            if asked.called:
-                result[2]()  # whoever wanted to come in has gone meanwhile
-            else:
-                asked.callback(result[1:])
-
-        def failed(failure: Failure) -> None:
-            if not asked.called:
-                asked.errback(failure)
-
-        portal.login(credentials, self, IStompUser).addCallbacks(found, failed)
-        return asked
+            except (CancelledError, StompError):
+                raise
+            except Exception as error:  # checkers of others raise what they like
+                self.log.error("a checker failed: {error}", error=repr(error)[:LONGEST_WHY])
+                why = "a checker failed"
+            if self._is_over:
+                raise CancelledError()  # whatever a checker makes of being cancelled
+        if unable is not None:
+            self.log.error("logins can't be checked: {why}", why=unable.why)
+            await self._factory.lockout.hold_back(UNSURE)
+            raise unable
+        raise _Wrong(self._factory.lockout.failed(self._place or ""), why)
 
     def _is(self, user: IStompUser, logout: Callable[[], None] | None) -> None:
         self._factory.door.enter_as(user.name, self._sender)
@@ -202,11 +245,10 @@ class Login:
         if portal is None or IBearerToken not in portal.listCredentialsInterfaces():
             raise ProtocolViolation("nothing to renew", "this broker takes no tokens")
         try:
-            text = token.decode().strip()
-            user, logout = await self._ask(portal, BearerToken(text))
-        except (LoginFailed, ConfigurationError, UnicodeDecodeError) as error:
-            await self._factory.lockout.failed(self._place or "")
-            raise LoginDenied("the token is not good", str(error)) from None
+            user, logout = await self._first(portal, [BearerToken(token.decode("utf-8", "replace").strip())])
+        except _Wrong as error:
+            await self._factory.lockout.hold_back(error.seconds)
+            raise LoginDenied("the token is not good", error.why) from None
         if not self._is_known or self.user is not before:
             logout()  # it has ended meanwhile, or was renewed by another one
             return
@@ -228,6 +270,7 @@ class Login:
 
     def end(self) -> None:
         """The session is over."""
+        self._is_over = True
         if self._timer is not None and self._timer.active():
             self._timer.cancel()
         self._timer = None

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from twisted.cred.checkers import InMemoryUsernamePasswordDatabaseDontUse
 from twisted.cred.credentials import IAnonymous, IUsernamePassword, UsernamePassword
 from twisted.cred.error import UnauthorizedLogin
 from twisted.cred.strcred import findCheckerFactory, makeChecker
+from twisted.internet.defer import CancelledError, Deferred
 from twisted.trial.unittest import SynchronousTestCase
 
 from stomp_tx.auth.checkers.certificate import CertificateChecker
@@ -16,7 +19,7 @@ from stomp_tx.auth.checkers.token import TokenChecker
 from stomp_tx.auth.credentials import IBearerToken
 from stomp_tx.auth.passwords import PasswordFile
 from stomp_tx.auth.realm import StompRealm
-from stomp_tx.errors import ConfigurationError
+from stomp_tx.errors import ConfigurationError, LoginUnavailable
 from stomp_tx.interfaces import IStompUser
 from tests.scratch import scratch
 
@@ -57,6 +60,18 @@ class FactoryTests(SynchronousTestCase):
             self.assertIn(words, str(error), description)
 
 
+class Broken:
+    """A checker that can't check."""
+
+    credentialInterfaces = (IUsernamePassword,)
+
+    def __init__(self, error: Exception) -> None:
+        self.error = error
+
+    def requestAvatarId(self, credentials: Any) -> Any:
+        raise self.error
+
+
 class InTurnTests(SynchronousTestCase):
     def portal(self):
         first, second = (InMemoryUsernamePasswordDatabaseDontUse() for _ in range(2))
@@ -68,6 +83,35 @@ class InTurnTests(SynchronousTestCase):
         for name, passcode in ((b"ann", b"1"), (b"bob", b"2")):
             login = self.portal().login(UsernamePassword(name, passcode), None, IStompUser)
             self.assertEqual(self.successResultOf(login)[1].name, name.decode())
+
+    def in_turn(self, *checkers: Any) -> Any:
+        return portal_of(StompRealm(), checkers).login(UsernamePassword(b"ann", b"1"), None, IStompUser)
+
+    def test_one_that_can_not_answer_does_not_stand_in_the_way(self) -> None:
+        good = InMemoryUsernamePasswordDatabaseDontUse(ann=b"1")
+        other = InMemoryUsernamePasswordDatabaseDontUse(bob=b"2")
+        for error in (ConfigurationError("broken"), LoginUnavailable("down"), KeyError("a mistake")):
+            broken = Broken(error)
+            for checkers in ((broken, good), (good, broken), (other, broken, good)):
+                self.assertEqual(self.successResultOf(self.in_turn(*checkers))[1].name, "ann")
+
+    def test_whom_it_may_have_known_is_not_called_wrong(self) -> None:
+        other = InMemoryUsernamePasswordDatabaseDontUse(bob=b"2")
+        for error in (ConfigurationError("broken"), LoginUnavailable("down")):
+            for checkers in ((Broken(error), other), (other, Broken(error))):
+                self.failureResultOf(self.in_turn(*checkers), type(error))
+        self.failureResultOf(self.in_turn(Broken(KeyError("a mistake")), other), UnauthorizedLogin)
+
+    def test_cancelled_it_asks_nobody_else(self) -> None:
+        class Slow:
+            credentialInterfaces = (IUsernamePassword,)
+
+            def requestAvatarId(self, credentials: Any) -> Any:
+                return Deferred()
+
+        asked = self.in_turn(Slow(), InMemoryUsernamePasswordDatabaseDontUse(ann=b"1"))
+        asked.cancel()
+        self.failureResultOf(asked, CancelledError)
 
     def test_whom_none_knows_is_refused(self) -> None:
         for name, passcode in ((b"ann", b"2"), (b"eve", b"1")):

@@ -9,17 +9,18 @@ from ldaptor.inmemory import fromLDIFFile
 from ldaptor.interfaces import IConnectedLDAPEntry
 from ldaptor.protocols.ldap.ldapserver import LDAPServer
 from twisted.cred.credentials import UsernamePassword
-from twisted.cred.error import LoginFailed, UnauthorizedLogin
+from twisted.cred.error import UnauthorizedLogin
 from twisted.internet import reactor
-from twisted.internet.defer import Deferred
+from twisted.internet.defer import CancelledError, Deferred
 from twisted.internet.endpoints import TCP4ClientEndpoint, TCP4ServerEndpoint
+from twisted.internet.error import ConnectingCancelledError
 from twisted.internet.protocol import Protocol, ServerFactory
 from twisted.internet.task import Clock
 from twisted.python.components import registerAdapter
 from twisted.trial.unittest import TestCase
 
 from stomp_tx.auth.checkers.ldap import LDAPChecker
-from stomp_tx.errors import ConfigurationError
+from stomp_tx.errors import ConfigurationError, LoginUnavailable
 
 LDIF = b"""\
 dn: dc=example
@@ -101,7 +102,7 @@ class LDAPCheckerTests(TestCase):
         asked = checker.requestAvatarId(UsernamePassword(b"ann", b"secret"))
         self.assertNoResult(asked)
         clock.advance(3)
-        self.failureResultOf(asked, LoginFailed)
+        self.failureResultOf(asked, LoginUnavailable)
 
     async def test_a_directory_that_is_not_there(self) -> None:
         port = await TCP4ServerEndpoint(reactor, 0, interface="127.0.0.1").listen(ServerFactory())
@@ -110,10 +111,18 @@ class LDAPCheckerTests(TestCase):
         checker = LDAPChecker(endpoint, "uid={user}", reactor)
         try:
             await checker.requestAvatarId(UsernamePassword(b"ann", b"secret"))
-        except UnauthorizedLogin:
-            self.fail("it is nobody's fault")
-        except LoginFailed:
-            pass
+        except LoginUnavailable as error:
+            self.assertIn("did not answer", error.why)
+        else:
+            self.fail("nobody can be let in")
+
+    async def test_who_asked_and_is_gone_is_nobodys_fault(self) -> None:
+        checker = LDAPChecker(
+            await self.serve(ServerFactory.forProtocol(Protocol)), "uid={user}", Clock(), timeout=3
+        )
+        asked = checker.requestAvatarId(UsernamePassword(b"ann", b"secret"))
+        asked.cancel()
+        self.failureResultOf(asked, CancelledError, ConnectingCancelledError)
 
     def test_a_name_without_a_place_for_the_login(self) -> None:
         self.assertRaises(ConfigurationError, LDAPChecker, None, "uid=ann", reactor)

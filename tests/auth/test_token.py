@@ -8,6 +8,7 @@ import hmac
 import json
 import time
 from typing import Any
+from unittest import mock
 
 import jwt
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
@@ -168,6 +169,43 @@ class TokenTests(SynchronousTestCase):
         ):
             self.refused(self.checker(), odd)
 
+    def test_brackets_in_brackets(self) -> None:
+        """JSON that is nested deeper than Python goes, in either part."""
+        deep = base64.urlsafe_b64encode(b"[" * 11_000).rstrip(b"=").decode()
+        self.refused(self.checker(), f"{deep}.e30.x")
+        header = base64.urlsafe_b64encode(b'{"alg":"HS256"}').rstrip(b"=").decode()
+        mac = hmac.new(SECRET.encode(), f"{header}.{deep}".encode(), hashlib.sha256).digest()
+        signature = base64.urlsafe_b64encode(mac).rstrip(b"=").decode()
+        self.refused(self.checker(), f"{header}.{deep}.{signature}")
+
+    def test_what_raises_in_the_library_is_no_token_either(self) -> None:
+        """Releases before 2.14 raised RecursionError, which is none of their errors."""
+
+        def raising(*_: object, **more: object) -> None:
+            raise RecursionError
+
+        checker = self.checker()
+        token = signed(claims())
+        for name in ("get_unverified_header", "decode"):
+            with mock.patch.object(jwt, name, raising):
+                self.refused(checker, token)
+
+    def test_a_part_of_the_issuer_is_another_one(self) -> None:
+        """Whatever the library makes of it: PyJWT 2.10.0 took "https" for it."""
+        checker = self.checker(issuer="https://example.com")
+        decode = jwt.decode
+        token = signed(claims(iss="https"))
+        careless = lambda *some, **more: decode(*some, **{**more, "issuer": None})  # noqa: E731
+        with mock.patch.object(jwt, "decode", careless):
+            self.assertIn("issuer", self.refused(checker, token))
+
+    def test_the_longest(self) -> None:
+        checker = self.checker()
+        long = signed(claims(x="x" * 11_800))
+        self.assertLess(len(long), 16 * 1024)
+        self.accepted(checker, long)
+        self.assertIn("too long", self.refused(checker, signed(claims(x="x" * 12_300))))
+
     def test_a_new_key_counts_without_a_restart(self) -> None:
         checker = self.checker()
         token = signed(claims(), SECRET[::-1])
@@ -177,6 +215,13 @@ class TokenTests(SynchronousTestCase):
 
 
 class KeyFileTests(SynchronousTestCase):
+    def test_keys_for_encryption_are_for_nothing_else(self) -> None:
+        key = {**RSAAlgorithm.to_jwk(RSA.public_key(), as_dict=True), "use": "enc"}
+        self.assertIn("no key", str(self.refused(json.dumps({"keys": [key]}).encode())))
+
+    def test_brackets_in_brackets(self) -> None:
+        self.refused(b'{"keys": ' + b"[" * 11_000)
+
     def refused(self, octets: bytes) -> ConfigurationError:
         error: ConfigurationError = self.assertRaises(ConfigurationError, keys_in, octets, "the file")
         return error

@@ -9,6 +9,7 @@ from twisted.cred.checkers import AllowAnonymousAccess, InMemoryUsernamePassword
 from twisted.cred.error import UnauthorizedLogin
 from twisted.internet.address import IPv4Address
 from twisted.internet.defer import Deferred
+from twisted.logger import globalLogPublisher
 from twisted.trial.unittest import SynchronousTestCase
 
 from stomp_tx.auth.acl import AccessList, Role
@@ -17,9 +18,11 @@ from stomp_tx.auth.checkers.in_turn import portal_of
 from stomp_tx.auth.checkers.local import LocalChecker
 from stomp_tx.auth.credentials import IBearerToken
 from stomp_tx.auth.identity import Identity
-from stomp_tx.auth.realm import StompRealm
+from stomp_tx.auth.realm import StompRealm, StompUser
+from stomp_tx.broker import lockout
 from stomp_tx.broker.events import Connected, Event, LockedOut, LoginRenewed, Refused
-from stomp_tx.errors import ConfigurationError
+from stomp_tx.errors import ConfigurationError, LoginDenied, LoginUnavailable
+from stomp_tx.interfaces import IStompUser
 from stomp_tx.wire.frame import Frame
 from tests.auth.test_certificate import certificate
 from tests.conversation import Broker, Client
@@ -44,6 +47,18 @@ def passwords() -> Any:
     checker = InMemoryUsernamePasswordDatabaseDontUse()
     checker.addUser(b"ann", b"secret")
     return checker
+
+
+class Raising:
+    """A checker of tokens that raises this, whatever it is asked."""
+
+    credentialInterfaces = (IBearerToken,)
+
+    def __init__(self, error: Exception) -> None:
+        self.error = error
+
+    def requestAvatarId(self, credentials: Any) -> Identity:
+        raise self.error
 
 
 class LoginCase(SynchronousTestCase):
@@ -132,17 +147,53 @@ class CredentialsTests(LoginCase):
             self.assertNotIn("passcode", frame.headers)
 
     def test_what_is_wrong_with_the_brokers_files_is_not_for_clients(self) -> None:
-        class Broken:
-            credentialInterfaces = (IBearerToken,)
-
-            def requestAvatarId(self, credentials: Any) -> Identity:
-                raise ConfigurationError("can't read /etc/stomp/key.pem")
-
-        broker = self.broker(Broken())
+        broker = self.broker(Raising(ConfigurationError("can't read /etc/stomp/key.pem")))
         client = broker.knocks(LOCAL, passcode="a.b.c")
         broker.clock.advance(1)
-        error = client.fails("login refused")
+        error = client.fails("logins can't be checked now")
         self.assertNotIn(b"/etc", error.body)
+
+    def test_what_a_checker_of_others_raises_is_a_failed_login(self) -> None:
+        lines: list[Any] = []
+        globalLogPublisher.addObserver(lines.append)
+        self.addCleanup(globalLogPublisher.removeObserver, lines.append)
+        broker = self.broker(Raising(RecursionError("too deep")), login_failures=2)
+        for _ in range(2):
+            self.assertEqual(self.refused(broker, passcode="a.b.c"), "a checker failed")
+        self.assertEqual(len([line for line in lines if "checker failed" in line["log_format"]]), 2)
+        self.assertFalse([line for line in lines if "log_failure" in line])
+        broker.dial(LOCAL).fails("login refused")
+        self.assertTrue(any(isinstance(event, LockedOut) for event in self.seen))
+
+    def test_a_reason_that_clients_have_written_is_cut(self) -> None:
+        broker = self.broker(Raising(UnauthorizedLogin("x" * 10_000)))
+        self.assertEqual(len(self.refused(broker, passcode="a.b.c")), 200)
+
+    def test_who_says_who_they_are_is_never_anonymous(self) -> None:
+        for checker in (passwords(), Tokens()):
+            broker = self.broker(checker, AllowAnonymousAccess())
+            self.assertEqual(self.user(broker), "anonymous")
+            self.refused(broker, passcode="secret")
+        self.refused(broker, login="ann")
+        self.refused(broker, login="ann", passcode="secret")
+        bob = self.broker(Tokens(), CertificateChecker(), AllowAnonymousAccess())
+        self.assertEqual(self.user(bob, certificate("bob"), login="ann", passcode="x"), "bob")
+
+    def test_who_was_taken_out_while_it_was_found_out_does_not_get_in(self) -> None:
+        asked: Deferred[Identity] = Deferred()
+        valid = True
+
+        class Slow:
+            credentialInterfaces = (IBearerToken,)
+
+            def requestAvatarId(self, credentials: Any) -> Any:
+                return asked
+
+        broker = self.broker(Slow())
+        client = broker.knocks(LOCAL, passcode="a.b.c")
+        valid = False
+        asked.callback(Identity("ann", is_valid=lambda: valid))
+        client.fails("login refused")
 
     def test_one_that_takes_too_long(self) -> None:
         broker = self.broker(passwords())
@@ -216,10 +267,14 @@ class LockoutTests(LoginCase):
         self.patch(broker.factory.portal, "login", login)
         clients = [broker.knocks(self.FAR, login="ann", passcode=str(number)) for number in range(50)]
         self.assertEqual(len(asked), 3)
-        for one in list(asked):
+        for number in range(3):
+            asked[number].errback(UnauthorizedLogin())
+        # The answers to those are held back, and others took their turn; then the door was locked.
+        self.assertEqual(len(asked), 5)
+        for one in asked[3:]:
             one.errback(UnauthorizedLogin())
         broker.clock.advance(10)
-        self.assertEqual(len(asked), 3)
+        self.assertEqual(len(asked), 5)
         for client in clients:
             client.fails("login refused")
 
@@ -238,6 +293,77 @@ class LockoutTests(LoginCase):
         self.assertEqual(len(asked), 1)
         self.assertEqual(broker.factory.lockout._logging_in, {})
         self.assertEqual(self.flushLoggedErrors(), [])
+
+    def test_nothing_is_done_for_who_has_hung_up(self) -> None:
+        """Whatever the checker makes of being cancelled: it is no failure of theirs."""
+
+        def refuse(asked: Deferred[Any]) -> None:
+            asked.errback(UnauthorizedLogin())
+
+        for canceller in (None, refuse, lambda asked: asked.callback((IStompUser, StompUser("ann"), str))):
+            broker = self.broker(passwords(), login_failures=1)
+            asked: Deferred[Any] = Deferred(canceller)
+            self.patch(broker.factory.portal, "login", lambda *_, asked=asked: asked)
+            client = broker.knocks(self.FAR, login="ann", passcode="x")
+            client.hangs_up()
+            self.assertTrue(asked.called)
+            self.assertEqual(broker.factory.door._of, {})
+            broker.dial(self.FAR)  # which is let in
+            self.assertFalse(any(isinstance(event, (Connected, LockedOut)) for event in self.seen))
+
+    def test_any_number_may_fail(self) -> None:
+        """Then no login waits for another one, and still each failure is answered late."""
+        broker = self.broker(passwords(), login_failures=0)
+        for _ in range(20):
+            broker.knocks(self.FAR, login="ann", passcode="wrong")
+        broker.knocks(self.FAR, login="ann", passcode="secret").hears("CONNECTED")
+        self.assertApproximates(self.try_wrong(broker), 5, 0.1)
+        self.assertFalse(any(isinstance(event, LockedOut) for event in self.seen))
+
+    def test_a_good_login_does_not_wait_for_the_answers_to_bad_ones(self) -> None:
+        broker = self.broker(passwords(), login_failures=10)
+        for _ in range(9):
+            broker.knocks(self.FAR, login="ann", passcode="wrong")
+        broker.knocks(self.FAR, login="ann", passcode="secret").hears("CONNECTED")
+
+    def test_the_brokers_own_faults_lock_nobody_out(self) -> None:
+        for error in (ConfigurationError("a broken file"), LoginUnavailable("the directory is down")):
+            broker = self.broker(Raising(error), login_failures=2)
+            for _ in range(5):
+                client = broker.knocks(self.FAR, passcode="a.b.c")
+                self.assertFalse(client.is_closed)  # a guess that another checker has refused costs time
+                broker.clock.advance(1)
+                self.assertIn(b"connect again later", client.fails("logins can't be checked now").body)
+            broker.dial(self.FAR)
+
+    def test_who_shows_nothing_has_guessed_nothing(self) -> None:
+        broker = self.broker(passwords(), login_failures=2)
+        for _ in range(5):
+            broker.knocks(self.FAR).fails("login refused")
+        broker.knocks(self.FAR, login="ann", passcode="secret").hears("CONNECTED")
+
+    def test_a_renewal_that_is_bad_counts_too(self) -> None:
+        broker = self.broker(Tokens(), login_failures=2)
+        for body in (b"tim.bad.x", b"\xff\xfe"):
+            tim = broker.knocks(self.FAR, passcode="tim.60.x")
+            tim.hears("CONNECTED")
+            tim.says("SEND", destination="/session/token", body=body)
+            broker.clock.advance(1)
+            tim.fails("login refused")
+        broker.dial(self.FAR).fails("login refused")
+
+    def test_no_more_than_so_many_places_are_remembered(self) -> None:
+        self.patch(lockout, "REMEMBERED", 3)
+        broker = self.broker(passwords(), login_failures=2, lockout=60)
+        guard = broker.factory.lockout
+        for number in range(10):
+            guard.failed(f"192.0.2.{number}")
+        self.assertEqual(list(guard._failures), ["192.0.2.7", "192.0.2.8", "192.0.2.9"])
+        for number in range(10):
+            guard.failed(f"192.0.2.{number}")
+            guard.failed(f"192.0.2.{number}")
+        self.assertLessEqual(len(guard._until), 3)
+        self.assertRaises(LoginDenied, guard.must_be_open, "192.0.2.9")
 
     def test_a_token_that_is_bad_counts_too(self) -> None:
         broker = self.broker(Tokens(), login_failures=2)

@@ -427,13 +427,14 @@ class LoginTests(SynchronousTestCase):
 
     def test_a_login_that_outlives_its_connection_is_logged_out(self) -> None:
         broker = self.broker()
-        login: Deferred[object] = Deferred()
+        left: list[str] = []
+        found = (IStompUser, StompUser("ann"), lambda: left.append("ann"))
+        login: Deferred[object] = Deferred(lambda cancelled: cancelled.callback(found))
         self.patch(broker.factory.portal, "login", lambda *args: login)
         ann = broker.dial()
-        ann.says("CONNECT", {"accept-version": "1.2", "host": "x"})
+        ann.says("CONNECT", {"accept-version": "1.2", "host": "x", "login": "ann"})
+        self.assertEqual(left, [])
         ann.hangs_up()
-        left: list[str] = []
-        login.callback((IStompUser, StompUser("ann"), lambda: left.append("ann")))
         self.assertEqual(left, ["ann"])
 
     def test_a_user_may_be_denied(self) -> None:

@@ -10,15 +10,15 @@ from ldaptor.protocols.ldap.ldaperrors import LDAPException
 from ldaptor.protocols.pureldap import LDAPBindRequest
 from twisted.cred.checkers import ICredentialsChecker
 from twisted.cred.credentials import IUsernamePassword
-from twisted.cred.error import LoginFailed, UnauthorizedLogin
-from twisted.internet.defer import Deferred
+from twisted.cred.error import UnauthorizedLogin
+from twisted.internet.defer import CancelledError, Deferred
 from twisted.internet.endpoints import connectProtocol
+from twisted.internet.error import ConnectingCancelledError
 from twisted.internet.interfaces import IStreamClientEndpoint
-from twisted.logger import Logger
 from zope.interface import implementer
 
 from stomp_tx.auth.identity import Identity
-from stomp_tx.errors import ConfigurationError
+from stomp_tx.errors import ConfigurationError, LoginUnavailable
 
 USER = "{user}"
 
@@ -32,7 +32,6 @@ class LDAPChecker:
     timeout -- seconds that the directory has for its answer
     """
 
-    log = Logger()
     credentialInterfaces = (IUsernamePassword,)
 
     def __init__(
@@ -52,7 +51,7 @@ class LDAPChecker:
         name = credentials.username.decode()
         return (
             Deferred.fromCoroutine(self._bind(name, credentials.password))
-            .addTimeout(self._timeout, self._reactor)
+            .addTimeout(self._timeout, self._reactor, self._timed_out)
             .addErrback(self._failed)
         )
 
@@ -67,8 +66,14 @@ class LDAPChecker:
         finally:
             client.transport.abortConnection()
 
-    def _failed(self, failure: Any) -> Identity:
+    def _timed_out(self, result: object, seconds: float) -> Identity:
+        raise LoginUnavailable(f"the directory did not answer in {seconds:g} seconds")
+
+    def _failed(self, failure: Any) -> Any:
+        if failure.check(CancelledError, ConnectingCancelledError):  # whoever asked is gone
+            return failure
         if failure.check(UnauthorizedLogin, LDAPException):
             raise UnauthorizedLogin()
-        self.log.error("the directory did not answer: {reason}", reason=failure.getErrorMessage())
-        raise LoginFailed("the directory did not answer")
+        if failure.check(LoginUnavailable):
+            return failure
+        raise LoginUnavailable(f"the directory did not answer: {failure.getErrorMessage()}")

@@ -95,7 +95,7 @@ class TokenChecker:
             raise UnauthorizedLogin("the token is too long")
         try:
             header = jwt.get_unverified_header(token)
-        except (jwt.PyJWTError, ValueError) as error:
+        except (jwt.PyJWTError, ValueError, RecursionError) as error:
             raise UnauthorizedLogin(f"no token: {error}") from None
         reason = f"no key is for algorithm {header.get('alg')!r} and key id {header.get('kid')!r}"
         for key in self._keys.get():
@@ -103,7 +103,7 @@ class TokenChecker:
                 continue
             try:
                 return self._decoded(token, key)
-            except (jwt.PyJWTError, ValueError, TypeError, OverflowError) as error:
+            except (jwt.PyJWTError, ValueError, TypeError, OverflowError, RecursionError) as error:
                 reason = str(error)
         raise UnauthorizedLogin(reason)
 
@@ -121,6 +121,8 @@ class TokenChecker:
         expires = claims["exp"]
         if type(expires) not in (int, float) or not self._now() < expires + self._leeway < math.inf:
             raise UnauthorizedLogin("the token has expired")
+        if self._issuer and claims["iss"] != self._issuer:  # there was a PyJWT that took a part of it
+            raise UnauthorizedLogin("the token has another issuer")
         return claims
 
 
@@ -174,7 +176,7 @@ def _is_strong(algorithm: str, key: object) -> bool:
 def _keys_of_set(octets: bytes, path: str) -> list[Key]:
     try:
         keys = jwt.PyJWKSet.from_dict(json.loads(octets)).keys
-    except (jwt.PyJWTError, ValueError, TypeError, AttributeError) as error:
+    except (jwt.PyJWTError, ValueError, TypeError, AttributeError, RecursionError) as error:
         raise ConfigurationError(f"{path} holds no keys (JWKS): {error}") from None
     found = [
         Key(one.algorithm_name, one.key, one.key_id)
