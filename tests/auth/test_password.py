@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+from argon2 import PasswordHasher, extract_parameters
 from twisted.cred.credentials import UsernamePassword
 from twisted.cred.error import UnauthorizedLogin
 from twisted.internet import reactor
@@ -14,9 +15,10 @@ from twisted.trial.unittest import SynchronousTestCase, TestCase
 
 from stomp_tx.auth.checkers import password
 from stomp_tx.auth.checkers.password import PasswordChecker
+from stomp_tx.auth.credentials import Passcode
 from stomp_tx.auth.identity import Identity
 from stomp_tx.auth.passwords import PasswordFile, is_right
-from stomp_tx.errors import ConfigurationError, LimitExceeded
+from stomp_tx.errors import ConfigurationError
 from tests.scratch import scratch
 
 
@@ -81,9 +83,6 @@ class PasswordCheckerTests(SynchronousTestCase):
         ):
             self.refused(name, passcode)
 
-    def test_nobody_is_the_passcode_of_nobody(self) -> None:
-        self.refused("bob", "the passcode of nobody")
-
     def test_a_user_who_is_taken_out_or_changed_is_not_valid_any_more(self) -> None:
         ann = self.answer("ann", "secret")
         self.users.add("bob", "geheim")
@@ -101,19 +100,31 @@ class PasswordCheckerTests(SynchronousTestCase):
         self.assertTrue(ann.is_valid())
         self.answer("ann", "secret")
 
-    def test_only_so_many_wait(self) -> None:
-        self.patch(password, "WAITING", 2)
-        first, second = self.ask("ann", "secret"), self.ask("ann", "x")
-        self.assertRaises(LimitExceeded, self.ask, "ann", "secret")
-        first.addErrback(lambda _: None).cancel()  # its thread works on: it still counts
-        self.assertRaises(LimitExceeded, self.ask, "ann", "secret")
-        hashed: list[str] = []
-        self.patch(password, "is_right", lambda hash, passcode: hashed.append(passcode))
+    def test_one_hash_is_compared_whoever_it_is(self) -> None:
+        """Of the same cost as most of those in the file, whatever others it has."""
+        cheap = PasswordHasher(memory_cost=8192, time_cost=1, parallelism=1)
+        with open(self.users.path, "a") as file:
+            file.write(f"tim:{cheap.hash('t')}\ntom:{cheap.hash('t')}\n")
+        compared: list[str] = []
+        self.patch(password, "is_right", lambda hash, passcode: bool(compared.append(hash)))
+        for name in ("tim", "nobody", "somebody", "ann"):
+            self.refused(name, "x")
+        tim, nobody, somebody, ann = (extract_parameters(hash) for hash in compared)
+        self.assertEqual([nobody, somebody], [tim, tim])
+        self.assertNotEqual(ann, tim)
+
+    def test_in_an_empty_file_nobody_costs_what_a_new_user_would(self) -> None:
+        self.users.remove("ann")
+        self.assertEqual(
+            extract_parameters(self.users.nobody()), extract_parameters(PasswordHasher().hash("x"))
+        )
+        self.assertFalse(is_right(self.users.nobody(), ""))
+
+    def test_whoever_came_in_is_favoured(self) -> None:
+        self.checker.requestAvatarId(Passcode("ann", "secret", "192.0.2.1"))
+        self.checker.requestAvatarId(Passcode("ann", "wrong", "192.0.2.2")).addErrback(lambda _: None)
         self.threads.do()
-        self.failureResultOf(second, UnauthorizedLogin)
-        self.assertEqual(hashed, ["x"])  # nothing was done for who has given up
-        self.patch(password, "is_right", is_right)
-        self.answer("ann", "secret")
+        self.assertEqual(list(self.checker._workers._favoured), ["192.0.2.1"])
 
     def test_without_a_file_there_is_no_checker(self) -> None:
         self.assertRaises(

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import os
 import stat
+from unittest import mock
 
 from argon2 import PasswordHasher, Type
 from twisted.trial.unittest import SynchronousTestCase
 
+from stomp_tx.auth import passwords
 from stomp_tx.auth.passwords import PasswordFile, is_right
 from stomp_tx.errors import ConfigurationError
 from tests.scratch import scratch
@@ -55,13 +57,33 @@ class PasswordFileTests(SynchronousTestCase):
         self.assertEqual(list(self.users.hashes()), ["ann", "bob"])
 
     def test_other_hashes_are_refused(self) -> None:
-        argon2i = PasswordHasher(type=Type.I, time_cost=1, memory_cost=8, parallelism=1).hash("x")
-        argon2d = PasswordHasher(type=Type.D, time_cost=1, memory_cost=8, parallelism=1).hash("x")
-        huge = PasswordHasher(time_cost=1, memory_cost=8, parallelism=1).hash("x").replace("m=8", "m=4194304")
-        for hash in ("secret", "", "$1$abc$def", "{SHA}abc", "$2b$12$" + "x" * 53, argon2i, argon2d, huge):
+        argon2i = PasswordHasher(type=Type.I, time_cost=1, memory_cost=8192, parallelism=1).hash("x")
+        argon2d = PasswordHasher(type=Type.D, time_cost=1, memory_cost=8192, parallelism=1).hash("x")
+        for hash in ("secret", "", "$1$abc$def", "{SHA}abc", "$2b$12$" + "x" * 53, argon2i, argon2d):
             error = self.refused(f"ann:{hash}\n")
             self.assertIn("line 1", str(error))
             self.assertIn("stomp-tx passwd add", error.detail)
+
+    def test_hashes_that_are_weak_or_without_end_are_refused(self) -> None:
+        good = PasswordHasher(time_cost=1, memory_cost=8192, parallelism=1).hash("x")
+        self.path.write_text(f"ann:{good}\n")
+        self.assertEqual(list(self.users.hashes()), ["ann"])
+        head, salt, digest = good.rsplit("$", 2)
+        for hash in (
+            good.replace("m=8192", "m=8191"),
+            good.replace("m=8192", "m=1048577"),
+            good.replace("t=1", "t=4000000000"),
+            good.replace("t=1", "t=21"),
+            good.replace("m=8192,t=1", "m=1048576,t=5"),
+            good.replace("p=1", "p=17"),
+            good.replace("v=19", "v=16"),
+            f"{head}${salt}${digest[:20]}",
+            f"{head}${salt[:8]}${digest}",
+        ):
+            self.assertNotEqual(hash, good)
+            self.assertIn("too weak, or takes too long", str(self.refused(f"ann:{hash}\n")))
+        self.path.write_text(f"ann:{good.replace('m=8192,t=1,p=1', 'm=204800,t=20,p=16')}\n")
+        self.users.hashes()
 
     def test_lines_that_are_none(self) -> None:
         self.users.add("ann", "secret")
@@ -72,9 +94,27 @@ class PasswordFileTests(SynchronousTestCase):
         self.assertRaises(ConfigurationError, PasswordFile(str(self.path)).hashes)
 
     def test_names_that_can_not_be(self) -> None:
-        for name in ("", "a:b", "#a", " a", "a ", "a\nb", "a\x00"):
+        for name in ("", "a:b", "#a", " a", "a ", "a\nb", "a\x00", "a\u2028b", "a\x85b", "a\udc80"):
             self.assertRaises(ConfigurationError, self.users.add, name, "secret")
+        self.assertRaises(ConfigurationError, self.users.add, "ann", "\udc80")
         self.users.add("Ann von Bödefeld@example.com", "secret")
+
+    def test_only_a_line_feed_ends_a_line(self) -> None:
+        self.path.write_text("# one\u2028: two\x85\r\n")
+        self.users.add("ann", "secret")
+        self.users.add("bob", "secret")
+        self.assertEqual(list(self.users.hashes()), ["ann", "bob"])
+        self.assertTrue(self.path.read_bytes().startswith("# one\u2028: two\x85\r\nann:".encode()))
+
+    def test_what_could_not_be_read_again_is_not_written(self) -> None:
+        self.users.add("ann", "secret")
+        before = self.path.read_text()
+        self.patch(passwords, "HASHER", mock.Mock(hash=lambda passcode: "no hash"))
+        self.assertRaises(ConfigurationError, self.users.add, "bob", "secret")
+        self.assertEqual(self.path.read_text(), before)
+        self.path.write_text("nonsense\n")
+        self.assertRaises(ConfigurationError, self.users.remove, "ann")
+        self.assertEqual(self.path.read_text(), "nonsense\n")
 
     def test_without_a_file_it_says_how_to_make_one(self) -> None:
         error = self.assertRaises(ConfigurationError, self.users.hashes)

@@ -155,6 +155,26 @@ def test_a_storm_of_logins_is_no_storm_for_others(tmp_path):
         assert statistics.median(took) < 0.1, took
 
 
+def test_a_burst_of_logins_keeps_nobody_outside(tmp_path):
+    """Four hundred wrong passcodes wait, half of them of clients that are gone: others get their turn."""
+    options = (*passwd(tmp_path, "ann"), "--set", "broker.login_failures=0")
+    with broker(tmp_path, *PROXIED, *options) as running:
+        burst = [from_address(running, f"198.51.100.{number % 4}") for number in range(400)]
+        for number, peer in enumerate(burst):
+            as_user(peer, "ann", "x")
+            if number % 2:
+                peer.socket.close()
+        with from_address(running, "192.0.2.7") as ann:
+            began = time.monotonic()
+            as_user(ann, "ann").hears("CONNECTED")
+            assert time.monotonic() - began < 3
+        began = time.monotonic()
+        assert running.stop() == 0
+        assert time.monotonic() - began < 10
+        for peer in burst:
+            peer.socket.close()
+
+
 # -- tokens -----------------------------------------------------------------------------------------------
 
 
