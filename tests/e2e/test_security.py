@@ -331,55 +331,116 @@ def test_silent_connections_of_one_address_keep_nobody_else_outside(tmp_path):
 
 FLOOD = """
 import select, socket, sys, time
-frame = b"SEND\\ndestination:/topic/flood\\n\\n" + b"x" * 100 + b"\\0"
+port = int(sys.argv[1])
+connects, first, again = (text.encode().decode("unicode_escape").encode() for text in sys.argv[2:])
 socks = []
 for _ in range(10):
-    sock = socket.create_connection(("127.0.0.1", int(sys.argv[1])))
-    sock.sendall(b"CONNECT\\naccept-version:1.2\\nhost:h\\n\\n\\0")
-    sock.recv(4096)
+    sock = socket.create_connection(("127.0.0.1", port))
+    sock.sendall(connects)
+    if connects:
+        assert sock.recv(4096).startswith(b"CONNECTED"), "not connected"
+        sock.sendall(first)
     sock.setblocking(False)
     socks.append(sock)
+again *= 65536 // len(again)
 print("flooding", flush=True)
-end = time.monotonic() + float(sys.argv[2])
+end = time.monotonic() + 60
 while time.monotonic() < end:
-    for sock in select.select([], socks, [], 0.1)[1]:
+    readable, writable, _ = select.select(socks, socks, [], 0.1)
+    for sock in set(readable + writable):
         try:
-            sock.send(frame * 400)
+            if sock in readable and not sock.recv(65536):
+                socks.remove(sock)
+            elif sock in writable:
+                sock.send(again)
         except BlockingIOError:
             pass
+        except OSError:
+            socks.remove(sock)
+    if not socks:
+        time.sleep(0.1)
 """
+
+CONNECT = "CONNECT\\naccept-version:1.2\\nhost:h\\nlogin:eve\\npasscode:eve\\n\\n\\0"
+BODY = "x" * 100
+
+FLOODS = {
+    "messages to a topic": (CONNECT, "", f"SEND\\ndestination:/topic/eve.a\\n\\n{BODY}\\0"),
+    "messages to the disk": (
+        CONNECT,
+        "",
+        f"SEND\\ndestination:/queue/eve.a\\npersistent:true\\nreceipt:1\\n\\n{BODY}\\0",
+    ),
+    "frames that begin and end something": (
+        CONNECT,
+        "",
+        "SUBSCRIBE\\nid:1\\ndestination:/topic/eve.a\\n\\n\\0UNSUBSCRIBE\\nid:1\\n\\n\\0"
+        "BEGIN\\ntransaction:1\\n\\n\\0ABORT\\ntransaction:1\\n\\n\\0",
+    ),
+    "line feeds": (CONNECT, "", "\\n"),
+    "line feeds before CONNECT": ("", "", "\\n"),
+    "a frame without an end": (CONNECT, "SEND\\ndestination:/queue/eve.a\\n\\n", BODY),
+}
+
+NOTHING = 0.002
+"""Seconds of which half a scheduler's time slice makes any: idle or not, a p99 below them is noise."""
 
 
 def p99(peer: Peer, seconds: float) -> float:
-    """Of the time that a message to oneself takes."""
-    took = []
-    end = time.monotonic() + seconds
-    while time.monotonic() < end:
-        began = time.perf_counter()
-        peer.says("SEND destination:/topic/ping", "x")
-        peer.hears("MESSAGE")
-        took.append(time.perf_counter() - began)
-        time.sleep(0.002)
-    return sorted(took)[len(took) * 99 // 100]
+    """Of the time that a message to oneself takes: the median of some windows, so that one bad moment of the
+    machine is not what is measured.
+    """
+    found = []
+    for _ in range(5):
+        took = []
+        end = time.monotonic() + seconds / 5
+        while time.monotonic() < end:
+            began = time.perf_counter()
+            peer.says("SEND destination:/topic/ann.ping", "x")
+            peer.hears("MESSAGE")
+            took.append(time.perf_counter() - began)
+            time.sleep(0.003)  # less than frames_per_second
+        found.append(sorted(took)[len(took) * 99 // 100])
+    return statistics.median(found)
+
+
+def the_manual_s(name: str) -> str:
+    """The file of that name that the owner's manual shows."""
+    manual = (CHECKOUT / "tap-plugin-readme.md").read_text(encoding="utf-8")
+    return manual.partition(f"```toml\n# {name}\n")[2].partition("```")[0]
 
 
 def test_a_flood_is_nothing_to_the_others(tmp_path):
-    """Ten connections send what they can: they are read at the rate that the settings allow."""
-    options = ("--set", "broker.frames_per_second=1000", "--engine", "memory:")
-    with broker(tmp_path, *ANY_PORT, *options) as running, peer_of(running) as ann:
-        ann.connects().says("SUBSCRIBE id:1 destination:/topic/ping receipt:1")
+    """Ten connections send what they can, to a broker with the settings that the manual has for the internet:
+    what others wait for theirs at worst is less than five times what they wait without it.
+    """
+    (tmp_path / "internet.toml").write_text(the_manual_s("internet.toml"))
+    options = (*ANY_PORT, *passwd(tmp_path, "ann", "eve"), "--config", "internet.toml")
+    worse = {}
+    with broker(tmp_path, *options) as running, peer_of(running) as ann:
+        as_user(ann, "ann").hears("CONNECTED")
+        ann.says("SUBSCRIBE id:1 destination:/topic/ann.ping receipt:1")
         ann.hears("RECEIPT")
-        idle = p99(ann, 1.5)
-        flood = subprocess.Popen(
-            [sys.executable, "-c", FLOOD, str(running.port()), "8"], cwd=CHECKOUT, stdout=subprocess.PIPE
-        )
-        try:
-            assert flood.stdout is not None
-            flood.stdout.readline()
-            time.sleep(1.5)  # the burst that everybody has
-            # The machine has its moments, too: the best of some tries is what the broker does.
-            best = min(p99(ann, 1.5) for _ in range(4))
-        finally:
-            flood.kill()
-            flood.communicate()
-        assert best < 5 * max(idle, 0.001), (best, idle)
+        for name, said in FLOODS.items():
+            for _ in range(2):  # a machine that others use has moments when nothing can be measured
+                idle = p99(ann, 1.0)
+                flood = subprocess.Popen(
+                    [sys.executable, "-c", FLOOD, str(running.port()), *said],
+                    cwd=CHECKOUT,
+                    stdout=subprocess.PIPE,
+                )
+                try:
+                    assert flood.stdout is not None
+                    assert flood.stdout.readline() == b"flooding\n"
+                    time.sleep(1.2)  # the burst that everybody has
+                    flooded = p99(ann, 2.0)
+                    assert flood.poll() is None
+                finally:
+                    flood.kill()
+                    flood.communicate()
+                if flooded < 5 * max(idle, NOTHING):
+                    break
+            else:
+                worse[name] = flooded, idle
+            print(name, f"{idle * 1000:.2f} {flooded * 1000:.2f} ms")
+    assert not worse, worse

@@ -350,7 +350,7 @@ def test_one_line_for_each_event_of_a_connection_and_no_passcode(tmp_path):
     lines = [line for line in log.splitlines() if "[stomp_tx#" in line]
     assert len(re.findall(r"\w+ connected: anonymous from .*, STOMP 1\.2\n", "\n".join(lines))) == 1
     assert len(re.findall(r"got ERROR: ", "\n".join(lines))) == 4
-    assert len(lines) == 1 + 2 + 2 * 4 + 1  # listens; ann; four times mallory; stops
+    assert len(lines) == 2 + 2 + 2 * 4 + 1  # limits, listens; ann; four times mallory; stops
     assert "Traceback" not in log
 
 
