@@ -215,7 +215,7 @@ class StompFrameProtocol(LineReceiver):
             self._unfinished.kept(self, self._parser.unfinished)
         if len(data) >= self._read_size and self._socket is not None:
             size = self._outbox.share.of(self)
-            if self._parser.unfinished >= size:
+            if 2 * self._parser.unfinished >= size:
                 size *= AMID_BODY
             self._read_size = self._socket.bufferSize = size
         if pace is not None:

@@ -19,7 +19,7 @@ from zope.interface.verify import verifyClass, verifyObject
 
 from stomp_tx.errors import FrameError, ProtocolViolation, StompError
 from stomp_tx.interfaces import IFrameReceiver, IFrameSender
-from stomp_tx.protocol import Outbox, StompFrameProtocol
+from stomp_tx.protocol import AMID_BODY, Outbox, StompFrameProtocol
 from stomp_tx.reading import MOST, TURN
 from stomp_tx.wire import frames
 from stomp_tx.wire.frame import Frame
@@ -432,6 +432,12 @@ class SocketTests(SynchronousTestCase):
                 share.of(other)
             self.protocol.dataReceived(b"\n" * self.transport.bufferSize)
         self.assertEqual(self.transport.bufferSize, TURN // 8)
+
+    def test_in_the_middle_of_a_large_body_much_is_read_at_a_time(self) -> None:
+        self.protocol.dataReceived(b"SEND\ncontent-length:9999999\n\n".ljust(MOST, b"x"))
+        self.assertEqual(self.transport.bufferSize, AMID_BODY * MOST)
+        self.protocol.dataReceived(b"x" * (9999999 - MOST + 29) + b"\0")
+        self.assertEqual(self.transport.bufferSize, MOST)
 
 
 class Descriptors:
