@@ -39,6 +39,7 @@ from stomp_tx.process import (
     SessionsService,
 )
 from stomp_tx.reload import ReloadService
+from stomp_tx.tls import asks_for_certificates
 
 EXAMPLES = """
 Examples:
@@ -173,7 +174,8 @@ def makeService(options: Options) -> MultiService:
         for description in chosen.port:
             dialect, endpoint = split_dialect(description, DIALECTS)
             endpoints.append((description, dialect, endpoint_from_string(reactor, endpoint)))
-        portal = portal_of(StompRealm(chosen.access), checkers_of(chosen))
+        checkers = checkers_of(chosen)
+        portal = portal_of(StompRealm(chosen.access), checkers)
         engine = engineFromString(chosen.engine, reactor, chosen.engine_limits)
     log.info(
         "connections: {all} at most, {address} from one address; not logged in: {strangers}, {few}",
@@ -184,8 +186,7 @@ def makeService(options: Options) -> MultiService:
     )
     if chosen.broker.connections > settings.connections:
         log.warn("broker.connections is more than `ulimit -n` allows: see LimitNOFILE in systemd's units")
-    if chosen.allow_anonymous:
-        log.warn("everybody may connect, and needs no login: allow_anonymous is on")
+    warn_of(checkers, log)
     factory = StompBrokerFactory(
         engine,
         MonotonicClock(reactor),
@@ -215,6 +216,15 @@ def makeService(options: Options) -> MultiService:
         port.setServiceParent(process)
     NotifyService(ports, reactor).setServiceParent(process)
     return process
+
+
+def warn_of(checkers: Sequence[Any], log: Logger) -> None:
+    """Say in the log what is odd about who gets in, by these checkers and the ports that were read."""
+    if any(IAnonymous in one.credentialInterfaces and not isinstance(one, LocalChecker) for one in checkers):
+        log.warn("everybody may connect, and needs no login: allow_anonymous is on, or --auth anonymous")
+    certificates = any(IPeerCertificate in one.credentialInterfaces for one in checkers)
+    if certificates and not asks_for_certificates():
+        log.warn("no client can show a certificate: --auth certificate needs a port stomps: with ca=FILE")
 
 
 def checkers_of(configuration: Configuration) -> list[Any]:

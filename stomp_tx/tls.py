@@ -7,7 +7,8 @@ r"""TLS: the server endpoint ``stomps:``, which knows clients' certificates and 
 ``privateKey`` the file of the key, in PEM; ``server.pem`` when left out
 ``certKey``    the file of the certificate, the intermediate ones behind it; as ``privateKey`` when left out
 ``ca``         the certificates that those of clients must come from
-``crl``        lists of certificates that were taken back, in PEM; one for each authority in ``ca``
+``crl``        lists of certificates that were taken back, in PEM; one for each authority in ``ca``, the
+               intermediate ones among them
 ``verify``     ``none``; ``optional``: a client may show one; ``required``, what it is with ``ca``: it must
 ``minimum``    ``1.2`` (what it is when left out) or ``1.3``
 ============== ==========================================================================================
@@ -15,6 +16,7 @@ r"""TLS: the server endpoint ``stomps:``, which knows clients' certificates and 
 
 from __future__ import annotations
 
+import os
 import re
 import weakref
 from typing import Any
@@ -23,13 +25,14 @@ from OpenSSL import SSL, crypto
 from twisted.internet.endpoints import SSL4ServerEndpoint
 from twisted.internet.interfaces import IOpenSSLContextFactory, IStreamServerEndpointStringParser
 from twisted.internet.ssl import Certificate, CertificateOptions, TLSVersion
+from twisted.logger import Logger
 from twisted.plugin import IPlugin
 from zope.interface import implementer
 
 from stomp_tx.errors import ConfigurationError
+from stomp_tx.revocation import RevocationLists
 
 _ONE = re.compile(rb"-----BEGIN CERTIFICATE-----.+?-----END CERTIFICATE-----", re.DOTALL)
-_LIST = re.compile(rb"-----BEGIN X509 CRL-----.+?-----END X509 CRL-----", re.DOTALL)
 _VERSIONS = {"1.2": TLSVersion.TLSv1_2, "1.3": TLSVersion.TLSv1_3}
 _VERIFY = ("none", "optional", "required")
 
@@ -53,12 +56,19 @@ def reload_certificates() -> int:
     return len(ports)
 
 
+def asks_for_certificates() -> bool:
+    """Is there a port whose clients show certificates?"""
+    return any(one.asks_for_certificates for one in _in_use)
+
+
 @implementer(IOpenSSLContextFactory)
 class ServerContext:
     """What the connections of one port are encrypted with, from files that are read at once, and again.
 
     The arguments are those of the endpoint, see above.  Raises ConfigurationError.
     """
+
+    log = Logger()
 
     def __init__(
         self,
@@ -76,33 +86,52 @@ class ServerContext:
             raise ConfigurationError(
                 f"verify={verify} needs ca=FILE", "it holds who signs clients' certificates"
             )
+        if crl and verify == "none":
+            raise ConfigurationError("crl needs ca=FILE", "nobody's certificate is asked for without it")
         if minimum not in _VERSIONS:
             raise ConfigurationError(f"minimum can't be {minimum!r}", f"it is one of {', '.join(_VERSIONS)}")
-        self._key, self._certificates = privateKey, certKey or privateKey
-        self._ca, self._crl, self._verify, self._minimum = ca, crl, verify, minimum
+        # Whole paths: a daemon goes to another folder, and the files are read again there.
+        self._key, self._certificates = os.path.abspath(privateKey), os.path.abspath(certKey or privateKey)
+        self._ca, self._crl = (os.path.abspath(path) if path else "" for path in (ca, crl))
+        self._verify, self._minimum = verify, minimum
+        self._revoked: RevocationLists | None = None
         self.read()
         _in_use.add(self)
 
     def read(self) -> None:
         """Use what is in the files now.  Raises ConfigurationError, and then all stays as it was."""
         try:
-            self._context = self._made()
+            self._context, self._revoked = self._made()
         except (SSL.Error, crypto.Error, ValueError, TypeError) as error:
             raise ConfigurationError(
                 f"can't use {self._certificates} and {self._key}",
                 "they must hold a certificate and the private key that belongs to it, in PEM"
                 + (f" ({error})" if isinstance(error, ValueError) and str(error) else ""),
             ) from None
+        if self._revoked is not None:
+            self._revoked.enforce()
+            if self._revoked.ends_soon is not None:
+                self.log.warn(
+                    "a revocation list in {path} is over at {when}: after that no client gets in",
+                    path=self._crl,
+                    when=self._revoked.ends_soon,
+                )
+
+    @property
+    def asks_for_certificates(self) -> bool:
+        """Do clients show theirs?"""
+        return self._verify != "none"
 
     def getContext(self) -> SSL.Context:
         return self._context
 
-    def _made(self) -> SSL.Context:
+    def _made(self) -> tuple[SSL.Context, RevocationLists | None]:
         chain = [Certificate.loadPEM(one).original for one in _ONE.findall(_read(self._certificates))]
         if not chain:
             raise ConfigurationError(f"{self._certificates} holds no certificate in PEM")
         key = crypto.load_privatekey(crypto.FILETYPE_PEM, _read(self._key), _no_passphrase)
         verifying: dict[str, Any] = {}
+        roots: list[Any] = []
         if self._verify != "none":
             roots = [Certificate.loadPEM(one).original for one in _ONE.findall(_read(self._ca))]
             if not roots:
@@ -121,22 +150,16 @@ class ServerContext:
         )
         context: SSL.Context = options.getContext()
         context.check_privatekey()
-        if self._crl:
-            _refuse_revoked(context, self._crl)
-        return context
-
-
-def _refuse_revoked(context: SSL.Context, path: str) -> None:
-    from cryptography.x509 import load_pem_x509_crl
-
-    lists = _LIST.findall(_read(path))
-    if not lists:
-        raise ConfigurationError(f"{path} holds no revocation list in PEM")
-    store = context.get_cert_store()
-    assert store is not None
-    for one in lists:
-        store.add_crl(load_pem_x509_crl(one + b"\n"))
-    store.set_flags(crypto.X509StoreFlags.CRL_CHECK)
+        if not self._crl:
+            return context, None
+        revoked = RevocationLists(_read(self._crl), self._crl, [one.to_cryptography() for one in roots])
+        store = context.get_cert_store()
+        assert store is not None
+        for one in revoked.lists:
+            store.add_crl(one)
+        # Of all that lead to a client's: an intermediate authority may have been taken back, too.
+        store.set_flags(crypto.X509StoreFlags.CRL_CHECK | crypto.X509StoreFlags.CRL_CHECK_ALL)
+        return context, revoked
 
 
 def _read(path: str) -> bytes:

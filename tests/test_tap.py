@@ -1,15 +1,18 @@
 import contextlib
 import io
+from weakref import WeakSet
 
 from twisted.application.service import IService, IServiceMaker
 from twisted.internet import reactor
 from twisted.internet.defer import Deferred
 from twisted.internet.endpoints import TCP4ClientEndpoint, UNIXClientEndpoint, connectProtocol
 from twisted.internet.protocol import Protocol
+from twisted.logger import Logger
 from twisted.plugin import getPlugins
 from twisted.trial.unittest import SynchronousTestCase, TestCase
 
-from stomp_tx import __version__
+from stomp_tx import __version__, tls
+from stomp_tx.certificates import Authority
 from stomp_tx.configuration import Configuration
 from stomp_tx.errors import ConfigurationError
 from stomp_tx.process import (
@@ -21,7 +24,8 @@ from stomp_tx.process import (
     SessionsService,
 )
 from stomp_tx.reload import ReloadService
-from stomp_tx.tap import Options, checkers_of, makeService
+from stomp_tx.tap import Options, checkers_of, makeService, warn_of
+from stomp_tx.tls import ServerContext
 from tests.scratch import scratch
 
 
@@ -38,6 +42,35 @@ def printed(*arguments):
         parsed(*arguments)
         raise AssertionError("it went on")
     return out.getvalue()
+
+
+class WarningTests(SynchronousTestCase):
+    """What is odd about who gets in is said at the start."""
+
+    def warnings(self, *arguments):
+        lines = []
+        log = Logger(observer=lines.append)
+        warn_of(checkers_of(parsed(*arguments)["configuration"]), log)
+        return [line["log_format"] for line in lines]
+
+    def test_everybody_is_let_in(self):
+        for arguments in (("--allow-anonymous",), ("--auth", "anonymous")):
+            (line,) = self.warnings(*arguments)
+            self.assertIn("everybody may connect", line)
+        self.assertEqual(self.warnings(), [])
+
+    def test_nobody_can_show_a_certificate(self):
+        self.patch(tls, "_in_use", WeakSet())
+        (line,) = self.warnings("--auth", "certificate")
+        self.assertIn("needs a port stomps:", line)
+        folder = scratch(self) / "certs"
+        Authority(str(folder)).server()
+        files = {"privateKey": f"{folder}/server.key", "certKey": f"{folder}/server.pem"}
+        plain = ServerContext(**files)
+        self.assertEqual(len(self.warnings("--auth", "certificate")), 1)
+        asking = ServerContext(**files, ca=f"{folder}/ca.pem")
+        self.assertEqual(self.warnings("--auth", "certificate"), [])
+        del plain, asking
 
 
 class OptionsTests(SynchronousTestCase):

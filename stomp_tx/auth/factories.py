@@ -18,7 +18,7 @@ from zope.interface import Interface, implementer
 from stomp_tx.auth.credentials import IBearerToken, IPeerCertificate
 from stomp_tx.errors import ConfigurationError
 
-KEYS = ("audience", "issuer", "user", "groups")
+KEYS = ("audience", "issuer", "user", "groups", "revoked")
 
 
 @implementer(IPlugin, ICheckerFactory)
@@ -56,13 +56,15 @@ def _passwords(text: str) -> Any:
 
 
 def _tokens(text: str) -> Any:
-    from stomp_tx.auth.checkers.token import TokenChecker, keys_in
+    from stomp_tx.auth.checkers.token import TokenChecker, keys_in, names_in
     from stomp_tx.auth.watched import WatchedFile
 
     file, arguments = _arguments(text, KEYS)
     if not file:
         raise ConfigurationError("jwt needs a file with keys", "--auth jwt:/etc/stomp/key.pem")
-    return TokenChecker(WatchedFile(file, keys_in), **arguments)  # type: ignore[arg-type]  # (see KEYS)
+    path = arguments.pop("revoked", "")
+    revoked = WatchedFile(path, names_in) if path else None
+    return TokenChecker(WatchedFile(file, keys_in), revoked=revoked, **arguments)  # type: ignore[arg-type]
 
 
 def _certificates(text: str) -> Any:
@@ -130,13 +132,16 @@ Login and passcode of the users in a file, whose passcodes are kept as hashes (a
 
 tokens = CheckerFactory(
     "jwt",
-    "FILE[:audience=NAME][:issuer=NAME][:user=CLAIM][:groups=CLAIM]",
+    "FILE[:audience=NAME][:issuer=NAME][:user=CLAIM][:groups=CLAIM][:revoked=FILE]",
     """
 JSON Web Tokens, which clients send as passcode; their login does not matter.
 
 FILE holds the keys that verify them: a public key in PEM (RS256 or ES256), a JWKS, or a secret (HS256).  The
 broker reads it again when it has changed.  A token must have exp and, where they are named here, this aud and
 this iss.  The user is its claim sub, the groups are its claim groups, unless others are named.
+
+The file of revoked= has a line for each token (its claim jti) and each user (sub) that is refused.  At SIGHUP
+sessions end whose token was taken back, or is verified by no key any more.
 
 A client renews it, on the same connection, by SEND to /session/token with the new one as body.
 """,

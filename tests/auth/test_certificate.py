@@ -60,6 +60,12 @@ class CertificateCheckerTests(SynchronousTestCase):
         ):
             self.assertEqual(self.user(shown, name), user)
 
+    def test_the_session_ends_with_the_certificate(self) -> None:
+        shown = certificate("ann")
+        found = CertificateChecker().requestAvatarId(PeerCertificate(shown))
+        self.assertEqual(found.expires, shown.not_valid_after_utc.timestamp())
+        self.assertTrue(found.is_valid())
+
     def test_it_has_one_name_or_none_at_all(self) -> None:
         self.refused(certificate())
         self.refused(certificate("ann", "bob"))

@@ -30,9 +30,12 @@ class FactoryTests(SynchronousTestCase):
         PasswordFile(str(users)).add("ann", "secret")
         secret = scratch(self) / "secret"
         secret.write_text("x" * 32)
+        revoked = scratch(self) / "revoked"
+        revoked.write_text("eve\n")
         for description, kind in (
             (f"passwd:{users}", PasswordChecker),
             (f"jwt:{secret}", TokenChecker),
+            (f"jwt:{secret}:revoked={revoked}", TokenChecker),
             (f"jwt:{secret}:audience=a\\:b:issuer=c", TokenChecker),
             ("certificate", CertificateChecker),
             ("certificate:email", CertificateChecker),
@@ -45,12 +48,15 @@ class FactoryTests(SynchronousTestCase):
             self.assertGreater(len(findCheckerFactory(name).authHelp), 100)
 
     def test_what_is_wrong_is_said(self) -> None:
+        secret = scratch(self) / "secret"
+        secret.write_text("x" * 32)
         for description, words in (
             ("passwd", "needs a file"),
             ("passwd:/nowhere/users", "no file /nowhere/users"),
             ("jwt", "needs a file"),
             ("jwt:/nowhere/key", "no file /nowhere/key"),
             ("jwt:/nowhere/key:audiance=x", "'audiance=x'"),
+            (f"jwt:{secret}:revoked=/nowhere/revoked", "no file /nowhere/revoked"),
             ("certificate:serial", "'serial'"),
             ("ldap", "needs server="),
             ("ldap:dn=uid={user}", "needs server="),

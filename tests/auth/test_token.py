@@ -22,7 +22,7 @@ from jwt.algorithms import RSAAlgorithm
 from twisted.cred.error import UnauthorizedLogin
 from twisted.trial.unittest import SynchronousTestCase
 
-from stomp_tx.auth.checkers.token import TokenChecker, keys_in
+from stomp_tx.auth.checkers.token import TokenChecker, keys_in, names_in
 from stomp_tx.auth.credentials import BearerToken
 from stomp_tx.auth.identity import Identity
 from stomp_tx.auth.watched import WatchedFile
@@ -205,6 +205,36 @@ class TokenTests(SynchronousTestCase):
         self.assertLess(len(long), 16 * 1024)
         self.accepted(checker, long)
         self.assertIn("too long", self.refused(checker, signed(claims(x="x" * 12_300))))
+
+    def test_a_key_that_is_there_no_more_ends_what_it_opened(self) -> None:
+        checker = self.checker()
+        found = self.accepted(checker, signed(claims()))
+        self.assertTrue(found.is_valid())
+        self.path.write_bytes(SECRET[::-1].encode() + b"\n")
+        self.assertFalse(found.is_valid())
+
+    def test_revoked(self) -> None:
+        """By its id, its subject, or the name of the user; a file that can't be read changes nothing."""
+        revoked = scratch(self) / "revoked"
+        revoked.write_text("# left in May\n\n eve \nt1\n")
+        checker = self.checker(user="email", revoked=WatchedFile(str(revoked), names_in))
+        ann = {"email": "ann@example.com", "jti": "t2"}
+        found = self.accepted(checker, signed(claims(**ann)))
+        for change in ({"jti": "t1"}, {"sub": "eve"}, {"email": "eve"}):
+            self.assertIn("taken back", self.refused(checker, signed(claims(**{**ann, **change}))))
+        self.refused(checker, signed(claims(**{**ann, "jti": ["t1"]})))  # no way around it
+        for line in ("t2", "ann", "ann@example.com"):
+            revoked.write_text(f"{line}\n")
+            self.assertFalse(found.is_valid())
+            revoked.write_text("")
+            self.assertTrue(found.is_valid())
+        revoked.write_bytes(b"\xff")
+        self.assertTrue(found.is_valid())
+        revoked.unlink()
+        self.accepted(checker, signed(claims(**ann)))
+
+    def test_without_the_file_of_those_revoked_there_is_no_checker(self) -> None:
+        self.assertRaises(ConfigurationError, self.checker, revoked=WatchedFile("/nowhere", names_in))
 
     def test_a_new_key_counts_without_a_restart(self) -> None:
         checker = self.checker()

@@ -13,6 +13,7 @@ from pathlib import Path
 
 import jwt
 import pytest
+from cryptography import x509
 
 from tests.e2e.running import (
     CHECKOUT,
@@ -26,6 +27,7 @@ from tests.e2e.running import (
     over_tcp,
     peer_of,
 )
+from tests.test_tls import revocation_list
 
 ANY_PORT = ("--port", "tcp:0:interface=127.0.0.1")
 PROXIED = ("--port", "haproxy:tcp:0:interface=127.0.0.1")
@@ -255,6 +257,25 @@ def test_certificates_of_clients(tmp_path):
         with pytest.raises((ssl.SSLError, ConnectionError)), over_tls(running, tmp_path, "ann") as eve:
             eve.connects()
         assert running.stop() == 0
+
+
+def test_a_certificate_that_is_taken_back_ends_what_it_opened(tmp_path):
+    stomp_tx(tmp_path, "cert", "--client", "ann", "--client", "bob")
+    certs = tmp_path / "certs"
+    (certs / "crl.pem").write_bytes(revocation_list(certs, []))
+    port = tls_port("ca=certs/ca.pem", "crl=certs/crl.pem")
+    with (
+        broker(tmp_path, *port, "--auth", "certificate") as running,
+        over_tls(running, tmp_path, "ann") as ann,
+        over_tls(running, tmp_path, "bob") as bob,
+    ):
+        ann.connects()
+        bob.connects()
+        (shown, *_) = x509.load_pem_x509_certificates((certs / "client-ann.pem").read_bytes())
+        (certs / "crl.pem").write_bytes(revocation_list(certs, [shown.serial_number]))
+        hup(running, "certificates were read again")
+        assert "changed or taken away" in ann.hears("ERROR")
+        bob.exchanges_a_message()
 
 
 def test_a_new_certificate_without_dropping_a_connection(tmp_path):

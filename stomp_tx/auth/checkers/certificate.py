@@ -20,6 +20,7 @@ from zope.interface import implementer
 
 from stomp_tx.auth.credentials import IPeerCertificate
 from stomp_tx.auth.identity import Identity
+from stomp_tx.revocation import is_revoked
 
 
 def _common_name(certificate: Certificate) -> list[str]:
@@ -53,7 +54,10 @@ NAMES: dict[str, Callable[[Certificate], list[str]]] = {
 
 @implementer(ICredentialsChecker)
 class CertificateChecker:
-    """The user is whom the certificate names; ``name`` says where: see NAMES."""
+    """The user is whom the certificate names; ``name`` says where: see NAMES.
+
+    The session ends with the certificate, or at SIGHUP when it was taken back.
+    """
 
     credentialInterfaces = (IPeerCertificate,)
 
@@ -62,10 +66,11 @@ class CertificateChecker:
         self._kind = name
 
     def requestAvatarId(self, credentials: Any) -> Identity:  # type: ignore[override]  # see StompRealm
+        shown = credentials.certificate
         try:
-            names = self._names(credentials.certificate)
+            names, expires = self._names(shown), shown.not_valid_after_utc.timestamp()
         except ValueError as error:  # what OpenSSL takes may be no good DER all the same
             raise UnauthorizedLogin(f"the certificate can't be read: {error}") from None
         if len(names) != 1 or not names[0].strip() or not names[0].isprintable():
             raise UnauthorizedLogin(f"the certificate has not one name as {self._kind}, but {len(names)}")
-        return Identity(names[0])
+        return Identity(names[0], expires=expires, is_valid=lambda: not is_revoked(shown))

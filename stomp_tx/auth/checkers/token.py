@@ -19,7 +19,7 @@ from twisted.cred.checkers import ICredentialsChecker
 from twisted.cred.error import UnauthorizedLogin
 from zope.interface import implementer
 
-from stomp_tx.auth.credentials import IBearerToken
+from stomp_tx.auth.credentials import BearerToken, IBearerToken
 from stomp_tx.auth.identity import Identity
 from stomp_tx.auth.watched import WatchedFile
 from stomp_tx.errors import ConfigurationError
@@ -49,6 +49,7 @@ class TokenChecker:
     keys -- the file that they are in: see ``keys_in``
     audience, issuer -- what the token must say; empty: whatever it says
     user, groups -- the claims that name the user and their groups
+    revoked -- the file of the tokens (their ``jti``) and of the users that are refused: see ``names_in``
     leeway -- seconds by which clocks may differ
     now -- gives the seconds since 1970
 
@@ -64,6 +65,7 @@ class TokenChecker:
         issuer: str = "",
         user: str = "sub",
         groups: str = "groups",
+        revoked: WatchedFile[frozenset[str]] | None = None,
         leeway: float = 10.0,
         now: Callable[[], float] = time.time,
     ) -> None:
@@ -72,12 +74,16 @@ class TokenChecker:
         self._issuer = issuer
         self._user = user
         self._groups = groups
+        self._revoked = revoked
         self._leeway = leeway
         self._now = now
-        keys.get()  # what is wrong with the file is said at the start
+        for file in (keys, revoked):
+            if file is not None:
+                file.get()  # what is wrong with it is said at the start
 
     def requestAvatarId(self, credentials: Any) -> Identity:  # type: ignore[override]  # see StompRealm
-        claims = self._verified(credentials.token)
+        token = credentials.token
+        claims = self._verified(token)
         name = claims.get(self._user)
         if not isinstance(name, str) or not name.isprintable() or not name.strip():
             raise UnauthorizedLogin(f"the token has no claim {self._user} with a name")
@@ -86,9 +92,26 @@ class TokenChecker:
             groups = groups.split()  # as OAuth writes a scope
         if not isinstance(groups, (list, tuple)):
             groups = ()
+        if self._revoked is not None:
+            known = {one for one in (claims.get("jti"), claims.get("sub"), name) if isinstance(one, str)}
+            if not known.isdisjoint(self._revoked.get()):
+                raise UnauthorizedLogin("the token was taken back")
         return Identity(
-            name, tuple(one for one in groups if isinstance(one, str)), float(claims["exp"]) + self._leeway
+            name,
+            tuple(one for one in groups if isinstance(one, str)),
+            float(claims["exp"]) + self._leeway,
+            lambda: self._is_good_still(token),
         )
+
+    def _is_good_still(self, token: str) -> bool:
+        """Its key is still there, and it was not taken back."""
+        try:
+            self.requestAvatarId(BearerToken(token))
+        except UnauthorizedLogin:
+            return False
+        except ConfigurationError:
+            pass  # a file that can't be read takes nobody's login away
+        return True
 
     def _verified(self, token: str) -> Mapping[str, Any]:
         if len(token) > LONGEST:
@@ -124,6 +147,15 @@ class TokenChecker:
         if self._issuer and claims["iss"] != self._issuer:  # there was a PyJWT that took a part of it
             raise UnauthorizedLogin("the token has another issuer")
         return claims
+
+
+def names_in(octets: bytes, path: str) -> frozenset[str]:
+    """The lines of a file, but for empty ones and those that begin with ``#``.  Raises ConfigurationError."""
+    try:
+        lines = [line.strip() for line in octets.decode().split("\n")]
+    except UnicodeDecodeError:
+        raise ConfigurationError(f"{path} is no text in UTF-8") from None
+    return frozenset(line for line in lines if line and not line.startswith("#"))
 
 
 def keys_in(octets: bytes, path: str) -> list[Key]:
