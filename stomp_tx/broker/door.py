@@ -8,7 +8,7 @@ from collections import Counter
 from twisted.internet.address import IPv4Address, IPv6Address
 from twisted.internet.interfaces import IAddress
 
-from stomp_tx.broker.lockout import Lockout
+from stomp_tx.broker.lockout import UNIX, Lockout
 from stomp_tx.broker.settings import BrokerSettings
 from stomp_tx.errors import TooManyConnections
 from stomp_tx.interfaces import IFrameSender
@@ -94,7 +94,7 @@ def place_of(address: IAddress) -> str:
     if isinstance(address, IPv4Address):
         return address.host
     if not isinstance(address, IPv6Address):
-        return "unix"
+        return UNIX
     try:
         host = ipaddress.IPv6Address(address.host.partition("%")[0])
     except ValueError:

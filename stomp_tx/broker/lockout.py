@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from collections.abc import Callable
+from ipaddress import IPv6Network
 from math import ceil
 from typing import TypeVar
 
@@ -17,8 +18,17 @@ from stomp_tx.errors import LoginDenied
 REMEMBERED = 10_000
 """Addresses of which it is remembered that logins failed."""
 
+NETWORK = 10
+"""As many times the failures that lock one /64 network of IPv6 out lock out the /48 that it is of.
+
+Who has one has 65 536 of the others.
+"""
+
 SLOWEST = 5.0
 """Seconds that the answer to a failed login is held back at most; the first one's is SLOWEST / 64."""
+
+UNIX = "unix"
+"""The place of all clients of unix sockets.  One must not lock out the others: they only wait longer."""
 
 T = TypeVar("T")
 
@@ -41,13 +51,16 @@ class Lockout:
 
     def must_be_open(self, place: str) -> None:
         """Raises LoginDenied while the address is locked out."""
-        until = self._until.get(place)
-        if until is None:
-            return
-        left = until - self._clock.seconds()
-        if left > 0:
-            raise LoginDenied(f"too many logins failed from your address: try again in {ceil(left)} seconds")
-        del self._until[place]
+        for one in (place, *_wider(place)):
+            until = self._until.get(one)
+            if until is None:
+                continue
+            left = until - self._clock.seconds()
+            if left > 0:
+                raise LoginDenied(
+                    f"too many logins failed from your address: try again in {ceil(left)} seconds"
+                )
+            del self._until[one]
 
     def in_turn(self, place: str, log_in: Callable[[], Deferred[T]]) -> Deferred[T]:
         """Log in, when fewer from there do at the same time than may fail; the others find the door locked.
@@ -74,6 +87,13 @@ class Lockout:
 
     def failed(self, place: str) -> float:
         """A login from there failed: it is told so after so many seconds."""
+        for wider in _wider(place):
+            self._count(wider, NETWORK * self._settings.login_failures)
+        count = self._count(place, self._settings.login_failures)
+        return SLOWEST / 2.0 ** max(0, 7 - count)
+
+    def _count(self, place: str, most: int) -> int:
+        """One more failure; how many there are now.  With ``most`` (0: any number) it is locked out."""
         settings = self._settings
         now = self._clock.seconds()
         failures = [when for when in self._failures.get(place, ()) if when > now - settings.login_window]
@@ -82,7 +102,7 @@ class Lockout:
         self._failures.move_to_end(place)
         if len(self._failures) > REMEMBERED:
             self._failures.popitem(last=False)
-        if settings.login_failures and len(failures) >= settings.login_failures:
+        if most and len(failures) >= most and place != UNIX:
             del self._failures[place]
             if len(self._until) >= REMEMBERED:
                 self._until = {one: until for one, until in self._until.items() if until > now}
@@ -90,8 +110,15 @@ class Lockout:
                     del self._until[next(iter(self._until))]
             self._until[place] = now + settings.lockout
             self._locked(place, settings.lockout)
-        return SLOWEST / 2.0 ** max(0, 7 - len(failures))
+        return len(failures)
 
     def hold_back(self, seconds: float) -> Deferred[None]:
         """Fires after so long."""
         return deferLater(self._clock, seconds)
+
+
+def _wider(place: str) -> tuple[str, ...]:
+    """The network that it is part of, where one client may have all of it."""
+    if not place.endswith("/64"):
+        return ()
+    return (str(IPv6Network(place).supernet(new_prefix=48)),)

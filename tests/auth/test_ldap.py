@@ -8,6 +8,7 @@ from typing import Any
 from ldaptor.inmemory import fromLDIFFile
 from ldaptor.interfaces import IConnectedLDAPEntry
 from ldaptor.protocols.ldap.ldapserver import LDAPServer
+from ldaptor.protocols.pureldap import LDAPBindResponse
 from twisted.cred.credentials import UsernamePassword
 from twisted.cred.error import UnauthorizedLogin
 from twisted.internet import reactor
@@ -19,7 +20,7 @@ from twisted.internet.task import Clock
 from twisted.python.components import registerAdapter
 from twisted.trial.unittest import TestCase
 
-from stomp_tx.auth.checkers.ldap import LDAPChecker
+from stomp_tx.auth.checkers.ldap import LDAPChecker, folded
 from stomp_tx.errors import ConfigurationError, LoginUnavailable
 
 LDIF = b"""\
@@ -86,9 +87,24 @@ class LDAPCheckerTests(TestCase):
             await self.refused(checker, name, passcode)
 
     async def test_without_a_passcode_it_would_be_an_anonymous_bind(self) -> None:
-        checker = await self.checker()
+        """Which a directory answers with success, whatever the name."""
+
+        class Lax(LDAPServer):
+            def handle_LDAPBindRequest(self, request: Any, controls: Any, reply: Any) -> Any:
+                return LDAPBindResponse(resultCode=0)
+
+        checker = LDAPChecker(await self.serve(ServerFactory.forProtocol(Lax)), "uid={user}", reactor)
+        self.assertEqual(await self._ask(checker, b"ann", b"x"), "ann")
         await self.refused(checker, b"ann", b"")
         await self.refused(checker, b"", b"secret")
+
+    async def test_one_entry_is_one_user(self) -> None:
+        checker = await self.checker()
+        for name in ("ann", "Ann", "ANN", " ann ", "\uff21nn", "\u1d43nn"):
+            self.assertEqual(await self._ask(checker, name.encode(), b"secret"), "ann")
+        for name in ("an\u00adn", "an\u200bn", "ann\ufe0f", "an\x00n", " ", "\u00ad"):
+            await self.refused(checker, name.encode(), b"secret")
+        self.assertEqual(folded("Stra\u00dfe  A"), folded("STRASSE a"))
 
     async def test_a_name_is_no_part_of_the_entry_s_path(self) -> None:
         checker = await self.checker()

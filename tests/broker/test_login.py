@@ -7,7 +7,7 @@ from typing import Any
 from cryptography import x509
 from twisted.cred.checkers import AllowAnonymousAccess, InMemoryUsernamePasswordDatabaseDontUse
 from twisted.cred.error import UnauthorizedLogin
-from twisted.internet.address import IPv4Address
+from twisted.internet.address import IPv4Address, UNIXAddress
 from twisted.internet.defer import Deferred
 from twisted.logger import globalLogPublisher
 from twisted.trial.unittest import SynchronousTestCase
@@ -239,6 +239,28 @@ class LockoutTests(LoginCase):
         self.assertEqual(self.user(broker, login="ann", passcode="secret"), "ann")
         broker.clock.advance(60)
         broker.knocks(self.FAR, login="ann", passcode="secret").hears("CONNECTED")
+
+    def test_many_networks_of_one_site_are_one_in_the_end(self) -> None:
+        guard = self.broker(passwords(), login_failures=3, lockout=60).factory.lockout
+        for number in range(29):
+            guard.failed(f"2001:db8:1:{number:x}::/64")
+        guard.must_be_open("2001:db8:1:ff::/64")
+        guard.failed("2001:db8:1:aa::/64")
+        self.assertRaises(LoginDenied, guard.must_be_open, "2001:db8:1:ff::/64")
+        guard.must_be_open("2001:db8:2:1::/64")
+        guard.must_be_open("192.0.2.1")
+
+    def test_clients_of_a_unix_socket_do_not_lock_each_other_out(self) -> None:
+        broker = self.broker(passwords(), login_failures=2, connect_timeout=100)
+        here = UNIXAddress(None)
+        for _ in range(20):
+            broker.knocks(here, login="ann", passcode="wrong")
+        broker.knocks(here, login="ann", passcode="secret").hears("CONNECTED")
+        late = broker.knocks(here, login="ann", passcode="wrong")
+        broker.clock.advance(4.9)
+        self.assertFalse(late.is_closed)
+        broker.clock.advance(0.2)
+        late.fails("login refused")
 
     def test_old_failures_do_not_count(self) -> None:
         broker = self.broker(passwords(), login_failures=3, login_window=100)

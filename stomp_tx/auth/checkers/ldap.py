@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
+from unicodedata import normalize
 
 from ldaptor.protocols.ldap.distinguishedname import escape
 from ldaptor.protocols.ldap.ldapclient import LDAPClient
@@ -22,10 +24,28 @@ from stomp_tx.errors import ConfigurationError, LoginUnavailable
 
 USER = "{user}"
 
+_INVISIBLE = re.compile(
+    "[\u00ad\u034f\u1806\u180b-\u180f\u200b-\u200f\u2028-\u202f\u2060-\u206f\ufe00-\ufe0f\ufeff\ufffc]"
+)
+"""What a directory leaves out when it compares names (RFC 4518, 2.2)."""
+
+
+def folded(login: str) -> str:
+    """The one way to write a name that a directory knows by many: small letters, single blanks.
+
+    Empty for one that nobody can have here.
+    """
+    if _INVISIBLE.search(login):
+        return ""
+    name = " ".join(normalize("NFKC", normalize("NFKC", login).casefold()).split())
+    return name if name.isprintable() else ""
+
 
 @implementer(ICredentialsChecker)
 class LDAPChecker:
-    """Whoever can bind with their passcode is who they say.
+    """Whoever can bind with their passcode is who they say, in small letters.
+
+    To a directory ``ANN`` and ``ann`` are one entry: two users they must not be, for roles and limits.
 
     endpoint -- of the directory; over TLS, where the way to it isn't this machine's own
     name -- of the entry of a user, {user} standing for the login: "uid={user},ou=people,dc=example,dc=com"
@@ -45,10 +65,10 @@ class LDAPChecker:
         self._timeout = timeout
 
     def requestAvatarId(self, credentials: Any) -> Deferred[Identity]:  # type: ignore[override]  # see StompRealm
-        if not credentials.username or not credentials.password:
+        name = folded(credentials.username.decode())
+        if not name or not credentials.password:
             # A bind without a passcode is an anonymous one, and succeeds (RFC 4513, 5.1.2).
             raise UnauthorizedLogin()
-        name = credentials.username.decode()
         return (
             Deferred.fromCoroutine(self._bind(name, credentials.password))
             .addTimeout(self._timeout, self._reactor, self._timed_out)
