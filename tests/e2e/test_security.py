@@ -9,6 +9,7 @@ import statistics
 import subprocess
 import sys
 import time
+from contextlib import ExitStack
 from pathlib import Path
 
 import jwt
@@ -160,8 +161,9 @@ def test_a_storm_of_logins_is_no_storm_for_others(tmp_path):
 def test_a_burst_of_logins_keeps_nobody_outside(tmp_path):
     """Four hundred wrong passcodes wait, half of them of clients that are gone: others get their turn."""
     options = (*passwd(tmp_path, "ann"), "--set", "broker.login_failures=0")
-    with broker(tmp_path, *PROXIED, *options) as running:
-        burst = [from_address(running, f"198.51.100.{number % 4}") for number in range(400)]
+    with broker(tmp_path, *PROXIED, *options) as running, ExitStack() as open_ones:
+        places = (f"198.51.100.{number % 4}" for number in range(400))
+        burst = [open_ones.enter_context(from_address(running, place)) for place in places]
         for number, peer in enumerate(burst):
             as_user(peer, "ann", "x")
             if number % 2:
@@ -169,12 +171,11 @@ def test_a_burst_of_logins_keeps_nobody_outside(tmp_path):
         with from_address(running, "192.0.2.7") as ann:
             began = time.monotonic()
             as_user(ann, "ann").hears("CONNECTED")
-            assert time.monotonic() - began < 3
+            # In the order in which they came it would be 10 on an idle machine, and this one may be busy.
+            assert time.monotonic() - began < 7
         began = time.monotonic()
         assert running.stop() == 0
         assert time.monotonic() - began < 10
-        for peer in burst:
-            peer.socket.close()
 
 
 # -- tokens -----------------------------------------------------------------------------------------------
