@@ -72,7 +72,7 @@ class BrokerSettings:
     """Whose words count where they collide: ``auto``, ``activemq``, ``artemis`` or ``rabbitmq``."""
 
     connections: int = 0
-    """Connections in all; 0: as many as `ulimit -n` allows, which is the most in any case."""
+    """Connections in all; 0: as many as ``ulimit -n`` allows, which is the most in any case."""
 
     connections_per_address: int = 10_000
     """Connections from one address (of IPv6: from one /64 network); 0: any number."""
