@@ -64,6 +64,7 @@ def _tokens(text: str) -> Any:
         raise ConfigurationError("jwt needs a file with keys", "--auth jwt:/etc/stomp/key.pem")
     path = arguments.pop("revoked", "")
     revoked = WatchedFile(path, names_in) if path else None
+    # What is left of KEYS are names of its arguments, all of them texts.
     return TokenChecker(WatchedFile(file, keys_in), revoked=revoked, **arguments)  # type: ignore[arg-type]
 
 

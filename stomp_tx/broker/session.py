@@ -391,7 +391,7 @@ class BrokerSession:
         if route is None:
             if destination == RENEWAL:
                 return self._renew(frame)
-            route = self._routes.of(headers)  # type: ignore[union-attr]
+            route = self._routes.of(headers)  # type: ignore[union-attr]  # SEND comes to open sessions only
         put, address, policy = route
         message_id = f"{self._id_prefix}{next(self._numbers)}"
         message = Message(message_id, destination or "", address, headers, frame.body, frame.size)

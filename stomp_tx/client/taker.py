@@ -19,7 +19,7 @@ class Taker(Answer["Message | None"]):
     """
 
     def __init__(self, subscription: Subscription) -> None:
-        super().__init__(subscription.gives_up)  # type: ignore[arg-type]
+        super().__init__(subscription.gives_up)  # type: ignore[arg-type]  # it is called with this one
         self._subscription = subscription
         self._message: Message | None = None
 
