@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 
-from stomp_tx.engine import file
+from stomp_tx.engine import file, private
 from stomp_tx.engine.reading import Source, connect, must_be_a_file, reading, version_of
 from stomp_tx.errors import ConfigurationError, EngineError, StompError
 
@@ -21,8 +21,6 @@ _sync_content = getattr(os, "fdatasync", os.fsync)  # macOS has only the latter
 
 OFTEN = 50  # steps of SQLite's machine between two looks at what happens: a row takes about four
 UNSYNCED = 8 * 1024 * 1024  # octets of a copy that are on their way to the disk at most
-
-_BESIDE = ("-wal", "-shm", "-journal")
 
 
 @dataclass(frozen=True)
@@ -100,7 +98,7 @@ def _place(path: str, target: str, force: bool) -> Iterator[_Place]:
             stack.enter_context(_unused(whole, target))
         place = _Place(whole, -1)
         try:
-            place.descriptor = _open_alone(place.part, os.stat(path).st_mode)
+            place.descriptor = _open_alone(place.part)
             stack.callback(os.close, place.descriptor)
             try:
                 _remove(_beside(place.part))
@@ -115,7 +113,7 @@ def _place(path: str, target: str, force: bool) -> Iterator[_Place]:
 def _must_not_be_the_same(path: str, target: str) -> None:
     ours = os.path.realpath(path)
     theirs = os.path.realpath(target)
-    if theirs in {f"{ours}{ending}" for ending in ("", ".lock", *_BESIDE)} or (
+    if theirs in {f"{ours}{ending}" for ending in ("", ".lock", *private.BESIDE)} or (
         os.path.exists(theirs) and os.path.samefile(ours, theirs)
     ):
         raise ConfigurationError(f"{target} is the broker's own file", "name another target")
@@ -128,7 +126,7 @@ def _must_not_be_the_same(path: str, target: str) -> None:
 
 def _beside(name: str) -> list[str]:
     """What SQLite has beside a file, or has left there when its process was killed."""
-    return [beside for ending in _BESIDE if os.path.exists(beside := f"{name}{ending}")]
+    return [beside for ending in private.BESIDE if os.path.exists(beside := f"{name}{ending}")]
 
 
 def _remove(names: list[str]) -> None:
@@ -153,25 +151,50 @@ def _unused(target: str, name: str) -> Iterator[None]:
         yield
 
 
-def _open_alone(part: str, mode: int) -> int:
-    """The descriptor of an empty file that no other backup writes.  Raises OSError or ConfigurationError."""
-    mode = mode & 0o666 | 0o600
-    descriptor = os.open(part, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW, mode)
+def _open_alone(part: str) -> int:
+    """The descriptor of a new, empty file that no other backup writes, and only this user may read.
+
+    Raises OSError or ConfigurationError.
+    """
+    _clear(part)
     try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        found = os.fstat(descriptor)
-        if os.path.samestat(found, os.stat(part)):
-            # Whoever may not read the messages in the one file may not in the other.
-            os.fchmod(descriptor, found.st_mode & mode)
-            return descriptor
-        # Between these two lines and the first, the other one was done: this is its target.
-    except (BlockingIOError, FileNotFoundError):
-        pass
+        descriptor = os.open(part, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, private.MODE)
+    except FileExistsError:
+        raise _another(part) from None
+    try:
+        _must_be_ours(descriptor, part)
     except BaseException:
         os.close(descriptor)
         raise
-    os.close(descriptor)
-    raise ConfigurationError(f"another backup writes {part}", "wait for it, or name another target")
+    return descriptor
+
+
+def _clear(part: str) -> None:
+    """Remove what a killed backup left: somebody may have it open, whatever mode it is given now."""
+    try:
+        descriptor = os.open(part, os.O_RDWR | os.O_NOFOLLOW)
+    except FileNotFoundError:
+        return
+    try:
+        _must_be_ours(descriptor, part)
+        os.unlink(part)
+    finally:
+        os.close(descriptor)
+
+
+def _must_be_ours(descriptor: int, part: str) -> None:
+    """Raises ConfigurationError: another backup writes it, or has just made its target of it."""
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        if os.path.samestat(os.fstat(descriptor), os.stat(part)):
+            return
+    except (BlockingIOError, FileNotFoundError):
+        pass
+    raise _another(part)
+
+
+def _another(part: str) -> ConfigurationError:
+    return ConfigurationError(f"another backup writes {part}", "wait for it, or name another target")
 
 
 def _copy(source: Source, place: _Place, progress: Progress | None) -> Saved:

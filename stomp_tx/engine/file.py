@@ -12,6 +12,7 @@ from importlib.resources import files
 from pathlib import Path
 from typing import IO
 
+from stomp_tx.engine import private
 from stomp_tx.errors import ConfigurationError, EngineError, StompError
 
 APPLICATION = 0x53544D50  # "STMP": whose file it is (PRAGMA application_id)
@@ -31,12 +32,12 @@ def versions() -> dict[int, str]:
 
 
 def connect(path: str, read_only: bool = False) -> sqlite3.Connection:
-    """A connection in which transactions begin and end where we say so.  Raises sqlite3.Error."""
-    if read_only:
-        name = f"{Path(path).absolute().as_uri()}?mode=ro"
-        connection = sqlite3.connect(name, uri=True, isolation_level=None)
-    else:
-        connection = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
+    """A connection in which transactions begin and end where we say so, to a file that is there.
+
+    Raises sqlite3.Error.
+    """
+    name = f"{Path(path).absolute().as_uri()}?mode={'ro' if read_only else 'rw'}"
+    connection = sqlite3.connect(name, uri=True, isolation_level=None, check_same_thread=read_only)
     try:
         connection.execute(f"PRAGMA busy_timeout = {BUSY}")
         connection.execute(f"PRAGMA cache_size = -{CACHE}")
@@ -49,8 +50,12 @@ def connect(path: str, read_only: bool = False) -> sqlite3.Connection:
 def open_for_writing(path: str) -> sqlite3.Connection:
     """The connection that writes: a new file is made, an older version brought up to date.
 
-    Raises StompError, saying what to do.
+    A new one is readable to this user only.  Raises StompError, saying what to do.
     """
+    try:
+        private.make(path)
+    except OSError as error:
+        raise _unopened(path, (error.strerror or str(error)).lower()) from None
     try:
         connection = connect(path)
         try:
@@ -152,7 +157,7 @@ def lock(path: str) -> IO[str]:
     """
     beside = f"{os.path.realpath(path)}.lock"
     try:
-        held = open(beside, "a+")  # noqa: SIM115  (it stays open)
+        held = open(beside, "a+", opener=private.opener)  # noqa: SIM115  (it stays open)
     except OSError as error:
         raise ConfigurationError(f"can't write {beside}", _advice(error)) from None
     try:
@@ -185,11 +190,8 @@ def _advice(error: OSError) -> str:
 def file_error(path: str, error: sqlite3.Error) -> StompError:
     """What SQLite says of the file, and what to do about it."""
     text = str(error)
-    folder = os.path.dirname(os.path.abspath(path))
     if "unable to open" in text:
-        if not os.path.isdir(folder):
-            return ConfigurationError(f"can't open {path}", f"there is no folder {folder}: make it")
-        return ConfigurationError(f"can't open {path}", _READ_ONLY)
+        return _unopened(path)
     if "readonly" in text or "read-only" in text:
         return EngineError(f"can't write {path}", _READ_ONLY)
     if "full" in text:
@@ -201,3 +203,10 @@ def file_error(path: str, error: sqlite3.Error) -> StompError:
     if "locked" in text:
         return EngineError(f"{path} is locked", "some other program writes to it: end it")
     return EngineError(f"{path}: {text}")
+
+
+def _unopened(path: str, why: str = "") -> ConfigurationError:
+    folder = os.path.dirname(os.path.abspath(path))
+    if not os.path.isdir(folder):
+        return ConfigurationError(f"can't open {path}", f"there is no folder {folder}: make it")
+    return ConfigurationError(f"can't open {path}" + (f": {why}" if why else ""), _READ_ONLY)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shlex
 import sqlite3
 import time
 from collections.abc import Callable
@@ -13,7 +14,7 @@ from twisted.logger import Logger
 from twisted.python.failure import Failure
 
 from stomp_tx.address import base_of, is_bound, is_shared, is_topic, priority_of
-from stomp_tx.engine import file, rows
+from stomp_tx.engine import file, private, rows
 from stomp_tx.engine.journal import Group, Journal, Worker
 from stomp_tx.engine.lanes import StoredLane
 from stomp_tx.engine.limits import ENOUGH, EngineLimits
@@ -103,6 +104,7 @@ class SQLiteEngine(MemoryEngine):
         try:
             self._writer = file.open_for_writing(self.path)
             self._reader = file.open_for_reading(self.path)
+            self._warn_of_readers()
             self._restore(self._writer)
         except sqlite3.Error as error:
             self._close()
@@ -110,6 +112,16 @@ class SQLiteEngine(MemoryEngine):
         except BaseException:
             self._close()
             raise
+
+    def _warn_of_readers(self) -> None:
+        """Of a file from before: a new one is private.  Whether its mode was meant, only a person knows."""
+        if found := private.open_to_others(self.path):
+            self.log.warn(
+                "every user of this machine may use {path}, and the messages in it; if that is not meant:"
+                " chmod 600 {files}",
+                path=self.path,
+                files=shlex.join(found),
+            )
 
     def _restore(self, connection: sqlite3.Connection) -> None:
         rows.recover(connection)

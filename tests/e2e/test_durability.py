@@ -15,7 +15,7 @@ import pytest
 
 from stomp_tx.wire.parser import FrameParser
 from tests.e2e.full_disk import CAN_NOT_WRITE, may_write_only
-from tests.e2e.running import PATIENCE, Broker, Peer, broker, eventually, peer_of, run
+from tests.e2e.running import PATIENCE, TWISTD, Broker, Peer, broker, eventually, peer_of, run
 
 ANY_PORT = ("--port", "tcp:0:interface=127.0.0.1")
 PUT_A_BACKUP = "keep a copy of it, see `stomp-tx check`, and put a backup in its place"
@@ -157,6 +157,17 @@ def test_by_default_the_file_is_where_the_broker_runs(tmp_path: Path) -> None:
     with broker(tmp_path, *ANY_PORT) as running, peer_of(running) as bob:
         subscribes(bob.connects(), "/queue/a")
         assert takes(bob)[0] == "kept"
+
+
+@pytest.mark.parametrize("umask", ["000", "022"])
+def test_what_it_writes_is_for_its_own_user_only(tmp_path: Path, umask: str) -> None:
+    command = ("sh", "-c", f'umask {umask}; exec "$@"', "sh", *TWISTD)
+    with broker(tmp_path, *ANY_PORT, command=command) as running, peer_of(running) as ann:
+        sends(ann.connects(), "/queue/a", "kept")
+        modes = {one.name: one.stat().st_mode & 0o777 for one in tmp_path.iterdir()}
+    del modes["broker.log"]  # (which this test makes)
+    names = ("stomp.db", "stomp.db-shm", "stomp.db-wal", "stomp.db.lock")
+    assert modes == dict.fromkeys(names, 0o600)
 
 
 @pytest.mark.slow

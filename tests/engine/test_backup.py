@@ -98,10 +98,11 @@ class BackupTests(Kept):
         saved = back_up(self.path, self.target())
         self.assertLess(saved.size, os.path.getsize(self.path) // 4)
 
-    def test_those_who_may_not_read_the_file_may_not_read_the_copy(self) -> None:
-        os.chmod(self.path, 0o600)
-        back_up(self.path, self.target())
-        self.assertEqual(os.stat(self.target()).st_mode & 0o777, 0o600)
+    def test_whoever_may_read_the_file_only_its_maker_may_read_the_copy(self) -> None:
+        for mode in (0o600, 0o644, 0o666):
+            os.chmod(self.path, mode)
+            back_up(self.path, self.target(), force=True)
+            self.assertEqual(os.stat(self.target()).st_mode & 0o777, 0o600)
 
     def test_a_name_that_is_no_utf_8(self) -> None:
         self.append("1")
@@ -159,8 +160,14 @@ class BackupTests(Kept):
         with open(self.target("copy.db.part"), "w") as other:
             fcntl.flock(other, fcntl.LOCK_EX)
             self.assertIn("another backup writes", self.refused(self.back_up))
-        os.chmod(self.path, 0o600)
-        self.back_up()  # (what a killed one left is no obstacle)
+
+    def test_what_a_killed_one_left_is_no_obstacle_and_no_window(self) -> None:
+        """Somebody may have opened it while its mode, or its owner, was another."""
+        Path(self.target("copy.db.part")).write_text("left")
+        os.chmod(self.target("copy.db.part"), 0o666)
+        with open(self.target("copy.db.part")) as opened:
+            self.back_up()
+            self.assertEqual(opened.read(), "left")
         self.assertEqual(os.stat(self.target()).st_mode & 0o777, 0o600)
         self.assertNotIn("copy.db.part", self.names())
 
@@ -285,5 +292,5 @@ class OpenAloneTests(SynchronousTestCase):
 
         Path(part).write_text("whole")
         self.patch(fcntl, "flock", renamed)
-        self.assertRaises(ConfigurationError, backup._open_alone, part, 0o600)
+        self.assertRaises(ConfigurationError, backup._open_alone, part)
         self.assertEqual((folder / "copy").read_text(), "whole")

@@ -19,6 +19,8 @@ class OtherUserTests(Kept):
         super().setUp()
         self.append("1")
         os.chmod(self.folder, 0o755)
+        for name in self.names():
+            os.chmod(self.folder / name, 0o644)
 
     def as_nobody(self, *arguments: str) -> subprocess.CompletedProcess[str]:
         # It becomes nobody when it has all that it needs: nobody may not be allowed to see this checkout.

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
 from stomp_tx.engine import rows
-from stomp_tx.engine.file import open_for_writing
+from stomp_tx.engine.file import versions
 from stomp_tx.engine.rows import Changes, Part, QueueRow
 from stomp_tx.message import OVERHEAD, Keeping, Message
 
@@ -48,8 +48,10 @@ class Rows(SynchronousTestCase):
         self.open()
 
     def open(self) -> None:
-        self.file = open_for_writing(":memory:")
+        self.file = sqlite3.connect(":memory:", isolation_level=None)
         self.addCleanup(self.file.close)
+        for statements in versions().values():
+            self.file.executescript(statements)
 
     def part(self, number: int, added: list[Message], removed: list[Message] | None = None) -> Part:
         part = Part()
