@@ -10,6 +10,7 @@ from stomp_tx.broker.events import (
     Disconnected,
     Events,
     Failed,
+    HeaderIgnored,
     LockedOut,
     LoginRenewed,
     Refused,
@@ -45,6 +46,18 @@ def log_events(events: Events, log: Logger) -> None:
             peer=printable(event.peer),
             summary=printable(event.error.summary),
             detail=printable(event.error.detail),
+        )
+
+    def header_ignored(event: HeaderIgnored) -> None:
+        log.warn(
+            "{session} ({peer}): {command} has {header}:{value!r}, which is neither true nor false: {so}; "
+            "more of this connection is not logged",
+            session=event.session,
+            peer=printable(event.peer),
+            command=event.command,
+            header=event.header,
+            value=event.value[:40],
+            so="the message is not persistent" if event.command == "SEND" else "it is ignored",
         )
 
     def refused(event: Refused) -> None:
@@ -95,6 +108,7 @@ def log_events(events: Events, log: Logger) -> None:
 
     events.observe(Connected, connected)
     events.observe(Failed, failed)
+    events.observe(HeaderIgnored, header_ignored)
     events.observe(Refused, refused)
     events.observe(LoginRenewed, renewed)
     events.observe(Denied, denied)

@@ -92,6 +92,21 @@ class Dropped(Event):
 
 
 @dataclass(frozen=True)
+class HeaderIgnored(Event):
+    """A boolean header is neither true nor false, and counts as absent: the first one of its connection.
+
+    peer -- the client's address
+    command -- the frame's
+    header, value -- as they stand there
+    """
+
+    peer: str
+    command: str
+    header: str
+    value: str
+
+
+@dataclass(frozen=True)
 class Failed(Event):
     """An ERROR was sent; after it comes Refused or Denied, where it was about who may do what.
 

@@ -66,6 +66,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, NoReturn, TypeVar
 from stomp_tx.broker.rendering import OWNED
 from stomp_tx.errors import ProtocolViolation
 from stomp_tx.message import Message
+from stomp_tx.wire.booleans import truth
 
 if TYPE_CHECKING:
     from lark import Lark, Token, Tree
@@ -428,7 +429,7 @@ def _constant(value: _Number) -> _Part:
 
 
 def _header(text: _Reader) -> _Part:
-    return _Part("header", text=text, quantity=_made_of(text, _number), test=_made_of(text, _truth))
+    return _Part("header", text=text, quantity=_made_of(text, _number), test=_made_of(text, truth))
 
 
 def _unquoted(token: Token) -> str:
@@ -473,7 +474,6 @@ def _made_of(reader: _Reader, make: Callable[[str], _T | None]) -> Callable[[Mes
 _LARGEST = 2**63
 _WHOLE = re.compile(r"[+-]?[0-9]+")
 _NUMERAL = re.compile(r"[+-]?(?:[0-9]+(?:\.[0-9]*)?|\.[0-9]+)(?:[eE][+-]?[0-9]+)?")
-_TRUTHS = {"true": True, "false": False}
 
 
 def _number(text: str) -> _Number | None:
@@ -484,10 +484,6 @@ def _number(text: str) -> _Number | None:
     if length > 64 or _NUMERAL.fullmatch(text) is None:
         return None
     return _held(int(text) if _WHOLE.fullmatch(text) else float(text))
-
-
-def _truth(text: str) -> bool | None:
-    return _TRUTHS.get(text.lower())
 
 
 def _held(value: _Number) -> _Number | None:

@@ -21,12 +21,14 @@ from stomp_tx.broker.deliveries import Delivery, Named
 from stomp_tx.broker.dialect.dialects import AUTO, Dialect
 from stomp_tx.broker.dialect.scheduling import SCHEDULING, schedule_of
 from stomp_tx.broker.dialect.sending import UNUSUAL, keeping_of, stamp, tell_keeping
+from stomp_tx.broker.dialect.values import is_false
 from stomp_tx.broker.door import TURNED_AWAY
 from stomp_tx.broker.events import (
     Connected,
     Denied,
     Disconnected,
     Failed,
+    HeaderIgnored,
     Refused,
     Sent,
     address_text,
@@ -53,6 +55,7 @@ from stomp_tx.errors import (
 )
 from stomp_tx.interfaces import IFrameReceiver, IFrameSender, IStompUser, Safe
 from stomp_tx.message import PERSISTENT, Batch, Message, Outcome
+from stomp_tx.wire.booleans import odd_boolean
 from stomp_tx.wire.commands import CLIENT_COMMANDS, V10, V11, V12
 from stomp_tx.wire.frame import Frame
 
@@ -85,6 +88,7 @@ class BrokerSession:
         "_engine",
         "_factory",
         "_handlers",
+        "_has_told",
         "_id_prefix",
         "_known_routes",
         "_login",
@@ -125,6 +129,7 @@ class BrokerSession:
         self._receipts = Receipts(self._work_failed)
         self._timeout: IDelayedCall | None = None
         self._names: Names | None = None  # once it is open
+        self._has_told = False  # of a header that is ignored
 
     # -- what the protocol calls --------------------------------------------------------------------------
 
@@ -243,6 +248,13 @@ class BrokerSession:
             raise ProtocolViolation("STOMP 1.0 has no NACK", "agree on version 1.1 or 1.2 to use NACK")
         known = ", ".join(sorted(CLIENT_COMMANDS))
         raise ProtocolViolation("unknown command", f"{command[:20]!a} is no command of a client: {known}")
+
+    def _look_at(self, frame: Frame) -> None:
+        """Tell of a boolean header that counts as absent, whatever it was meant to be: of the first one."""
+        odd = None if self._has_told else odd_boolean(frame)
+        if odd is not None:
+            self._has_told = True
+            self._factory.events.emit(HeaderIgnored, self.id, self._peer, frame.command, *odd)
 
     def _connect_timed_out(self) -> None:
         self._timeout = None
@@ -421,6 +433,7 @@ class BrokerSession:
         self, frame: Frame, message: Message, put: Put, policy: Policy
     ) -> Deferred[None] | None:
         """One that asks for more than to be passed on, or to be persistent."""
+        self._look_at(frame)
         headers = frame.headers
         assert self._routes is not None
         if "destination-type" in headers:
@@ -507,6 +520,7 @@ class BrokerSession:
     # -- SUBSCRIBE, UNSUBSCRIBE ---------------------------------------------------------------------------
 
     def _subscribe(self, frame: Frame) -> None:
+        self._look_at(frame)
         had_own = self._subscriptions.own is not None
         subscription, place, safe = self._subscriptions.make(frame)
         if not had_own and self._subscriptions.own is not None:
@@ -515,6 +529,7 @@ class BrokerSession:
         self._subscriptions.start(subscription, place)
 
     def _unsubscribe(self, frame: Frame) -> None:
+        self._look_at(frame)
         held, safe = self._subscriptions.end(frame)
         self._give_back(held)
         self._receipts.done(frame, safe)
@@ -541,6 +556,7 @@ class BrokerSession:
         self._acknowledge(frame, Outcome.ACCEPTED)
 
     def _nack(self, frame: Frame) -> None:
+        self._look_at(frame)
         self._acknowledge(frame, Outcome.REJECTED)
 
     def _acknowledge(self, frame: Frame, outcome: Outcome) -> None:
@@ -551,7 +567,7 @@ class BrokerSession:
             self._receipts.done(frame)  # innocently late
             return
         taken = self._deliveries.take(ack)
-        if outcome is Outcome.REJECTED and frame.headers.get("requeue") == "false":
+        if outcome is Outcome.REJECTED and is_false(frame.headers, "requeue"):
             outcome = Outcome.ENDED  # RabbitMQ's: refused, and nobody else shall have it
         subscription = taken[0][2]
         safe: Safe = None

@@ -25,6 +25,7 @@ from stomp_tx.broker.dialect.subscribing import (
     view_of,
     window_of,
 )
+from stomp_tx.broker.dialect.values import is_false
 from stomp_tx.broker.events import Subscribed, Unsubscribed
 from stomp_tx.broker.own import OwnMessages
 from stomp_tx.broker.routing import Names, is_temporary, name_for_others, virtual_topic_of
@@ -168,7 +169,7 @@ class Subscriptions:
             rank_of(headers),
             exclusive,
             wants,
-            headers.get("retained") != "false",
+            not is_false(headers, "retained"),
             self._dialect.tells_redelivered,
             window_of(headers, self._dialect, policy) if mode != "auto" else 0,
         )

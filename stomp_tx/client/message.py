@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from twisted.internet.defer import Deferred
 
 from stomp_tx.client.codecs import charset_of
+from stomp_tx.wire.booleans import truth
 from stomp_tx.wire.commands import V10
 from stomp_tx.wire.frame import Frame
 
@@ -60,7 +61,10 @@ class Message:
     @property
     def redelivered(self) -> bool:
         """Does the broker say that this message was given to somebody before (``redelivered:true``)?"""
-        return self.frame.headers.get("redelivered") == "true"
+        said = truth(self.frame.headers.get("redelivered"))
+        if said is None and "redelivered" in self.frame.headers:
+            self.subscription.session.tell_of_odd(self.frame)
+        return said is True
 
     @property
     def is_stale(self) -> bool:

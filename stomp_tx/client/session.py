@@ -35,6 +35,7 @@ from stomp_tx.errors import (
 )
 from stomp_tx.interfaces import IFrameReceiver, IFrameSender
 from stomp_tx.wire import frames
+from stomp_tx.wire.booleans import odd_boolean
 from stomp_tx.wire.commands import SERVER_COMMANDS, V10
 from stomp_tx.wire.frame import Frame
 from stomp_tx.wire.negotiation import heart_beat_interval, parse_heart_beat
@@ -102,6 +103,7 @@ class ClientSession:
         self._receipts = Receipts(clock, settings.receipt_timeout)
         self.outgoing = Outgoing(self, self._receipts)
         self._is_gone = False
+        self._has_told = False  # of a header that is ignored
         self._wait_for_end: list[Deferred[StompError | None]] = []
         self._leaving = Leaving(self, settings.disconnect_timeout)
         self._names = 0
@@ -217,6 +219,19 @@ class ClientSession:
         subscription = self.subscriptions.get(name) if name is not None else self._subscribed_to(frame)
         if subscription is not None:
             subscription.received(frame)
+
+    def tell_of_odd(self, frame: Frame) -> None:
+        """A boolean header is neither true nor false, and counts as absent: log the first one."""
+        odd = odd_boolean(frame)
+        if odd is not None and not self._has_told:
+            self._has_told = True
+            name, value = odd
+            self.log.warn(
+                "{peer} sends {header}:{value!r}, which is neither true nor false: it is ignored",
+                peer=self._sender.peer(),
+                header=name,
+                value=value[:40],
+            )
 
     def _subscribed_to(self, frame: Frame) -> Subscription | None:
         """A broker of 1.0 may name no subscription: the first one to that destination."""

@@ -76,7 +76,8 @@ class KeepingTests(SynchronousTestCase):
     def test_the_usual(self) -> None:
         self.assertIsNone(self.keeping())
         self.assertIs(self.keeping(persistent="true"), PERSISTENT)
-        for other in ("false", "TRUE", "1", "", "yes"):
+        self.assertIs(self.keeping(persistent="True"), PERSISTENT)
+        for other in ("false", "1", "", "yes"):
             self.assertIsNone(self.keeping(persistent=other), other)
 
     def test_nobody_looks_at_the_clock_for_it(self) -> None:

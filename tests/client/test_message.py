@@ -1,7 +1,10 @@
+from twisted.logger import Logger, formatEvent
 from twisted.trial.unittest import SynchronousTestCase
 
 from stomp_tx.client import Message
+from stomp_tx.client.session import ClientSession
 from stomp_tx.wire.frame import Frame
+from tests.client.wiring import Script
 
 
 def message(body=b"", **headers):
@@ -31,3 +34,26 @@ class MessageTests(SynchronousTestCase):
     def test_text_that_is_none_raises(self):
         self.assertRaises(UnicodeDecodeError, message(b"\xff").text)
         self.assertRaises(LookupError, message(b"a", content_type="text/plain;charset=klingon").text)
+
+
+class RedeliveredTests(SynchronousTestCase):
+    def test_true_and_false_are_in_any_case(self):
+        for text in ("true", "True", "TRUE"):
+            self.assertTrue(message(redelivered=text).redelivered, text)
+        for text in ("false", "False"):
+            self.assertFalse(message(redelivered=text).redelivered, text)
+
+    def test_anything_else_counts_as_absent_and_is_logged_once_for_each_connection(self):
+        logged = []
+        self.patch(ClientSession, "log", Logger(namespace="test", observer=logged.append))
+        for _ in range(2):
+            broker, got = Script(), []
+            broker.connects().subscribe("/queue/a", got.append)
+            broker.answers(broker.hears("SUBSCRIBE"))
+            for _ in range(3):
+                broker.message("1", redelivered="yes\u2028")
+            self.assertEqual([one.redelivered for one in got], [False] * 3)
+        lines = [formatEvent(event) for event in logged]
+        self.assertEqual(len(lines), 2)
+        for line in lines:
+            self.assertIn("redelivered:'yes\\u2028', which is neither true nor false", line)

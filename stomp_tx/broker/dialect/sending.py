@@ -13,6 +13,7 @@ from stomp_tx.broker.policy import Policy
 from stomp_tx.errors import ProtocolViolation
 from stomp_tx.interfaces import Safe
 from stomp_tx.message import GROUP, LAST_VALUE, PERSISTENT, USUAL_PRIORITY, Keeping, Message
+from stomp_tx.wire.booleans import truth
 
 _DEDUPE = ("message-dedupe-id", "_AMQ_DUPL_ID")
 
@@ -43,7 +44,8 @@ def keeping_of(headers: Mapping[str, str], policy: Policy, clock: Callable[[], i
 
     Raises ProtocolViolation for times that are no numbers.
     """
-    persistent = headers.get("persistent") == "true"
+    said = headers.get("persistent")
+    persistent = said == "true" or truth(said) is True  # the usual word at once
     if _RARE.isdisjoint(headers) and not policy.stamps:
         return PERSISTENT if persistent else None
     now = clock()

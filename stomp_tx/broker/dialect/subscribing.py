@@ -10,12 +10,13 @@ from urllib.parse import quote
 from stomp_tx.address import BOUND, SHARED, TOPIC, split, within
 from stomp_tx.broker.browsing import View
 from stomp_tx.broker.dialect.dialects import AUTO, Dialect
-from stomp_tx.broker.dialect.values import is_true, number
+from stomp_tx.broker.dialect.values import is_false, is_true, number
 from stomp_tx.broker.policy import Policy, Redelivery
 from stomp_tx.broker.rendering import OWNED
 from stomp_tx.broker.selector import Selector, compiled
 from stomp_tx.broker.settings import BrokerSettings
 from stomp_tx.errors import ProtocolViolation
+from stomp_tx.wire.booleans import truth
 
 _PREFETCH = ("prefetch-count", "activemq.prefetchSize")
 _DURABLE = (
@@ -138,9 +139,8 @@ def is_exclusive(headers: Mapping[str, str]) -> bool:
 
 def is_deaf_to_own(headers: Mapping[str, str]) -> bool:
     """Does it not want what its own connection sends?  Artemis' word counts before ActiveMQ's."""
-    if "no-local" in headers:
-        return is_true(headers, "no-local")
-    return is_true(headers, "activemq.noLocal")
+    said = truth(headers.get("no-local"))
+    return is_true(headers, "activemq.noLocal") if said is None else said
 
 
 def selector_of(headers: Mapping[str, str], longest: int) -> Selector | None:
@@ -169,7 +169,7 @@ def view_of(headers: Mapping[str, str], last: int) -> View | None:
         after = last
     else:
         after = max((number(headers, "from-seq") or 0) - 1, 0)
-    return View(after, headers.get("browser-end") == "false", name)
+    return View(after, is_false(headers, "browser-end"), name)
 
 
 class Durable(NamedTuple):

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from stomp_tx.errors import ProtocolViolation
+from stomp_tx.wire.booleans import truth
 
 
 def number(headers: Mapping[str, str], name: str) -> int | None:
@@ -18,5 +19,10 @@ def number(headers: Mapping[str, str], name: str) -> int | None:
 
 
 def is_true(headers: Mapping[str, str], name: str) -> bool:
-    """Is a header the word for yes?  RabbitMQ's clients may write it with a capital."""
-    return headers.get(name) in ("true", "True")
+    """Does a boolean header say yes?"""
+    return truth(headers.get(name)) is True
+
+
+def is_false(headers: Mapping[str, str], name: str) -> bool:
+    """Does it say no?"""
+    return truth(headers.get(name)) is False
