@@ -20,13 +20,16 @@ help:  ## this list
 run: $(VENV)/installed-run  ## the broker in the foreground: make run ARGS='--port tcp:61613'
 	$(BIN)/twistd --nodaemon --pidfile= stomp $(ARGS)
 
+# In as many processes as there are processors. Each takes what comes next in the order of tests/conftest.py,
+# which trial's tests need; --dist=worksteal would not keep it.
 test: $(VENV)/installed-test node-clients  ## every test: make test ARGS='-m "not slow"' leaves the slow ones out
-	$(BIN)/python -m pytest $(ARGS)
+	$(BIN)/python -m pytest --numprocesses=auto --dist=load --maxschedchunk=4 $(ARGS)
 
 interop: $(VENV)/installed-test  ## the client with RabbitMQ and ActiveMQ, where installed: make interop ARGS='-k rabbitmq'
 	$(BIN)/python -m pytest $(ARGS) tests/interop/brokers
 
-torture: $(VENV)/installed-test  ## brokers killed under load, nothing lost: make torture ROUNDS=1000 ARGS='--seed 1'
+torture: $(VENV)/installed-test  ## what looks at a clock, then brokers killed under load: make torture ROUNDS=1000 ARGS='--seed 1'
+	$(BIN)/python -m pytest tests/timed
 	$(BIN)/python -m tests.torture --rounds $(ROUNDS) $(ARGS)
 
 trial: $(VENV)/installed-test  ## the tests that are trial's, by trial: make trial ARGS=tests.wire

@@ -70,6 +70,7 @@ setup(
             "pytest>=8.4",
             "pytest-twisted>=1.14.3",
             "pytest-timeout>=2.3",
+            "pytest-xdist>=3.8",
             "hypothesis>=6.100",
             "import-linter>=2.5",
             "stomp-py>=8.2",

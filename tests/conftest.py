@@ -18,15 +18,20 @@ def in_a_folder_of_its_own(
         monkeypatch.chdir(tmp_path)
 
 
-WITH_OTHER_BROKERS = Path(__file__).parent / "interop" / "brokers"
+HERE = Path(__file__).parent
+
+ONLY_WHEN_NAMED = (
+    HERE / "interop" / "brokers",  # they start other people's brokers: make interop
+    HERE / "timed",  # they look at a clock, and want a quiet machine: make torture
+)
 
 
 def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
-    """Leave out the tests that start other people's brokers, unless they are named: ``make interop``."""
-    if collection_path != WITH_OTHER_BROKERS:
+    """Leave out the folders that ``make test`` is not for, unless they are named."""
+    if collection_path not in ONLY_WHEN_NAMED:
         return None
     named = [Path(config.invocation_params.dir, argument.partition("::")[0]) for argument in config.args]
-    return None if any(path.resolve().is_relative_to(WITH_OTHER_BROKERS) for path in named) else True
+    return None if any(path.resolve().is_relative_to(collection_path) for path in named) else True
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

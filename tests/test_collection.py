@@ -3,7 +3,7 @@ from types import SimpleNamespace
 import pytest
 from twisted.trial.unittest import SynchronousTestCase, TestCase
 
-from tests.conftest import WITH_OTHER_BROKERS, pytest_collection_modifyitems, pytest_ignore_collect
+from tests.conftest import HERE, ONLY_WHEN_NAMED, pytest_collection_modifyitems, pytest_ignore_collect
 
 
 class Synchronous(SynchronousTestCase):
@@ -35,13 +35,15 @@ class CollectionTests(SynchronousTestCase):
         pytest_collection_modifyitems(items)
         self.assertEqual(items, [waiting, function, quick])
 
-    def test_other_people_s_brokers_are_started_only_if_they_are_asked_for(self):
+    def test_what_needs_brokers_or_a_quiet_machine_runs_only_if_it_is_asked_for(self):
         def is_ignored(folder, *arguments):
-            here = SimpleNamespace(dir=WITH_OTHER_BROKERS.parents[2])
+            here = SimpleNamespace(dir=HERE.parent)
             return pytest_ignore_collect(folder, SimpleNamespace(args=arguments, invocation_params=here))
 
-        for arguments in ((), ("tests",), ("tests/interop/test_tls.py",)):
-            self.assertTrue(is_ignored(WITH_OTHER_BROKERS, *arguments), arguments)
-        for asked in ("tests/interop/brokers", "tests/interop/brokers/test_messages.py::test_json[rabbitmq]"):
-            self.assertIsNone(is_ignored(WITH_OTHER_BROKERS, "tests/client", asked))
-        self.assertIsNone(is_ignored(WITH_OTHER_BROKERS.parent))
+        for folder in ONLY_WHEN_NAMED:
+            name = str(folder.relative_to(HERE.parent))
+            for arguments in ((), ("tests",), ("tests/interop/test_tls.py",)):
+                self.assertTrue(is_ignored(folder, *arguments), arguments)
+            for asked in (name, f"{name}/test_messages.py::test_json[rabbitmq]"):
+                self.assertIsNone(is_ignored(folder, "tests/client", asked))
+            self.assertIsNone(is_ignored(folder.parent))

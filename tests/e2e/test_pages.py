@@ -11,9 +11,9 @@ import os
 import re
 import shlex
 import signal
+import socket
 import subprocess
 import sys
-import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
@@ -21,7 +21,7 @@ from pathlib import Path
 import pytest
 
 from stomp_tx.testing import run_broker
-from tests.e2e.running import CHECKOUT, PATIENCE, environment
+from tests.e2e.running import CHECKOUT, PATIENCE, environment, eventually
 
 PAGES = [CHECKOUT / "docs" / "tutorial.md", *sorted((CHECKOUT / "docs" / "how-to").glob("*.md"))]
 BLOCK = re.compile(r"^```(\w+)(?: name=(\S+))?\n(.*?)^```$", re.MULTILINE | re.DOTALL)
@@ -98,8 +98,10 @@ class Reader:
         process = subprocess.Popen(
             words, cwd=self.folder, env=self.env, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
         )
-        time.sleep(2)  # as a reader does
         try:
+            for port in self.ports.values():
+                if port in command:
+                    eventually(lambda port=port: accepts(port), f"{command} listens")
             yield
         finally:
             process.send_signal(signal.SIGTERM)
@@ -114,10 +116,14 @@ def test_page(path: Path, tmp_path: Path, unused_port: int) -> None:
         reader.reads(path.read_text(encoding="utf-8"))
 
 
+def accepts(port: str) -> bool:
+    """Does somebody listen there?"""
+    with socket.socket() as one:
+        return one.connect_ex(("127.0.0.1", int(port))) == 0
+
+
 @pytest.fixture
 def unused_port() -> int:
-    import socket
-
     with socket.socket() as one:
         one.bind(("127.0.0.1", 0))
         port: int = one.getsockname()[1]

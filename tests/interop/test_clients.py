@@ -356,22 +356,6 @@ def test_disconnect_has_its_receipt_and_the_broker_closes(dial, queue, name, ver
     assert left_in(queue, dial) == ["last words"]
 
 
-def test_heart_beats_keep_idle_connections(dial, queue):
-    every = [
-        (name, version) for name, version in SPEAKERS if KINDS[name].missing is None and version != "1.0"
-    ]
-    clients = [dial(name, version, heart_beat=(500, 500)) for name, version in every]
-    time.sleep(2.6)  # the broker gives up on a client after two intervals
-    for client in clients:
-        beats = client.beats()
-        assert beats is None or beats >= 4, client.kind.name
-        assert client.has_heard() == [], client.kind.name
-        client.subscribe(queue)
-        client.send(queue, "still here")
-        assert client.hears().text == "still here"
-        client.disconnect()
-
-
 @every_speaker
 def test_error_reaches_the_client(dial, queue, name, version):
     ann, bob = dial(name, version), dial(name, version)
