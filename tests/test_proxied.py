@@ -13,6 +13,7 @@ from twisted.trial.unittest import SynchronousTestCase
 from stomp_tx.auth.checkers.in_turn import portal_of
 from stomp_tx.auth.checkers.local import LocalChecker
 from stomp_tx.auth.realm import StompRealm
+from stomp_tx.broker.attempt import attempt_of
 from stomp_tx.proxied import HEADER_TIMEOUT, ProxiedFactory, ProxiedProtocol
 from tests.conversation import Broker
 
@@ -57,8 +58,8 @@ class ProxiedTests(SynchronousTestCase):
         self.assertIn(b"CONNECTED", self.answer(version_1("127.0.0.1") + CONNECT))
 
     def test_where_the_proxy_s_own_address_is_locked_out_nobody_else_is(self) -> None:
-        for _ in range(10):
-            self.broker.factory.lockout.failed("127.0.0.1")
+        for number in range(10):
+            self.broker.factory.lockout.failed(attempt_of("127.0.0.1", f"user{number}", []))
         self.assertIn(b"try again", self.answer(version_1("127.0.0.1")))
         self.assertIn(b"CONNECTED", self.answer(version_1("192.0.2.7") + CONNECT))
 

@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from twisted.cred.credentials import Anonymous, IAnonymous, ICredentials, UsernamePassword
 from twisted.internet.interfaces import IAddress
 from zope.interface import Attribute, Interface, implementer
+
+if TYPE_CHECKING:
+    from cryptography.x509 import Certificate
 
 
 # Interface is said again: pydoctor, which reads no other package, would not know these for interfaces.
@@ -40,7 +45,7 @@ class BearerToken:
 class PeerCertificate:
     """The certificate that a client has shown."""
 
-    def __init__(self, certificate: object) -> None:
+    def __init__(self, certificate: Certificate) -> None:
         self.certificate = certificate
 
 

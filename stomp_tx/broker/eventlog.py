@@ -23,8 +23,8 @@ def log_events(events: Events, log: Logger) -> None:
     """Tell of these events through ``log``.
 
     Those about who may do what have a field ``audit``: login, refusal, renewal, denial or lockout; and
-    ``peer`` and ``user``, but for a lockout, which is of an address.  What clients have named is shown so
-    that it can't be taken for another line.
+    ``peer`` and ``user``, which a lockout has where it is of one login and not of an address.  What clients
+    have named is shown so that it can't be taken for another line.
     """
 
     def connected(event: Connected) -> None:
@@ -91,11 +91,19 @@ def log_events(events: Events, log: Logger) -> None:
         )
 
     def locked_out(event: LockedOut) -> None:
+        who = {}
+        whom = ""
+        if event.login:
+            whom = " as {user!r}"
+            who["user"] = event.login[:100]
+        elif event.login is not None:
+            whom = " with one token or certificate"
         log.warn(
-            "{peer} is locked out for {seconds:g} seconds: too many logins failed",
+            "{peer} is locked out" + whom + " for {seconds:g} seconds: too many logins failed",
             peer=event.place,
             seconds=event.seconds,
             audit="lockout",
+            **who,
         )
 
     def disconnected(event: Disconnected) -> None:

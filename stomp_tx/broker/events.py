@@ -162,14 +162,17 @@ class Denied(Event):
 
 @dataclass(frozen=True)
 class LockedOut(Event):
-    """Too many logins failed from one place (an address): nobody from there is let in for some seconds.
+    """Too many logins failed from one place: there is no way in for some seconds.
 
-    place -- the address
+    place -- the address; of IPv6, the network
     seconds -- for how long
+    login -- who is not let in from there, by what they say; empty: who shows one token or certificate and
+        no login; None: nobody is
     """
 
     place: str
     seconds: float
+    login: str | None = None
 
 
 @dataclass(frozen=True)

@@ -15,6 +15,7 @@ from twisted.logger import Logger
 
 from stomp_tx.auth.identity import ANONYMOUS
 from stomp_tx.auth.realm import StompUser
+from stomp_tx.broker.attempts import Attempts
 from stomp_tx.broker.bounds import Bounds
 from stomp_tx.broker.deadletter import DeadLetters
 from stomp_tx.broker.dialect.dialects import DIALECTS, Dialect
@@ -112,6 +113,7 @@ class StompBrokerFactory(ServerFactory):
             self.retained.for_subscriber,
         )
         self.lockout = Lockout(self.settings, clock, self._locked_out)
+        self.attempts = Attempts(self.lockout)
         self.door = Door(self.settings, self.lockout)
         self.temporary = Temporary(engine, self.events)
         self.producers = Producers(self.policies)
@@ -227,8 +229,8 @@ class StompBrokerFactory(ServerFactory):
     def _dropped(self, subscription: Subscription, message: Message) -> None:
         self.events.emit(Dropped, "", subscription.name, message, "slow subscription")
 
-    def _locked_out(self, place: str, seconds: float) -> None:
-        self.events.emit(LockedOut, "", place, seconds)
+    def _locked_out(self, place: str, seconds: float, login: str | None) -> None:
+        self.events.emit(LockedOut, "", place, seconds, login)
 
     def _too_slow(self, subscription: Subscription) -> None:
         for session in list(self.sessions):

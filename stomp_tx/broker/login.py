@@ -20,6 +20,7 @@ from stomp_tx.auth.credentials import (
     Passcode,
     PeerCertificate,
 )
+from stomp_tx.broker.attempt import Attempt, attempt_of
 from stomp_tx.broker.door import place_of
 from stomp_tx.broker.events import LoginRenewed, address_text
 from stomp_tx.errors import (
@@ -144,7 +145,9 @@ class Login:
             self._is(self._factory.anonymous, None)
             return None
         shown = self._shown(portal, login, passcode, sender)
-        self._trying = Deferred.fromCoroutine(self._find_out(portal, shown))
+        self._trying = Deferred.fromCoroutine(
+            self._find_out(portal, shown, attempt_of(self._place or "", login, shown))
+        )
         return self._trying
 
     def _shown(self, portal: Portal, login: str, passcode: str, sender: IFrameSender) -> list[ICredentials]:
@@ -169,22 +172,21 @@ class Login:
             raise LoginDenied("nothing was shown to log in with", "no login, and no token or certificate")
         return [AnonymousPeer(sender.peer())]
 
-    async def _find_out(self, portal: Portal, shown: list[ICredentials]) -> None:
-        lockout = self._factory.lockout
+    async def _find_out(self, portal: Portal, shown: list[ICredentials], attempt: Attempt) -> None:
         try:
-            user, logout = await lockout.in_turn(
-                self._place or "", lambda: Deferred.fromCoroutine(self._first(portal, shown))
+            user, logout = await self._factory.attempts.in_turn(
+                attempt, lambda: self._first(portal, shown, attempt)
             )
         except _Wrong as error:
             # Only now: others from there do not wait for this answer.
-            await lockout.hold_back(error.seconds)
+            await self._factory.lockout.hold_back(error.seconds)
             raise LoginDenied("the login or the passcode is wrong", error.why) from None
         if self._is_over or not user.is_valid():
             logout()
             raise LoginDenied("the login or the passcode is wrong", "it was changed or taken away meanwhile")
         self._is(user, logout)
 
-    async def _first(self, portal: Portal, shown: list[ICredentials]) -> Found:
+    async def _first(self, portal: Portal, shown: list[ICredentials], attempt: Attempt) -> Found:
         """Whom the first of these credentials belongs to that are good.  Raises _Wrong, which is counted."""
         why = "no such credentials are taken"
         unable: LoginUnavailable | None = None
@@ -209,7 +211,7 @@ class Login:
             self.log.error("logins can't be checked: {why}", why=unable.why)
             await self._factory.lockout.hold_back(UNSURE)
             raise unable
-        raise _Wrong(self._factory.lockout.failed(self._place or ""), why)
+        raise _Wrong(self._factory.lockout.failed(attempt), why)
 
     def _is(self, user: IStompUser, logout: Callable[[], None] | None) -> None:
         self._factory.door.enter_as(user.name, self._sender)
@@ -244,8 +246,9 @@ class Login:
         portal, before = self._factory.portal, self.user
         if portal is None or IBearerToken not in portal.listCredentialsInterfaces():
             raise ProtocolViolation("nothing to renew", "this broker takes no tokens")
+        shown: list[ICredentials] = [BearerToken(token.decode("utf-8", "replace").strip())]
         try:
-            user, logout = await self._first(portal, [BearerToken(token.decode("utf-8", "replace").strip())])
+            user, logout = await self._first(portal, shown, attempt_of(self._place or "", "", shown))
         except _Wrong as error:
             await self._factory.lockout.hold_back(error.seconds)
             raise LoginDenied("the token is not good", error.why) from None

@@ -87,13 +87,16 @@ class BrokerSettings:
     """Connections of one user; 0: any number."""
 
     login_failures: int = 10
-    """Logins that may fail from one address before nobody is let in from there for a while; 0: any number."""
+    """Failures of one login from one address, until it is locked out there.  0: any number.
+
+    The address is locked out after ten times as many failures, or when as many different logins have failed.
+    """
 
     login_window: float = 600.0
     """For which a failed login counts."""
 
     lockout: float = 300.0
-    """For which an address is locked out then."""
+    """For which a login, or an address, is locked out then."""
 
     frames_per_second: int = 0
     """Frames that one connection may send: it is read no faster; 0: any number."""

@@ -106,11 +106,18 @@ class AuditTests(LogCase):
         self.begin(login_failures=2)
         for _ in range(3):
             self.connect(login="ann", passcode="SECRETS").fails("login refused")
-        refusal = ("refusal", PEER, "ann")
-        kinds = sorted(kind for kind, _, _ in self.audit())
-        self.assertEqual(kinds, ["lockout", "refusal", "refusal", "refusal"])
-        self.assertEqual(self.audit().count(refusal), 2)
-        self.assertIn(("lockout", "192.0.2.7", None), self.audit())
+        lockout, refusal = ("lockout", "192.0.2.7", "ann"), ("refusal", PEER, "ann")
+        self.assertEqual(sorted(self.audit()), [lockout, refusal, refusal, refusal])
+        self.assertIn("192.0.2.7 is locked out as 'ann' for 300 seconds", self.lines())
+        self.connect(login="eve", passcode="SECRETS").fails("login refused")
+        self.assertEqual([one[1:] for one in self.audit() if one[0] == "lockout"][1:], [("192.0.2.7", None)])
+        self.assertIn("192.0.2.7 is locked out for 300 seconds", self.lines())
+
+    def test_lockout_of_a_token(self) -> None:
+        self.begin(login_failures=2)
+        for _ in range(2):
+            self.connect(passcode="tim.bad.SECRET").fails("login refused")
+        self.assertIn("192.0.2.7 is locked out with one token or certificate for 300", self.lines())
 
     def test_renewal(self) -> None:
         client = self.connect(passcode="tim.good.SECRET")
@@ -150,7 +157,10 @@ class LineTests(LogCase):
         self.assert_printable()
 
     def test_logins(self) -> None:
-        self.connect(login=f"ann{BREAKS}", passcode="SECRET").fails("login refused")
+        self.begin(login_failures=2)
+        for _ in range(2):
+            self.connect(login=f"ann{BREAKS}", passcode="SECRET").fails("login refused")
+        self.assertIn("is locked out as 'ann\\x85", self.lines())
         self.connect(passcode=f"tim{BREAKS}.good.SECRET").hears("CONNECTED")
         self.assertIn("tim\\x85", self.lines())
         self.assert_printable()

@@ -78,7 +78,8 @@ def test_without_users_only_this_machine_may_connect(tmp_path):
 
 
 def test_guessing_is_slow_and_then_locked_out(tmp_path):
-    with broker(tmp_path, *PROXIED, *passwd(tmp_path, "ann"), "--set", "broker.login_failures=5") as running:
+    options = (*passwd(tmp_path, "ann", "bob"), "--set", "broker.login_failures=5")
+    with broker(tmp_path, *PROXIED, *options) as running:
         started = time.monotonic()
         for _ in range(5):
             with from_address(running, "192.0.2.66") as eve:
@@ -87,8 +88,16 @@ def test_guessing_is_slow_and_then_locked_out(tmp_path):
         with from_address(running, "192.0.2.66") as eve:
             assert "try again in" in as_user(eve, "ann").hears("ERROR")
             eve.hears_the_end()
-        with from_address(running, "192.0.2.7") as ann:
+        assert "192.0.2.66 is locked out as 'ann' for 300 seconds" in running.log
+        with from_address(running, "192.0.2.66") as bob, from_address(running, "192.0.2.7") as ann:
+            as_user(bob, "bob").hears("CONNECTED")
             as_user(ann, "ann").hears("CONNECTED")
+        # Who tries one user after the other stays outside altogether.
+        for number in range(4):
+            with from_address(running, "192.0.2.66") as eve:
+                as_user(eve, f"user{number}", "guess").hears("ERROR")
+        with from_address(running, "192.0.2.66") as bob:
+            assert "try again in" in as_user(bob, "bob").hears("ERROR")
         assert "192.0.2.66 is locked out for 300 seconds" in running.log
 
 
