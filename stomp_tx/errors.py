@@ -45,7 +45,12 @@ class StompError(Exception):
 
 
 class FrameError(StompError):
-    """The octets are not a frame of this protocol version (or the frame has no encoding in it)."""
+    """The octets are not a frame of this protocol version (or the frame has no encoding in it).
+
+    receipt -- the receipt that the frame had asked for, as far as it could be read; None: there was none
+    """
+
+    receipt: str | None = None
 
 
 class FrameTooLarge(FrameError):

@@ -14,7 +14,7 @@ from twisted.protocols.basic import LineReceiver
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
-from stomp_tx.errors import ProtocolViolation, StompError
+from stomp_tx.errors import FrameError, ProtocolViolation, StompError
 from stomp_tx.heartbeat import Beat, Monitor
 from stomp_tx.interfaces import IFrameReceiver, IFrameSender
 from stomp_tx.pace import Pace
@@ -287,6 +287,9 @@ class StompFrameProtocol(LineReceiver):
                     self._wait_for(waiting)
                     if self._waiting:
                         return
+        except FrameError as error:
+            error.receipt = self._parser.receipt_of_failed()
+            self.fail(error)
         except Exception as error:
             self.fail(error)
 

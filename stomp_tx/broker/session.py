@@ -46,6 +46,7 @@ from stomp_tx.broker.subscriptions import Subscriptions
 from stomp_tx.broker.transaction import Transaction, Transactions
 from stomp_tx.errors import (
     AccessDenied,
+    FrameError,
     LimitExceeded,
     LoginDenied,
     ProtocolViolation,
@@ -218,8 +219,11 @@ class BrokerSession:
         goes_on = lenient and frame is not None and frame.command in ("ACK", "NACK", "UNSUBSCRIBE")
         if not goes_on:
             self._end()
-        connecting = frame is None or frame.command in ("CONNECT", "STOMP")
-        receipt = None if connecting or frame is None else frame.headers.get("receipt")
+        if frame is None:
+            # What is no frame may have asked for a receipt all the same: then its client knows which it was.
+            receipt = error.receipt if isinstance(error, FrameError) and self._names is not None else None
+        else:
+            receipt = None if frame.command in ("CONNECT", "STOMP") else frame.headers.get("receipt")
         more = {}
         if isinstance(error, VersionMismatch):
             more["version"] = ",".join(self._factory.settings.versions)

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from typing import NamedTuple
+
+from stomp_tx.errors import ErrorReceived
 
 
 class Dialect(NamedTuple):
@@ -23,6 +26,9 @@ class Dialect(NamedTuple):
     late -- how an ERROR begins that is about a message for a subscription that has ended; the connection
         goes on, and the subscription's id is the group in it
     silence -- so many of the agreed intervals may lie between two of its heart-beats
+    names_receipts -- an ERROR that is about a frame names the receipt that it asked for, if it asked for one
+    no_frame -- how an ERROR begins that names no receipt, and is about no frame
+    stopping -- how one begins that says no more than that the broker stops, whatever receipt it names
     """
 
     server: str
@@ -36,6 +42,14 @@ class Dialect(NamedTuple):
     keeps_unsettled: bool = False
     late: str = ""
     silence: float = 1.0
+    names_receipts: bool = False
+    no_frame: str = ""
+    stopping: str = ""
+
+    def is_about_no_frame(self, error: ErrorReceived) -> bool:
+        """Is it known to be about none?  False: it may be about one, or it names the receipt of one."""
+        words = self.stopping if "receipt-id" in error.headers else self.no_frame
+        return bool(words) and re.match(words, error.summary) is not None
 
 
 DIALECTS = (
@@ -44,6 +58,9 @@ DIALECTS = (
         prefetch=("prefetch-count",),
         dedupe="message-dedupe-id",
         durable={"durable-subscription": "{}"},
+        names_receipts=True,
+        no_frame=r"the broker is stopping|no heart-beat|login expired|login refused|subscription too slow"
+        r"|too much under way|logins can't be checked now",
     ),
     Dialect(
         "RabbitMQ/",
@@ -52,6 +69,9 @@ DIALECTS = (
         subscribes_replies=True,
         keeps_unsettled=True,
         late=r"There is no current subscription with tag 'T_(.*)'",
+        # Closed by an administrator; a token's end; a deleted queue; a consumer that has not acknowledged.
+        no_frame=r"connection_forced|Credential expired|Server cancelled subscription"
+        r"|precondition_failed: .*delivery acknowledgement on channel \d+ timed out",
     ),
     # Artemis takes activemq.prefetchSize for a number of octets.
     Dialect(
@@ -59,6 +79,8 @@ DIALECTS = (
         dedupe="_AMQ_DUPL_ID",
         durable={"durable-subscription-name": "{}"},
         temporary=False,
+        # The connection's time to live; closed by an administrator.
+        no_frame=r"AMQ229(014|005|107|108|120)\b",
     ),
     # It looks once in an interval whether it has said something since it looked last, and beats if not.
     Dialect(
@@ -68,6 +90,8 @@ DIALECTS = (
         wants_client_id=True,
         forgets_unused=True,
         silence=2.0,
+        no_frame=r"Channel was inactive for too|Broker has been stopped",
+        stopping=r"Broker has been stopped",
     ),
 )
 
@@ -75,6 +99,8 @@ UNKNOWN = Dialect(
     "",
     prefetch=("prefetch-count", "activemq.prefetchSize"),
     durable={"activemq.subscriptionName": "{}", "durable-subscription-name": "{}"},
+    no_frame="|".join(one.no_frame for one in DIALECTS),
+    stopping="|".join(one.stopping for one in DIALECTS if one.stopping),
 )
 """What says nothing of itself, or is none of these: headers that it does not know it ignores."""
 

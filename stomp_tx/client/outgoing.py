@@ -54,6 +54,8 @@ class Outgoing:
         name = ""
         if receipt:
             name, answer = self._receipts.expect()
+            # First: a broker that can't read the rest of the frame can say which one it was all the same.
+            frame.headers = {"receipt": name, **frame.headers}
             frame.headers["receipt"] = name
         try:
             octets = frame.encode(session.version)
@@ -92,6 +94,7 @@ class Outgoing:
             head = None if headers else self._heads.get((destination, content_type))
             if head is None:
                 head = self._new_head(destination, content_type, headers)
+            begin = b"SEND\n"
             if name is not None:
                 head += self._named(name, headers)
             if transaction is not None:
@@ -99,8 +102,8 @@ class Outgoing:
             answer = None
             if receipt:
                 wanted, answer = self._receipts.expect()
-                head += b"receipt:%b\n" % wanted.encode()
-            octets = _with_body(head, body, content_length)
+                begin = b"SEND\nreceipt:%b\n" % wanted.encode()
+            octets = _with_body(begin, head, body, content_length)
         except Exception as error:  # it is made of what a user gave
             self._receipts.forget(wanted)
             return failed(error)
@@ -115,14 +118,14 @@ class Outgoing:
     def _new_head(
         self, destination: str, content_type: str | None, headers: Mapping[str, str] | None
     ) -> bytes:
-        """A SEND frame up to where further header lines may follow."""
+        """The header lines of a SEND frame, to which others may be added."""
         if headers:
             for name in _OWN_ARGUMENT & headers.keys():
                 raise FrameError(f"{name} is not among headers: send() has an argument for it")
             if "content-type" in headers:
                 content_type = None
         frame = frames.send(destination, content_type=content_type, headers=headers)
-        head = frame.encode(self._session.version)[: -len(b"\n\0")]
+        head = frame.encode(self._session.version)[len(b"SEND\n") : -len(b"\n\0")]
         if not headers:
             if len(self._heads) >= HEADS:
                 self._heads.clear()
@@ -171,9 +174,9 @@ class Outgoing:
             self._wait_for_room.popleft().errback(Failure(lost()))
 
 
-def _with_body(head: bytes, body: bytes, content_length: bool) -> bytes:
+def _with_body(begin: bytes, head: bytes, body: bytes, content_length: bool) -> bytes:
     if content_length:
-        return b"%bcontent-length:%d\n\n%b\0" % (head, len(body), body)
+        return b"%b%bcontent-length:%d\n\n%b\0" % (begin, head, len(body), body)
     if b"\0" in body:
         raise FrameError("the body has a NUL in it", "without content-length a NUL ends the frame")
-    return b"%b\n%b\0" % (head, body)
+    return b"%b%b\n%b\0" % (begin, head, body)

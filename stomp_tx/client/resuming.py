@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IReactorTime
 from twisted.logger import Logger
@@ -10,26 +12,23 @@ from twisted.python.failure import Failure
 from stomp_tx.client.answer import Answer, failed
 from stomp_tx.client.session import ClientSession
 from stomp_tx.client.subscription import Subscription
-from stomp_tx.client.window import Window
+from stomp_tx.client.trial import QUIET, Trial, may_be_about, quiet
+from stomp_tx.client.window import Window, is_loss
 from stomp_tx.errors import (
     ConnectionLost,
     ConnectTimeout,
-    ErrorReceived,
     ProtocolViolation,
     ReceiptTimeout,
     StompError,
 )
-
-SURE = 3
-"""Connections in a row that ended with an ERROR that names nothing, while the same was outstanding."""
 
 
 class Resuming:
     """The subscriptions that are made again, in their order, and the window that is sent again.
 
     An ERROR that names no receipt may be about anything: something that was sent, or the broker's own end.
-    After one, what there is to do is done one by one.  What alone was outstanding when it came, time and
-    again, is what the broker can't bear: it is given up, so that the others may go on.
+    After one, what there is to do is done one by one.  What the broker can't bear, as a Trial finds out, is
+    given up, so that the others may go on.
 
     timeout -- seconds that the broker may take to answer SUBSCRIBE on a new connection; None: any
     """
@@ -44,8 +43,7 @@ class Resuming:
         self._asked: dict[Subscription, Deferred[Subscription]] = {}  # whose SUBSCRIBE was never answered
         self._without_receipt: set[Subscription] = set()
         self._careful = False  # an ERROR said not what it was about
-        self._suspected: object = None  # what alone was outstanding when the last one came
-        self._times = 0  # so often in a row
+        self._trial = Trial(clock)
 
     def subscribe(
         self, subscription: Subscription, receipt: bool, session: ClientSession
@@ -80,24 +78,34 @@ class Resuming:
             for made in making:
                 await self._in_time(made)
         if session.is_over:
-            self.lost(session.reason)
+            self.lost(session)
             raise session.lost()
+        session.release()
         self._careful = False
-        self._suspected, self._times = None, 0
+        self._trial.acquit()
 
     async def _resume_one_by_one(self, session: ClientSession) -> None:
+        self._trial.begin(session)
         for one in list(self._subscriptions.values()):
             if one.ended:
                 continue  # meanwhile
-            await self._in_time(self._make(one, session))
+            asks = one not in self._without_receipt
+            if await self._trial.alone(one, partial(self._make_alone, one, session), asks, session):
+                self._refused(one, session.reason)
             if session.is_over:
-                if self._is_to_blame(one, session.reason):
-                    self._refused(one, session.reason)
                 return
-        entry = await self._window.resume_one_by_one(session)
-        if entry is not None and self._is_to_blame(entry, session.reason):
-            assert session.reason is not None
-            self._window.refuse(entry, session.reason)
+        while not session.is_over and (entry := self._window.first) is not None:
+            if await self._trial.alone(entry, partial(self._window.say, entry, session), True, session):
+                assert session.reason is not None
+                self._window.refuse(entry, session.reason)
+        if not session.is_over:
+            self._window.resume(session)
+
+    def _make_alone(self, one: Subscription, session: ClientSession) -> Deferred[None]:
+        made = self._in_time(self._make(one, session))
+        if one in self._without_receipt:
+            return made.addCallback(lambda _: Deferred.fromCoroutine(quiet(session, QUIET)))
+        return made
 
     def _in_time(self, made: Deferred[None]) -> Deferred[None]:
         if self._timeout is None:
@@ -105,17 +113,11 @@ class Resuming:
         late = ConnectTimeout(f"SUBSCRIBE was not answered within {self._timeout:g} seconds")
         return made.addTimeout(self._timeout, self._clock, lambda failure, seconds: Failure(late))
 
-    def _is_to_blame(self, what: object, reason: StompError | None) -> bool:
-        """Is what alone was outstanding what the broker can't bear?"""
-        if not _is_about_nothing(reason):
-            return False
-        self._times = self._times + 1 if what is self._suspected else 1
-        self._suspected = what
-        return self._times >= SURE
-
-    def lost(self, reason: StompError | None) -> None:
-        """The connection is gone.  Was it for something that nobody knows of?"""
-        if _is_about_nothing(reason):
+    def lost(self, session: ClientSession) -> None:
+        """The connection is gone.  May it be for something that is to be done again?"""
+        asks_not = len(self._without_receipt)
+        asks = len(self._window) + len(self._subscriptions) - asks_not
+        if (asks and may_be_about(session, True)) or (asks_not and may_be_about(session, False)):
             self._careful = True
 
     def stop(self) -> None:
@@ -130,6 +132,7 @@ class Resuming:
         subscriptions, self._subscriptions = self._subscriptions, {}
         self._without_receipt.clear()
         self._careful = False
+        self._trial.acquit()
         for subscription in subscriptions.values():
             subscription.lasting = False
             subscription.end(lost)
@@ -157,7 +160,7 @@ class Resuming:
         def refused(failure: Failure) -> None:
             if failure.check(ReceiptTimeout):
                 session.abort()  # whether it is in force is unknown: the next connection will tell
-            elif not failure.check(ConnectionLost):
+            elif not is_loss(failure, session):
                 self._refused(subscription, failure.value)
 
         def told(_: object) -> None:
@@ -182,7 +185,3 @@ class Resuming:
         """Nobody waits for it: nobody has it."""
         self._asked.pop(subscription, None)
         subscription.unsubscribe(receipt=False).addErrback(lambda _: None)
-
-
-def _is_about_nothing(reason: StompError | None) -> bool:
-    return isinstance(reason, ErrorReceived) and "receipt-id" not in reason.headers

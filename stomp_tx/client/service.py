@@ -60,7 +60,9 @@ class StompClientService(Operations, Service):
     ConnectionLost.
 
     An ERROR that names the receipt of a SEND or SUBSCRIBE fails that one, and the rest goes on over the next
-    connection.  After an ERROR that names none, what is outstanding is sent one by one, to find which it is.
+    connection.  This project's broker names it always, where there is one.  After an ERROR of another broker
+    that names none, what is outstanding is sent one by one, and only what ends connections that live without
+    it is failed for that.  An end that is about no frame fails nothing.
     """
 
     _lasts = True
@@ -237,7 +239,7 @@ class StompClientService(Operations, Service):
 
     def _lost(self, reason: StompError | None) -> None:
         self._window.pause()
-        self._resuming.lost(reason)
+        self._resuming.lost(self._session)
 
     # -- operations ---------------------------------------------------------------------------------------
 

@@ -108,6 +108,7 @@ class ClientSession:
         self._leaving = Leaving(self, settings.disconnect_timeout)
         self._names = 0
         self._ended: dict[str, None] = {}  # subscriptions that are over, where late messages are errors
+        self._held: list[Frame] = []  # messages that nobody is given yet
 
     def _become(self, state: State) -> None:
         self.state = state
@@ -232,6 +233,27 @@ class ClientSession:
                 header=name,
                 value=value[:40],
             )
+
+    def hold(self) -> None:
+        """Give no message to who would acknowledge it, until ``release``: nothing is said by that."""
+        self._held = []
+        if self.state is State.CONNECTED:
+            self._handlers = {**HANDLERS[self.state], "MESSAGE": ClientSession._hold}
+
+    def _hold(self, frame: Frame) -> None:
+        subscription = self.subscriptions.get(frame.headers.get("subscription", ""))
+        if subscription is not None and subscription.is_acknowledged and not subscription.ended:
+            self._held.append(frame)
+        else:
+            self._message(frame)
+
+    def release(self) -> None:
+        """The messages that were held, and those that come, are given to whom they are for."""
+        held, self._held = self._held, []
+        if self.state is State.CONNECTED:
+            self._handlers = HANDLERS[self.state]
+            for frame in held:
+                self._message(frame)
 
     def _subscribed_to(self, frame: Frame) -> Subscription | None:
         """A broker of 1.0 may name no subscription: the first one to that destination."""
@@ -375,6 +397,8 @@ class ClientSession:
         """UNSUBSCRIBE.  Its id stays taken until the broker's RECEIPT: messages may be on their way."""
         if subscription.ended:
             return succeed(None)
+        if self._held:
+            self.release()  # it may have to give some back
         name = subscription.id
         leaving = subscription.leaving_frames(headers, forget)
         try:

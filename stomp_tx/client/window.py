@@ -11,7 +11,7 @@ from twisted.python.failure import Failure
 
 from stomp_tx.client.answer import Answer, failed
 from stomp_tx.client.session import ClientSession
-from stomp_tx.errors import ConnectionLost, LimitExceeded, ReceiptTimeout
+from stomp_tx.errors import ConnectionLost, ErrorReceived, LimitExceeded, ReceiptTimeout
 from stomp_tx.wire import frames
 
 MOST = 10
@@ -98,6 +98,14 @@ class ReplayedSends:
         return all_said.addCallbacks(lambda _: None, lambda failure: failure.value.subFailure)
 
 
+def is_loss(failure: Failure, session: ClientSession) -> bool:
+    """Has it failed with the loss of the connection, and not for a fault of its own?"""
+    error = failure.value
+    if isinstance(error, ErrorReceived):
+        return session.dialect.is_about_no_frame(error)
+    return isinstance(error, ConnectionLost)
+
+
 class Window:
     """SENDs in their order, as many as fit; who sends more waits for room.
 
@@ -162,18 +170,14 @@ class Window:
             if entry.name in self._entries:  # who was told of one before may have given this one up
                 self._write(entry, session)
 
-    async def resume_one_by_one(self, session: ClientSession) -> Send | ReplayedSends | None:
-        """The same, but each waits for the receipt of the one before.
+    @property
+    def first(self) -> Send | ReplayedSends | None:
+        """The one that comes before all others; None: there is none."""
+        return next(iter(self._entries.values()), None)
 
-        None: all have theirs.  Otherwise the session ended while this one was outstanding, and nothing else.
-        """
-        while self._entries:
-            entry = next(iter(self._entries.values()))
-            await self._write(entry, session)
-            if session.is_over:
-                return entry
-        self._session = session
-        return None
+    def say(self, entry: Send | ReplayedSends, session: ClientSession) -> Deferred[None]:
+        """Say one of them there; fires when it is safe, or was refused, or the session is over."""
+        return self._write(entry, session)
 
     def refuse(self, entry: Send | ReplayedSends, error: Exception) -> None:
         """It is not sent again, for this reason."""
@@ -212,7 +216,7 @@ class Window:
     def _failed(self, failure: Failure, entry: Send | ReplayedSends, session: ClientSession) -> None:
         if failure.check(ReceiptTimeout):
             session.abort()  # whether it is safe is unknown: the next connection will tell
-        elif not failure.check(ConnectionLost):
+        elif not is_loss(failure, session):
             self._refused(failure, entry)
 
     def _refused(self, failure: Failure, entry: Send | ReplayedSends) -> None:

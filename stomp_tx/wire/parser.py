@@ -145,13 +145,34 @@ class FrameParser:
             if stop < 0:
                 self._begin_body(command, headers, start, -1)
                 return None
-        self._pos = next_pos = stop + 1
+        next_pos = stop + 1
         if next_pos - pos > self._frame_limit:
             raise self._too_large()
         if stop > start and command not in BODY_COMMANDS:
             self._check_bodiless(command)
             stop = start
+        self._pos = next_pos
         return Frame(command, headers, data[start:stop], next_pos - pos)
+
+    def receipt_of_failed(self) -> str | None:
+        """What the frame that is none asked for as its ``receipt``, if that much of it can be read.
+
+        Asked after a FrameError, which then can be told to be about that frame.
+        """
+        if self._body is not None:
+            return self._head[1].get("receipt")
+        lines = self._data[self._pos : self._pos + self._block_limit].split(b"\n")
+        for line in lines[1:-1]:  # the command; and the last one may be the half of a line
+            name, _, value = line.removesuffix(b"\r").partition(b":")
+            if not name:
+                break  # the blank line
+            if name == b"receipt":
+                try:
+                    text = value.decode()
+                    return text.strip(" \t") if self._version == V10 else unescape(text, self._version or V12)
+                except (UnicodeDecodeError, FrameError):
+                    break
+        return None
 
     @property
     def unfinished(self) -> int:

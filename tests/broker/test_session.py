@@ -18,8 +18,14 @@ from stomp_tx.broker.events import (
 )
 from stomp_tx.errors import EngineError
 from stomp_tx.interfaces import IFrameReceiver, IFrameSender, IStompUser
+from stomp_tx.wire.limits import Limits
 from tests.broker.test_destination import send
 from tests.conversation import Broker
+
+
+def _small_broker() -> Broker:
+    limits = Limits(frame=4000, headers=10, header_line=100, header_block=500)
+    return Broker(factory={"limits": limits})
 
 
 class SeamTests(SynchronousTestCase):
@@ -40,6 +46,43 @@ class FaultTests(SynchronousTestCase):
         self.assertEqual(error.headers["receipt-id"], "77")
         self.assertEqual(error.headers["content-type"], "text/plain")
         self.assertIn(b"destination:/queue/a", error.body)
+
+    def test_what_is_no_frame_is_told_by_its_receipt_too(self) -> None:
+        """So a client never has to guess what an ERROR is about."""
+        start = b"SEND\ndestination:/queue/a\nreceipt:r\\c1\n"
+        for octets, summary in (
+            (start + b"content-length:5000\n\n", "frame too large"),
+            (start + b"\n" + b"x" * 5000, "frame too large"),
+            (start + b"\n" + b"x" * 5000 + b"\0", "frame too large"),
+            (start + b"content-length:x\n\n\0", "content-length is not a number"),
+            (start + b"content-length:1\n\nab\0", "no NUL after the body"),
+            (start + b"colour\n\n\0", "has no colon"),
+            (start + b"a:\\t\n\n\0", "undefined escape"),
+            (start + b"a:\xff\n\n\0", "not UTF-8"),
+            (start + b"a:" + b"x" * 300 + b"\n\n\0", "header line too long"),
+            (start + b"a:" + b"x" * 450, "header line too long"),
+            (start + b"a:b\n" * 200, "header block too long"),
+            (start + b"a:b\n" * 20 + b"\n\0", "too many headers"),
+            (start.replace(b"SEND", b"ACK") + b"\nbody\0", "may not have a body"),
+        ):
+            ann = _small_broker().connect()
+            ann.sends(octets)
+            self.assertEqual(ann.fails(summary).headers.get("receipt-id"), "r:1", octets)
+
+    def test_what_is_no_frame_and_says_no_receipt(self) -> None:
+        start = b"SEND\ndestination:/queue/a\n"
+        for octets, summary in (
+            (start + b"\nreceipt:1\n" + b"x" * 5000, "frame too large"),
+            (start + b"receipt:\\t\na:b\n\n\0", "undefined escape"),
+            (start + b"receipt:\xff\na:b\n\n\0", "not UTF-8"),
+            (start + b"receipt:" + b"1" * 450, "header line too long"),
+        ):
+            ann = _small_broker().connect()
+            ann.sends(octets)
+            self.assertNotIn("receipt-id", ann.fails(summary).headers, octets)
+        stranger = Broker().dial()
+        stranger.sends(b"CONNECT\nreceipt:1\nnonsense\n\n\0")
+        self.assertNotIn("receipt-id", stranger.fails("has no colon").headers)
 
     def test_a_handler_that_breaks_ends_its_connection_and_tells_the_peer_nothing(self) -> None:
         broker = Broker()

@@ -25,6 +25,7 @@ class ErrorsWithoutReceiptTests(ServiceCase):
 
     def setUp(self) -> None:
         super().setUp()
+        self.broker = MemoryBroker(server="Other/1")
         frame_of = self.broker.factory.buildProtocol
 
         def forgetful(address: Any) -> Any:

@@ -279,7 +279,7 @@ class SayingTests(SessionTests):
         client.send("/queue/a", b"")
         self.assertEqual(
             self.broker.hears_octets(),
-            b"SEND\ndestination:/queue/a\ncontent-type:text/plain\nn\\c1:a\\nb\nreceipt:1\n"
+            b"SEND\nreceipt:1\ndestination:/queue/a\ncontent-type:text/plain\nn\\c1:a\\nb\n"
             b"content-length:2\n\nhi\0"
             b"SEND\ndestination:/queue/a\ncontent-type:x/y\ncontent-length:1\n\n\0\0"
             b"SEND\ndestination:/queue/a\ncontent-length:0\n\n\0",
