@@ -92,6 +92,15 @@ class IFrameReceiver(Interface):
     def flushed() -> None:
         """What was queued has been given to the transport, which has room for more."""
 
+    def input_ended(error: StompError | None) -> None:
+        """The peer sends nothing more, and may still read: send what is owed, then ``disconnect``.
+
+        Whether it has closed its side or the whole connection can't be told: give back what you hold at once.
+        Whoever takes too long is cut.  Called once at most, and not after ``disconnect``.
+
+        error -- the last frame did not come whole; all before it were received
+        """
+
     def disconnected(reason: Failure) -> None:
         """The connection is gone; give back what you hold.  Called once."""
 

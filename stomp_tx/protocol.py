@@ -6,7 +6,14 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from twisted.internet.defer import Deferred
-from twisted.internet.interfaces import IAddress, IDelayedCall, IPushProducer, IReactorTime, ITCPTransport
+from twisted.internet.interfaces import (
+    IAddress,
+    IDelayedCall,
+    IHalfCloseableProtocol,
+    IPushProducer,
+    IReactorTime,
+    ITCPTransport,
+)
 from twisted.internet.protocol import connectionDone
 from twisted.internet.tcp import Connection
 from twisted.logger import Logger
@@ -112,7 +119,7 @@ class _Outbound:
         self._protocol.outbound_full()
 
 
-@implementer(IFrameSender)
+@implementer(IFrameSender, IHalfCloseableProtocol)
 class StompFrameProtocol(LineReceiver):
     """One connection, for a client or a server: whole frames to ``receiver``, frames from it to the peer.
 
@@ -121,7 +128,7 @@ class StompFrameProtocol(LineReceiver):
     clock -- for heart-beats and the bounded close; needed when no outbox is given
     limits -- how large an arriving frame may be
     grace -- the peer is dead after this many of its heart-beat intervals in silence
-    linger -- seconds that the peer has for reading what was sent before the connection is cut
+    linger -- seconds that a connection which ends has for sending what is owed, and the peer for reading it
     buffer -- octets that may wait in the transport before the receiver is paused
     trailing_eol -- end each frame with a line feed after its NUL, for clients that want one
     pace -- how many octets are read a second, whatever they are; None: as many as come
@@ -167,6 +174,7 @@ class StompFrameProtocol(LineReceiver):
         self._behind = 0  # octets written since the transport was full
         self.outgoing: list[bytes] = []
         self._closing = False
+        self._at_end = False  # the peer sends nothing more
         self._waiting = 0  # for so many things nothing more is read
         self._pace = pace
         # Of a read that is larger, the rest waits with LineReceiver: a tenth of a second's octets at a time.
@@ -222,6 +230,20 @@ class StompFrameProtocol(LineReceiver):
             waiting = pace.came(len(data))
             if waiting is not None:
                 self._wait_for(waiting)
+
+    def readConnectionLost(self) -> None:
+        """The peer sends nothing more.  What has come and waits is handled first."""
+        self._at_end = True
+        if self._closing:
+            self.transport.loseConnection()
+            return
+        if self._monitor is not None:
+            self._monitor.stop()
+        if not self.paused:
+            self._end_input()
+
+    def writeConnectionLost(self) -> None:
+        """We send nothing more, as ``disconnect`` wanted it."""
 
     def connectionLost(self, reason: Failure = connectionDone) -> None:
         """The transport is gone, and so is all that was queued: the receiver is ``disconnected``."""
@@ -339,10 +361,38 @@ class StompFrameProtocol(LineReceiver):
         self._in_turn(self._read_frames)
         if self._unfinished is not None and not self._closing:
             self._unfinished.kept(self, self._parser.unfinished)
-        if not self._waiting and not self._is_far_behind and not self._closing:
-            if self._monitor is not None:
-                self._monitor.resume()
-            LineReceiver.resumeProducing(self)
+        if self._waiting or self._is_far_behind or self._closing:
+            return
+        if self._at_end:
+            self.paused = False
+            self.dataReceived(b"")  # what LineReceiver holds
+            if not self.paused and not self._closing:
+                self._end_input()
+            return
+        if self._monitor is not None:
+            self._monitor.resume()
+        LineReceiver.resumeProducing(self)
+
+    def _end_input(self) -> None:
+        """Nothing is left of what has come: the receiver's ``input_ended``, once."""
+        if self._cut is not None:
+            return
+        self._stop_timers()
+        self._cut = self._outbox.clock.callLater(self._linger, self.abort)
+        error = None
+        if self._parser.is_amid_frame:
+            error = FrameError(
+                "the end came in the middle of a frame",
+                "a frame ends with a NUL byte: what came after the last one is not handled",
+            )
+        self._let_go()
+        self._in_turn(lambda: self._tell_end(error))
+
+    def _tell_end(self, error: StompError | None) -> None:
+        try:
+            self.receiver.input_ended(error)
+        except Exception as unexpected:
+            self.fail(unexpected)
 
     @property
     def _is_far_behind(self) -> bool:
@@ -405,7 +455,7 @@ class StompFrameProtocol(LineReceiver):
         clock = self._outbox.clock
         if sending:
             self._beat = Beat(clock, sending, self._send_beat)
-        if receiving:
+        if receiving and not self._at_end:
             self._monitor = Monitor(clock, receiving * self._grace, self._peer_is_silent)
 
     def _send_beat(self) -> None:
@@ -439,9 +489,11 @@ class StompFrameProtocol(LineReceiver):
         transport.unregisterProducer()
         if self.paused:
             self.paused = False
-            transport.resumeProducing()
-        self._cut = self._outbox.clock.callLater(self._linger, self.abort)
-        if self._socket is not None:
+            if not self._at_end:
+                transport.resumeProducing()
+        if self._cut is None:
+            self._cut = self._outbox.clock.callLater(self._linger, self.abort)
+        if self._socket is not None and not self._at_end:
             # Half-close: had we closed with octets unread, an RST would destroy our last frame on its way.
             self._socket.loseWriteConnection()
         else:

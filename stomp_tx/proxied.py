@@ -9,6 +9,7 @@ from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import (
     IAddress,
     IDelayedCall,
+    IHalfCloseableProtocol,
     IListeningPort,
     IProtocolFactory,
     IReactorTime,
@@ -33,6 +34,7 @@ ANYWHERE = IPv4Address("TCP", "0.0.0.0", 0)
 UNKNOWN = b"PROXY UNKNOWN\r\n"
 
 
+@implementer(IHalfCloseableProtocol)
 class ProxiedProtocol(ProtocolWrapper):
     """One connection.  For the protocol in it, it begins when the header has come.
 
@@ -83,6 +85,16 @@ class ProxiedProtocol(ProtocolWrapper):
             else:
                 raise InvalidProxyHeader
         return self._parser.feed(data)
+
+    def readConnectionLost(self) -> None:
+        """The client sends nothing more: its protocol's business, if it has begun and cares."""
+        if self._peer is not None and IHalfCloseableProtocol.providedBy(self.wrappedProtocol):
+            self.wrappedProtocol.readConnectionLost()
+        else:
+            self.loseConnection()
+
+    def writeConnectionLost(self) -> None:
+        """We send nothing more: no proxied connection closes that side alone."""
 
     def connectionLost(self, reason: Failure = connectionDone) -> None:
         self._stop_waiting()

@@ -7,6 +7,7 @@ from select import select
 
 from twisted.internet.defer import Deferred, fail, succeed
 from twisted.internet.error import ConnectionDone
+from twisted.internet.interfaces import IHalfCloseableProtocol
 from twisted.internet.protocol import Factory
 from twisted.internet.task import Clock
 from twisted.internet.tcp import Connection
@@ -19,6 +20,7 @@ from zope.interface.verify import verifyClass, verifyObject
 
 from stomp_tx.errors import FrameError, ProtocolViolation, StompError
 from stomp_tx.interfaces import IFrameReceiver, IFrameSender
+from stomp_tx.pace import Pace
 from stomp_tx.protocol import AMID_BODY, Outbox, StompFrameProtocol
 from stomp_tx.reading import MOST, TURN
 from stomp_tx.wire import frames
@@ -59,6 +61,9 @@ class Recorder:
 
     def flushed(self) -> None:
         self.flushes += 1
+
+    def input_ended(self, error: StompError | None) -> None:
+        self.happened.append(error or "input ended")
 
     def disconnected(self, reason: Failure) -> None:
         self.happened.append("disconnected")
@@ -335,6 +340,142 @@ class ClosingTests(ProtocolCase):
         self.receiver.sender.disconnect()
         self.assertEqual(self.transport.producerState, "producing")  # or it would not see the peer close
         self.assertTrue(self.transport.disconnecting)
+
+
+class EndOfInputTests(ProtocolCase):
+    """The peer sends nothing more: all that came is handled, then the receiver is told, once."""
+
+    def ends(self, octets: bytes = b"") -> None:
+        if octets:
+            self.protocol.dataReceived(octets)
+        self.protocol.readConnectionLost()
+
+    def test_it_is_what_twisted_asks_for(self) -> None:
+        verifyObject(IHalfCloseableProtocol, self.protocol)
+
+    def test_the_receiver_may_send_and_then_closes(self) -> None:
+        self.ends(BEGIN % 1)
+        self.assertEqual((self.names(), self.receiver.happened), (["1"], ["input ended"]))
+        self.receiver.sender.send_octets(b"owed")
+        self.clock.advance(0)
+        self.assertFalse(self.transport.disconnecting)
+        self.receiver.sender.send_octets(b" too")
+        self.receiver.sender.disconnect()
+        self.assertEqual(self.transport.value(), b"owed too")
+        self.assertTrue(self.transport.disconnecting)
+
+    def test_one_that_does_not_is_cut_however_often_it_sends(self) -> None:
+        self.protocol = self.make(linger=2.0)
+        self.ends()
+        self.clock.advance(1.5)
+        self.receiver.sender.disconnect()
+        self.clock.advance(0.4)
+        self.assertFalse(self.transport.aborted)
+        self.clock.advance(0.2)
+        self.assertTrue(self.transport.aborted)
+
+    def test_frames_that_wait_come_before_it(self) -> None:
+        first: Deferred[None] = Deferred()
+        second: Deferred[None] = Deferred()
+        self.receiver.answers = [first, None, second]
+        self.protocol.dataReceived(BEGIN % 1 + BEGIN % 2)
+        self.protocol.dataReceived(BEGIN % 3 + BEGIN % 4)
+        self.ends()
+        self.assertEqual((self.names(), self.receiver.happened), (["1"], []))
+        self.clock.advance(1000)
+        self.assertFalse(self.transport.aborted)
+        first.callback(None)
+        self.assertEqual((self.names(), self.receiver.happened), (["1", "2", "3"], []))
+        second.callback(None)
+        self.assertEqual((self.names(), self.receiver.happened), (["1", "2", "3", "4"], ["input ended"]))
+        self.assertEqual(self.transport.producerState, "paused")  # there is nothing to read
+
+    def test_so_do_those_that_came_too_fast(self) -> None:
+        self.protocol = self.make(pace=Pace(self.clock, 100))
+        self.ends(b"".join(BEGIN % number for number in range(10)))
+        self.assertEqual(self.receiver.happened, [])
+        self.clock.pump([0.5] * 20)
+        self.assertEqual((len(self.names()), self.receiver.happened), (10, ["input ended"]))
+
+    def test_those_of_a_peer_that_is_far_behind_when_it_reads_again(self) -> None:
+        self.protocol = self.make(buffer=10)
+        self.transport.producer.pauseProducing()
+        for _ in range(20):
+            self.receiver.sender.send_octets(b"x" * 10)
+            self.clock.advance(0)
+        self.ends(BEGIN % 1)
+        self.assertEqual((self.names(), self.receiver.happened), ([], ["paused"]))
+        self.transport.producer.resumeProducing()
+        self.assertEqual(
+            (self.names(), self.receiver.happened), (["1"], ["paused", "resumed", "input ended"])
+        )
+
+    def test_it_is_told_once(self) -> None:
+        self.protocol = self.make(buffer=10)
+        self.ends()
+        for _ in range(2):
+            self.transport.producer.pauseProducing()
+            for _ in range(20):
+                self.receiver.sender.send_octets(b"x" * 10)
+                self.clock.advance(0)
+            self.transport.producer.resumeProducing()
+        self.assertEqual(self.receiver.happened.count("input ended"), 1)
+
+    def test_half_a_frame_is_told_and_let_go(self) -> None:
+        for half in (b"SEND\n", b"SEND\ndestination:/queue/a\n\n", BEGIN % 1 + b"SEND\n\nhello\n"):
+            self.receiver = Recorder()
+            self.protocol = self.make()
+            self.ends(half)
+            (error,) = self.receiver.happened
+            self.assertIsInstance(error, FrameError)
+            self.assertIn("in the middle of a frame", str(error))
+            self.assertEqual(self.protocol._parser.unfinished, 0)
+
+    def test_line_ends_behind_the_last_frame_are_none(self) -> None:
+        self.ends(BEGIN % 1 + b"\r\n\n")
+        self.assertEqual(self.receiver.happened, ["input ended"])
+
+    def test_silence_is_no_fault_then_and_no_beats_are_sent(self) -> None:
+        waiting: Deferred[None] = Deferred()
+        self.receiver.answers = [waiting]
+        self.protocol = self.make(linger=1000.0)
+        self.receiver.sender.start_heart_beat(0.0, 1.0)
+        self.ends(BEGIN % 1)
+        self.receiver.sender.start_heart_beat(1.0, 1.0)  # what was waited for was a login
+        waiting.callback(None)
+        self.clock.pump([0.5] * 100)
+        self.assertEqual((self.receiver.happened, self.transport.value()), (["input ended"], b""))
+
+    def test_behind_disconnect_it_is_the_end(self) -> None:
+        self.receiver.sender.disconnect()
+        self.transport.disconnecting = False
+        self.ends()
+        self.assertTrue(self.transport.disconnecting)
+        self.assertEqual(self.receiver.happened, [])
+
+    def test_frames_that_wait_behind_one_that_ends_the_connection_are_nothing(self) -> None:
+        waiting: Deferred[None] = Deferred()
+        self.receiver.answers = [waiting]
+        self.ends(BEGIN % 1 + BEGIN % 2)
+        self.receiver.sender.disconnect()
+        waiting.callback(None)
+        self.assertEqual((self.names(), self.receiver.happened), (["1"], []))
+
+    def test_a_receiver_that_breaks_ends_its_connection(self) -> None:
+        def input_ended(error: StompError | None) -> None:
+            raise ZeroDivisionError
+
+        self.patch(self.receiver, "input_ended", input_ended)
+        self.ends()
+        self.assertEqual(len(self.flushLoggedErrors(ZeroDivisionError)), 1)
+        self.assertTrue(self.transport.disconnecting)
+
+    def test_no_timer_stays(self) -> None:
+        self.ends()
+        self.receiver.sender.disconnect()
+        self.protocol.connectionLost(Failure(ConnectionDone()))
+        self.assertEqual(self.clock.getDelayedCalls(), [])
+        self.assertEqual(self.receiver.happened, ["input ended", "disconnected"])
 
 
 class HeartBeatTests(ProtocolCase):

@@ -6,9 +6,12 @@ import struct
 
 from twisted.internet.address import IPv4Address
 from twisted.internet.error import ConnectionDone
+from twisted.internet.interfaces import IHalfCloseableProtocol
+from twisted.internet.protocol import Factory, Protocol
 from twisted.internet.testing import StringTransport
 from twisted.python.failure import Failure
 from twisted.trial.unittest import SynchronousTestCase
+from zope.interface.verify import verifyObject
 
 from stomp_tx.auth.checkers.in_turn import portal_of
 from stomp_tx.auth.checkers.local import LocalChecker
@@ -102,6 +105,25 @@ class ProxiedTests(SynchronousTestCase):
         protocol = self.dial()
         self.broker.clock.advance(HEADER_TIMEOUT)
         self.assertTrue(protocol.transport.disconnecting)
+
+    def test_a_client_that_closes_its_side_is_still_told_what_it_is_owed(self) -> None:
+        protocol = self.dial(version_1("192.0.2.7") + CONNECT)
+        verifyObject(IHalfCloseableProtocol, protocol)
+        protocol.dataReceived(b"SEND\n")
+        protocol.readConnectionLost()
+        self.assertIn(b"in the middle of a frame", protocol.transport.value())
+        self.assertTrue(protocol.transport.disconnecting)
+
+    def test_one_that_does_before_its_header_or_whose_protocol_does_not_care_is_closed(self) -> None:
+        early = self.dial(b"PROXY TCP4 ")
+        early.readConnectionLost()
+        self.assertTrue(early.transport.disconnecting)
+        factory = ProxiedFactory(Factory.forProtocol(Protocol), self.broker.clock)
+        plain = factory.buildProtocol(None)
+        plain.makeConnection(StringTransport(peerAddress=PROXY))
+        plain.dataReceived(version_1("192.0.2.7"))
+        plain.readConnectionLost()
+        self.assertTrue(plain.transport.disconnecting)
 
     def test_nothing_stays_behind(self) -> None:
         for octets in (b"", version_1("192.0.2.7"), version_1("192.0.2.7") + CONNECT):

@@ -55,8 +55,13 @@ class Receipts:
         safe.addCallbacks(self._now_safe, self._not_safe, (self._owed,), {}, (self._owed,), {})
 
     @property
+    def are_owed(self) -> bool:
+        """Is something not safe yet that its client may want to hear of?"""
+        return self._unsafe > 0
+
+    @property
     def is_last(self) -> bool:
-        """Does DISCONNECT wait for what is not safe yet?"""
+        """Does the end of the session wait for what is not safe yet?"""
         return self._when_all_safe is not None
 
     def when_all_safe(self) -> Deferred[None] | None:

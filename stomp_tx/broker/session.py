@@ -186,6 +186,20 @@ class BrokerSession:
             for subscription in exhausted:
                 subscription.destination.replenish(subscription)
 
+    def input_ended(self, error: StompError | None) -> None:
+        are_owed = self._receipts.are_owed  # what is given back now is nobody's business
+        self._end()
+        all_safe = self._receipts.when_all_safe() if are_owed else None
+        if all_safe is None:
+            self._say_last(error)
+        else:
+            all_safe.addCallback(lambda _: self._say_last(error))
+
+    def _say_last(self, error: StompError | None) -> None:
+        if error is not None and self in self._factory.sessions:  # else it is gone meanwhile
+            self._tell(error, None)
+        self._sender.disconnect()
+
     def disconnected(self, reason: Failure) -> None:
         self._end()
         self._login.leave()
@@ -336,7 +350,7 @@ class BrokerSession:
             self.log.failure("{session}: the engine failed", failure, session=self.id)
             error = _internal_error()
         if self._receipts.is_last:
-            self._tell(error, frame)  # DISCONNECT waits to know
+            self._tell(error, frame)  # the end waits to know
         else:
             self._fail(error, frame)
 

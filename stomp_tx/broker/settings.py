@@ -30,7 +30,7 @@ class BrokerSettings:
     """A client is dead after this many of its heart-beat intervals in silence."""
 
     linger: float = 5.0
-    """For reading the last frame, before a connection that ends is cut."""
+    """For sending and reading what is owed, before a connection that ends is cut."""
 
     send_buffer: int = 1024 * 1024
     """Octets that may wait for one connection before its subscriptions are given no more."""

@@ -21,6 +21,7 @@ class Throttle:
         self.paused = receiver.paused
         self.resumed = receiver.resumed
         self.flushed = receiver.flushed
+        self.input_ended = receiver.input_ended
         self._receiver = receiver
         self._pace = pace
 

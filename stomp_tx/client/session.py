@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from twisted.internet.defer import Deferred, succeed
+from twisted.internet.error import ConnectionDone
 from twisted.internet.interfaces import IReactorTime
 from twisted.logger import Logger
 from twisted.python.failure import Failure
@@ -180,12 +181,19 @@ class ClientSession:
     def flushed(self) -> None:
         self.outgoing.flushed()
 
+    def input_ended(self, error: StompError | None) -> None:
+        self._lose(Failure(error or ConnectionDone()))  # without the broker's word nothing more can be known
+        self._sender.disconnect()
+
     def disconnected(self, reason: Failure) -> None:
-        before = " before the broker's answer to CONNECT" if self.state is State.CONNECTING else ""
-        self._end(self._lost_by(reason.value, f"the connection was lost{before}: {reason.getErrorMessage()}"))
+        self._lose(reason)
         self._is_gone = True
         while self._wait_for_end:
             self._wait_for_end.pop(0).callback(self.reason)
+
+    def _lose(self, reason: Failure) -> None:
+        before = " before the broker's answer to CONNECT" if self.state is State.CONNECTING else ""
+        self._end(self._lost_by(reason.value, f"the connection was lost{before}: {reason.getErrorMessage()}"))
 
     # -- CONNECTED, MESSAGE, RECEIPT, ERROR ---------------------------------------------------------------
 

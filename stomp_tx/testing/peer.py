@@ -13,7 +13,7 @@ from __future__ import annotations
 from typing import Any
 
 from twisted.internet.error import ConnectionDone
-from twisted.internet.interfaces import IAddress, IProtocol
+from twisted.internet.interfaces import IAddress, IHalfCloseableProtocol, IProtocol
 from twisted.python.failure import Failure
 
 from stomp_tx.testing.link import Transport
@@ -86,6 +86,13 @@ class Peer(Speaker):
     def is_closed(self) -> bool:
         """Has the broker closed the connection?"""
         return self.transport.disconnecting
+
+    def closes_its_side(self) -> None:
+        """It says nothing more, and still hears: what ``socat`` does at the end of its input.
+
+        A peer that closes the whole connection looks the same to the broker until that writes.
+        """
+        IHalfCloseableProtocol(self.protocol).readConnectionLost()
 
     def hangs_up(self) -> None:
         """The connection is cut."""

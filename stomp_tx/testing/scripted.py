@@ -91,6 +91,10 @@ class ScriptedBroker(Speaker):
         first = {"subscription": subscription, "message-id": "m", "destination": "/queue/a"}
         self.says("MESSAGE", {**first, **named(headers)}, body)
 
+    def closes_its_side(self) -> None:
+        """It says nothing more, and still hears."""
+        self.endpoint.protocol.readConnectionLost()
+
     def hangs_up(self) -> None:
         """The connection is cut."""
         self.endpoint.close()

@@ -180,6 +180,11 @@ class FrameParser:
         body = self._body
         return len(self._data) - self._pos if body is None else body.tell()
 
+    @property
+    def is_amid_frame(self) -> bool:
+        """Has a frame begun that has not come whole?  Ask when there is no next one."""
+        return self._body is not None or self._pos < len(self._data)
+
     def forget(self) -> None:
         """Let go of all that has come: nobody will take a frame any more."""
         self._body = None

@@ -488,6 +488,28 @@ class HearingTests(SessionTests):
             self.failureResultOf(sending, ConnectionLost)
             self.assertTrue(self.broker.pipe.disconnecting)
 
+    def test_broker_that_closes_its_side_has_left(self):
+        """Without its word nothing more can be known, though it may still read."""
+        for half, why in ((b"", "closed cleanly"), (b"RECEIPT\n", "in the middle of a frame")):
+            self.broker = Script()
+            client = self.broker.connects()
+            sending, closed = client.send("/queue/a", b"", receipt=True), client.when_closed()
+            self.broker.sends(half)
+            self.broker.closes_its_side()
+            self.assertIn(why, str(self.failureResultOf(sending, ConnectionLost).value))
+            self.assertFalse(client.connected)
+            self.assertIn(b"SEND\n", self.broker.hears_octets())
+            self.assertTrue(self.broker.pipe.disconnecting)
+            self.broker.hangs_up()
+            self.assertIsInstance(self.successResultOf(closed), ConnectionLost)
+            self.assertEqual(self.broker.clock.getDelayedCalls(), [])
+
+    def test_broker_that_closes_its_side_before_connected(self):
+        connecting = self.broker.accepts()
+        self.broker.closes_its_side()
+        self.assertIn("answer to CONNECT", str(self.failureResultOf(connecting, ConnectionLost).value))
+        self.assertTrue(self.broker.pipe.disconnecting)
+
     def test_fault_of_ours_ends_this_connection_and_is_logged(self):
         client = self.broker.connects()
         sending = client.send("/queue/a", b"", receipt=True)

@@ -138,7 +138,7 @@ class ConversationTests(InMemory, SynchronousTestCase):
             engine.unbind(queue)
         self.assertEqual([name for name in engine._queues if name.startswith("/dsub/")], [])
 
-    def hostile(self, octets: list[bytes], connected: bool) -> None:
+    def hostile(self, octets: list[bytes], connected: bool, closes_its_side: bool = False) -> None:
         ann = self.bystander()
         eve = self.broker.dial()
         if connected:
@@ -146,6 +146,10 @@ class ConversationTests(InMemory, SynchronousTestCase):
         for piece in octets:
             eve.sends(piece)
         self.still_served(ann)
+        if closes_its_side:
+            eve.closes_its_side()
+            self.still_served(ann)
+            self.assertTrue(eve.is_closed)
         eve.hangs_up()
         self.still_served(ann)
         ann.hangs_up()
@@ -154,14 +158,15 @@ class ConversationTests(InMemory, SynchronousTestCase):
     def test_what_was_found_before(self) -> None:
         for octets in CORPUS:
             for connected in (False, True):
-                self.setUp()
-                self.hostile([octets], connected)
+                for closes_its_side in (False, True):
+                    self.setUp()
+                    self.hostile([octets], connected, closes_its_side)
 
     @settings(max_examples=300, deadline=None, suppress_health_check=list(HealthCheck))
-    @given(st.lists(pieces, max_size=12), st.booleans())
-    def test_whatever_is_said(self, octets, connected) -> None:
+    @given(st.lists(pieces, max_size=12), st.booleans(), st.booleans())
+    def test_whatever_is_said(self, octets, connected, closes_its_side) -> None:
         self.setUp()
-        self.hostile(octets, connected)
+        self.hostile(octets, connected, closes_its_side)
 
     @settings(max_examples=100, deadline=None, suppress_health_check=list(HealthCheck))
     @given(st.lists(pieces, max_size=6), st.integers(1, 7))
@@ -176,11 +181,11 @@ class OnFileTests(OnFile, ConversationTests):
 
     # Hypothesis runs a test of this name as often for each class.
     @settings(max_examples=60, deadline=None, suppress_health_check=list(HealthCheck))
-    @given(st.lists(pieces, max_size=12), st.booleans())
-    def test_whatever_is_said(self, octets, connected) -> None:
+    @given(st.lists(pieces, max_size=12), st.booleans(), st.booleans())
+    def test_whatever_is_said(self, octets, connected, closes_its_side) -> None:
         self.setUp()
         try:
-            self.hostile(octets, connected)
+            self.hostile(octets, connected, closes_its_side)
         finally:
             self.broker.dies()
 
