@@ -86,7 +86,7 @@ class StompBrokerFactory(ServerFactory):
             from twisted.internet import reactor
 
             clock = MonotonicClock(reactor)
-        self.engine = engine = engine or MemoryEngine()
+        self.engine = engine = engine or MemoryEngine(seconds=clock.seconds)
         self.clock = clock
         self.anonymous = anonymous or StompUser(ANONYMOUS)
         self.portal = portal

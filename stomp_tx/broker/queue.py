@@ -47,6 +47,7 @@ class Queue(Destination):
         "_ready",
         "_refusals",
         "_timer",
+        "_timer_at",
         "_turns",
     )
 
@@ -74,6 +75,7 @@ class Queue(Destination):
         self._refusals = Refusals()
         self._overdrawn = 0  # of the messages that are held, those for which no other one was asked
         self._timer: IDelayedCall | None = None
+        self._timer_at = 0.0  # by the clock: a timer's own time may be the time of day
         self._claim = engine.consume(address, self.take)
 
     def take(self, message: Message) -> bool:
@@ -497,11 +499,12 @@ class Queue(Destination):
         time = self._refusals.next_time(now)
         timer = self._timer
         if timer is not None and timer.active():
-            if time is not None and timer.getTime() <= time:
+            if time is not None and self._timer_at <= time:
                 return
             timer.cancel()
         self._timer = None
         if time is not None:
+            self._timer_at = time
             self._timer = self._clock.callLater(time - now, self._offer_held)
 
     @property

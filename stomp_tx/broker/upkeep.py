@@ -43,10 +43,15 @@ class Upkeep:
         self._clock = clock
         self._next_due = next_due
         self._next: IDelayedCall | None = None
+        self._next_at = 0.0  # by the clock: a timer's own time may be the time of day
 
     def start(self) -> None:
         if self._next is None:
-            self._next = self._clock.callLater(EVERY, self._sweep)
+            self._sweep_in(EVERY)
+
+    def _sweep_in(self, seconds: float) -> None:
+        self._next_at = self._clock.seconds() + seconds
+        self._next = self._clock.callLater(seconds, self._sweep)
 
     def stop(self) -> None:
         if self._next is not None:
@@ -57,8 +62,9 @@ class Upkeep:
         """A message is to be taken out at that time (milliseconds since 1970)."""
         if self._next is not None and self._next.active():
             wait = max(0.0, (due - self._now()) / 1000)
-            if self._clock.seconds() + wait < self._next.getTime():
-                self._next.reset(wait)
+            if self._clock.seconds() + wait < self._next_at:
+                self._next.cancel()
+                self._sweep_in(wait)
 
     def _sweep(self) -> None:
         there_is_more = False
@@ -73,4 +79,4 @@ class Upkeep:
                 wait = min(EVERY, max(SOON, (due - self._now()) / 1000))
         except Exception:
             self.log.failure("what is over or due could not be taken out; trying again")
-        self._next = self._clock.callLater(SOON if there_is_more else wait, self._sweep)
+        self._sweep_in(SOON if there_is_more else wait)

@@ -25,7 +25,8 @@ def engineFromString(description: str, reactor: Any, limits: EngineLimits | None
         if rest:
             raise ConfigurationError(f"memory: takes no arguments: {description!r}", "write memory:")
         return MemoryEngine(limits)
+    from stomp_tx.clock import MonotonicClock
     from stomp_tx.engine.sqlite import SQLiteEngine
     from stomp_tx.engine.worker import Thread
 
-    return SQLiteEngine(rest or FILE, reactor, Thread(reactor), limits)
+    return SQLiteEngine(rest or FILE, MonotonicClock(reactor), Thread(reactor), limits)

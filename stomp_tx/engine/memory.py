@@ -30,8 +30,10 @@ class MemoryEngine:
     a Deferred comes from ``append``, the queue is over its limits: ask ``room``.
     """
 
-    def __init__(self, limits: EngineLimits | None = None, now: Callable[[], float] = time.time) -> None:
-        """``now`` gives the seconds since 1970."""
+    def __init__(
+        self, limits: EngineLimits | None = None, seconds: Callable[[], float] = time.monotonic
+    ) -> None:
+        """``seconds`` only go forward: by them the names of messages are forgotten."""
         self.limits = limits = limits or EngineLimits()
         self._length = limits.queue_length
         self._queue_octets = limits.queue_octets
@@ -45,7 +47,7 @@ class MemoryEngine:
         self._bound: Reach[str] = Reach()  # topic -> bound queues
         self.made: Callable[[str], None] | None = None
         self._bound_since: dict[str, int] = {}  # bound queue -> the last position before it was
-        self._seen = Seen(limits, now)
+        self._seen = Seen(limits, seconds)
         self.expiring: dict[MemoryQueue, None] = {}  # those in which something will expire
         self.waiting: dict[str, list[Deferred[None]]] = {}  # for room in that queue
         self._total_is_short = False  # somebody waits for room in what all queues share

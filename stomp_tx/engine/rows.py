@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 import sqlite3
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
+from math import inf
 from typing import Any, NamedTuple
 
 from stomp_tx.address import priority_of
@@ -94,8 +95,8 @@ class Changes:
         self.attempts: dict[tuple[int, int], int] = {}  # of messages that stay, by queue and position
         self.dropped: list[int] = []  # numbers of queues that are no more, and may have rows
         self.emptied: list[int] = []  # the same where they have none
-        self.seen: list[tuple[str, str, float]] = []  # address, name, time
-        self.forgotten: float | None = None  # names of before that time go
+        self.seen: list[tuple[str, str, float]] = []  # address, name, stamp
+        self.forgotten: float | None = None  # names with a lower stamp go
         self.doomed = False  # are there messages of queues that are no more?
 
 
@@ -310,9 +311,33 @@ def queues(connection: sqlite3.Connection) -> Iterator[tuple[QueueRow, int, int]
         yield queue, last or 0, next_expiry(connection, queue.number)
 
 
-def seen(connection: sqlite3.Connection) -> Iterable[tuple[str, str, float]]:
-    """(address, name, time) of the names that are remembered, oldest first."""
-    return connection.execute("SELECT address, name, time FROM seen ORDER BY time").fetchall()
+def latest_stamp(connection: sqlite3.Connection) -> float | None:
+    """The highest stamp of a name; None: there is no name."""
+    (found,) = connection.execute("SELECT max(time) FROM seen").fetchone()
+    return None if found is None else float(found)
+
+
+def seen(connection: sqlite3.Connection) -> Iterator[list[tuple[str, str]]]:
+    """Pages of (address, name) of the names that are remembered, oldest first."""
+    after = (-inf, "", "")
+    while True:
+        found = connection.execute(
+            "SELECT time, address, name FROM seen WHERE (time, address, name) > (?, ?, ?)"
+            " ORDER BY time, address, name LIMIT ?",
+            (*after, PAGE),
+        ).fetchall()
+        if not found:
+            return
+        yield [(address, name) for _, address, name in found]
+        after = found[-1]
+
+
+def forget(connection: sqlite3.Connection, names: list[tuple[str, str]]) -> None:
+    """(address, name): these are not remembered any more."""
+    connection.execute(
+        f"DELETE FROM seen WHERE (address, name) IN (SELECT {_items(2)} FROM json_each(?))",
+        (json.dumps(names),),
+    )
 
 
 def some_are_doomed(connection: sqlite3.Connection) -> bool:

@@ -11,18 +11,18 @@ from stomp_tx.engine.limits import EngineLimits
 class Seen:
     """Names by address: for ``dedupe_window`` seconds, and as many as the limits say."""
 
-    def __init__(self, limits: EngineLimits, now: Callable[[], float]) -> None:
-        """``now`` gives the seconds since 1970."""
+    def __init__(self, limits: EngineLimits, seconds: Callable[[], float]) -> None:
+        """``seconds`` only go forward, whatever the machine's time of day does."""
         self._window = limits.dedupe_window
         self._most = limits.dedupe_names
         self._most_in_all = limits.dedupe_total
         self._count = 0
-        self._now = now
+        self._seconds = seconds
         self._names: dict[str, OrderedDict[str, float]] = {}  # to the time, oldest first
 
     def add(self, address: str, name: str) -> bool:
         """Remember it.  False: it is known already."""
-        now = self._now()
+        now = self._seconds()
         names = self._names.get(address)
         if names is None:
             names = self._names[address] = OrderedDict()
@@ -32,16 +32,23 @@ class Seen:
         self._keep(address, names, name, now)
         return True
 
-    def _keep(self, address: str, names: OrderedDict[str, float], name: str, time: float) -> None:
+    def _keep(
+        self, address: str, names: OrderedDict[str, float], name: str, time: float
+    ) -> tuple[str, str] | None:
+        """Gives the address and the name that is forgotten for it, if one is."""
         names[name] = time
         self._count += 1
         if len(names) > self._most or (self._count > self._most_in_all and len(names) > 1):
-            names.popitem(last=False)
+            oldest, _ = names.popitem(last=False)
             self._count -= 1
-        elif self._count > self._most_in_all:
+            return address, oldest
+        if self._count > self._most_in_all:
             # A destination with one name, of very many: the place is some other's.
             other = next(iter(self._names))
-            self.discard(other, next(iter(self._names[other])))
+            oldest = next(iter(self._names[other]))
+            self.discard(other, oldest)
+            return other, oldest
+        return None
 
     def discard(self, address: str, name: str) -> None:
         """It was not taken after all."""
@@ -51,25 +58,34 @@ class Seen:
             if not names:
                 del self._names[address]
 
-    def restore(self, known: Iterable[tuple[str, str, float]]) -> None:
-        """(address, name, time), oldest first: from an earlier life."""
-        for address, name, time in known:
-            self._keep(address, self._names.setdefault(address, OrderedDict()), name, time)
+    def restore(self, known: Iterable[tuple[str, str]]) -> list[tuple[str, str]]:
+        """(address, name), oldest first, from an earlier life: all as if they had come now.
 
-    def tidy(self) -> float:
-        """Forget what is too old; gives the time before which everything is forgotten."""
-        now = self._now()
+        How old they are nobody can tell; so each is remembered for its whole time again.  Gives those that
+        are too many, and forgotten at once.
+        """
+        now = self._seconds()
+        forgotten = []
+        for address, name in known:
+            names = self._names.setdefault(address, OrderedDict())
+            one = self._keep(address, names, name, now)
+            if one is not None:
+                forgotten.append(one)
+        return forgotten
+
+    def tidy(self) -> None:
+        """Forget what is too old."""
+        now = self._seconds()
         for address, names in list(self._names.items()):
             self._forget_old(names, now)
             if not names:
                 del self._names[address]
-        return now - self._window
 
     def _forget_old(self, names: OrderedDict[str, float], now: float) -> None:
         oldest = now - self._window
         while names:
             name, time = next(iter(names.items()))
-            if oldest <= time <= now:  # (a clock that was set back would keep them too long)
+            if time >= oldest:
                 break
             del names[name]
             self._count -= 1

@@ -19,6 +19,7 @@ from stomp_tx.engine.journal import Group, Journal, Worker
 from stomp_tx.engine.lanes import StoredLane
 from stomp_tx.engine.limits import ENOUGH, EngineLimits
 from stomp_tx.engine.memory import AT_ONCE, MemoryEngine
+from stomp_tx.engine.names import Names
 from stomp_tx.engine.queue import MemoryQueue
 from stomp_tx.engine.stored import StoredQueue
 from stomp_tx.errors import ConfigurationError, StompError
@@ -56,11 +57,11 @@ class SQLiteEngine(MemoryEngine):
         now: Callable[[], float] = time.time,
     ) -> None:
         """
-        clock -- IReactorTime
+        clock -- IReactorTime, whose seconds only go forward
         worker -- where the file is written
         now -- gives the seconds since 1970
         """
-        super().__init__(limits, now)
+        super().__init__(limits, clock.seconds)
         self.path = path
         self.stored_octets = 0  # of all rows
         self.next_expiries: dict[StoredQueue, int] = {}  # of those that expire in the file; or earlier
@@ -86,7 +87,7 @@ class SQLiteEngine(MemoryEngine):
         if self._spills:
             self.append = self._append_or_spill  # type: ignore[method-assign]
         self._number = 0  # the last queue's
-        self._names_until = 0.0  # when the first name in the file can be forgotten (milliseconds); 0: none
+        self._names = Names(self._seen, clock.seconds, self.limits.dedupe_window)
         self._lock: IO[str] | None = None
         self._writer: sqlite3.Connection | None = None
         self._reader: sqlite3.Connection | None = None
@@ -132,10 +133,9 @@ class SQLiteEngine(MemoryEngine):
             if row.topic is not None:
                 self._bind(row.name, row.topic)
                 self._bound_since[row.name] = 0
-        self._seen.restore(rows.seen(connection))
+        self._names.restore(connection, self._now())
         if rows.some_are_doomed(connection):
             self._journal.group().changes.doomed = True
-        self._names_until = 1.0  # (milliseconds since 1970: at once)
         messages = sum(queue.length for queue in self._queues.values())
         self.log.info(
             "{path}: {messages} messages in {queues} queues",
@@ -400,9 +400,10 @@ class SQLiteEngine(MemoryEngine):
         stuck, self.stuck = self.stuck, {}
         for queue in stuck:
             queue.go_on()
-        if self._names_until and now > self._names_until:
-            self._names_until = 0.0
-            self._journal.group().changes.forgotten = self._now() - self.limits.dedupe_window
+        if self._names.are_old():
+            group = self._journal.group()
+            self._names.tidy(group.changes)
+            group.failed.append(self._names.come)
         return there_is_more or left <= 0
 
     def next_expiry(self, queue: str) -> int:
@@ -444,9 +445,7 @@ class SQLiteEngine(MemoryEngine):
         group.names.add((address, name))
         group.failed.append(lambda: self._seen.discard(address, name))
         if keeping.persistent:
-            now = self._now()
-            group.changes.seen.append((address, name, now))
-            self._names_until = self._names_until or 1000 * (now + self.limits.dedupe_window)
+            self._names.note(group.changes, address, name)
 
     def _safe_again(self, message: Message) -> Safe:
         assert message.keeping is not None and message.keeping.dedupe is not None

@@ -77,7 +77,7 @@ class MemoryBroker:
         Raises ConfigurationError for a value that can't be, and TypeError for a name that nothing has.
         """
         self.clock = clock or Clock()
-        self.engine: IEngine = engine or MemoryEngine(limits, self.now)
+        self.engine: IEngine = engine or MemoryEngine(limits, self.clock.seconds)
         policy = {one.name: settings.pop(one.name) for one in fields(Policy) if one.name in settings}
         self.factory = StompBrokerFactory(
             self.engine,

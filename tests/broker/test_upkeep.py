@@ -9,6 +9,7 @@ from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 
 from stomp_tx.broker.upkeep import EVERY, SOON, Upkeep
+from stomp_tx.clock import MonotonicClock
 from tests.conversation import Broker
 
 
@@ -28,6 +29,18 @@ class Engine:
             raise ZeroDivisionError
         self.more -= 1
         return self.more >= 0
+
+
+class Apart(MonotonicClock):
+    """One whose timers are in a time that is so much ahead of its seconds."""
+
+    def __init__(self, clock: Clock, ahead: float) -> None:
+        super().__init__(clock)
+        self._clock = clock
+        self._ahead = ahead
+
+    def seconds(self) -> float:
+        return self._clock.seconds() - self._ahead
 
 
 class Letters:
@@ -86,6 +99,22 @@ class UpkeepTests(SynchronousTestCase):
         self.due = 0
         self.sweeps(SOON + 0.01)
         self.assertEqual(self.sweeps(0.9), 0)
+
+    def test_it_comes_no_later_when_something_is_due_much_later(self) -> None:
+        """Also where the timers are in the time of day, and the clock's seconds are not."""
+        for apart in (0.0, 1.7e9, -1.7e9):
+            clock = Apart(self.clock, apart)
+            engine: Any = Engine(self.clock)
+            upkeep = Upkeep(engine, lambda message: [], (), clock, self.upkeep._now, lambda: 0)
+            upkeep.start()
+            for _ in range(30):
+                upkeep.due_at(int(self.clock.seconds() * 1000) + 3_600_000)
+                self.clock.pump([0.01] * 10)
+            self.assertEqual(len(engine.times), 2, apart)
+            upkeep.due_at(int(self.clock.seconds() * 1000) + 20)
+            self.clock.pump([0.01] * 3)
+            self.assertEqual(len(engine.times), 3, apart)
+            upkeep.stop()
 
     def test_where_there_is_more_it_goes_on_soon_but_lets_others_in_between(self) -> None:
         self.upkeep.start()

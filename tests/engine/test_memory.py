@@ -17,7 +17,7 @@ from tests.engine.contract import EngineContract, Taker
 
 class MemoryEngineTests(EngineContract, SynchronousTestCase):
     def make_engine(self) -> IEngine:
-        return MemoryEngine(self.limits, self.now)
+        return MemoryEngine(self.limits, self.clock.seconds)
 
     def settled(self, safe: Deferred[None] | None) -> None:
         if safe is not None:

@@ -156,9 +156,16 @@ class WriteTests(Rows):
     def test_names_are_remembered_oldest_first_and_forgotten(self) -> None:
         self.write(seen=[("a", "x", 3.0), ("a", "y", 1.0), ("b", "x", 2.0)])
         self.write(seen=[("a", "y", 4.0)])
-        self.assertEqual(list(rows.seen(self.file)), [("b", "x", 2.0), ("a", "x", 3.0), ("a", "y", 4.0)])
+        self.assertEqual(list(rows.seen(self.file)), [[("b", "x"), ("a", "x"), ("a", "y")]])
+        self.assertEqual(rows.latest_stamp(self.file), 4.0)
         self.write(forgotten=3.0)
-        self.assertEqual([name for _, name, _ in rows.seen(self.file)], ["x", "y"])
+        self.assertEqual(list(rows.seen(self.file)), [[("a", "x"), ("a", "y")]])
+        rows.forget(self.file, [("a", "x"), ("b", "y")])
+        self.assertEqual(list(rows.seen(self.file)), [[("a", "y")]])
+
+    def test_no_names_have_no_stamp(self) -> None:
+        self.assertIsNone(rows.latest_stamp(self.file))
+        self.assertEqual(list(rows.seen(self.file)), [])
 
 
 class ReadTests(Rows):

@@ -51,7 +51,6 @@ class SQLiteEngineTests(EngineContract, SynchronousTestCase):
     """The contract, with messages that do not persist."""
 
     def make_engine(self) -> IEngine:
-        self.clock = Clock()
         engine = SQLiteEngine(self.mktemp(), self.clock, HandWorker(), self.limits, self.now)
         self.addCleanup(engine._close)
         return engine
@@ -222,7 +221,7 @@ class RestartTests(Files):
         self.append("3", dedupe="x")
         self.append("4", dedupe="y")
         self.assertEqual(self.taker().bodies(), [b"1", b"4"])
-        self.seconds += 601
+        self.clock.advance(602)
         self.engine.expire(int(self.seconds * 1000), lambda message: [])
         self.turn()
         (count,) = self.engine._reader.execute("SELECT count(*) FROM seen").fetchone()  # type: ignore[union-attr]

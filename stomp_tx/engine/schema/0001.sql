@@ -30,7 +30,8 @@ CREATE TABLE doomed (
     number INTEGER PRIMARY KEY  -- what was queue.number
 );
 
--- Names of persistent messages that a destination has taken: it takes none twice.
+-- Names of persistent messages that a destination has taken: it takes none twice.  Their time is no time of day: it began as
+-- one, and goes on with each run of a broker from the highest one here (stamps.py).
 CREATE TABLE seen (
     address TEXT NOT NULL,
     name TEXT NOT NULL,
