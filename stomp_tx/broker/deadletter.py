@@ -12,7 +12,8 @@ from stomp_tx.message import OVERHEAD, Keeping, Message
 REASON = "dead-letter-reason"
 """The header that makes a message a dead letter: it is never made one again."""
 
-_TIMES = ("expires", "ttl", "expiration")
+TIMES = ("expires", "ttl", "expiration")
+"""The headers that say how long a message lives; the first of them counts."""
 
 
 class DeadLetters:
@@ -65,7 +66,7 @@ class DeadLetters:
         host, _, name = split(_destination(message))
         address = within(host, policy.dead_letter.replace("*", name)[: self._name_length])
         attempts = message.attempts if reason == "expired" else message.attempts + 1
-        headers = {header: value for header, value in message.headers.items() if header not in _TIMES}
+        headers = {header: value for header, value in message.headers.items() if header not in TIMES}
         headers |= {
             REASON: reason,
             "dead-letter-destination": message.destination,

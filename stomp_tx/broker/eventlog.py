@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from twisted.logger import Logger
 
 from stomp_tx.broker.events import (
@@ -9,18 +11,21 @@ from stomp_tx.broker.events import (
     Denied,
     Disconnected,
     Events,
+    ExpiredOnArrival,
     Failed,
     HeaderIgnored,
     LockedOut,
     LoginRenewed,
     Refused,
 )
+from stomp_tx.broker.overdue import DAY, EVERY, reason
+from stomp_tx.broker.sparing import Sparing
 from stomp_tx.errors import AccessDenied, LoginDenied, TooManyConnections
 from stomp_tx.printable import printable
 
 
-def log_events(events: Events, log: Logger) -> None:
-    """Tell of these events through ``log``.
+def log_events(events: Events, log: Logger, seconds: Callable[[], float]) -> None:
+    """Tell of these events through ``log``; ``seconds`` gives the time of the broker's clock.
 
     Those about who may do what have a field ``audit``: login, refusal, renewal, denial or lockout; and
     ``peer`` and ``user``, which a lockout has where it is of one login and not of an address.  What clients
@@ -46,6 +51,24 @@ def log_events(events: Events, log: Logger) -> None:
             peer=printable(event.peer),
             summary=printable(event.error.summary),
             detail=printable(event.error.detail),
+        )
+
+    long_ago, just_now = Sparing(seconds, EVERY), Sparing(seconds, EVERY)
+
+    def expired_on_arrival(event: ExpiredOnArrival) -> None:
+        left_out = (long_ago if event.late > DAY else just_now).tell()
+        if left_out is None:
+            return
+        letters = printable(", ".join(event.dead_letters)[:200])
+        log.warn(
+            "{session} ({peer}) sent to {destination} what had expired on arrival and {became}:"
+            " {reason}{more}",
+            session=event.session,
+            peer=printable(event.peer),
+            destination=printable(event.message.destination[:200]),
+            became=f"is a dead letter in {letters}" if letters else "is dropped",
+            reason=reason(event),
+            more=f"; {left_out} more since the last such line" if left_out else "",
         )
 
     def header_ignored(event: HeaderIgnored) -> None:
@@ -116,6 +139,7 @@ def log_events(events: Events, log: Logger) -> None:
 
     events.observe(Connected, connected)
     events.observe(Failed, failed)
+    events.observe(ExpiredOnArrival, expired_on_arrival)
     events.observe(HeaderIgnored, header_ignored)
     events.observe(Refused, refused)
     events.observe(LoginRenewed, renewed)

@@ -92,6 +92,29 @@ class Dropped(Event):
 
 
 @dataclass(frozen=True)
+class ExpiredOnArrival(Event):
+    """A message had expired when it came, or will have by the time it is to be delivered: nobody gets it.
+
+    Where it becomes no dead letter, Dropped comes as well.  In a transaction it is told at COMMIT.
+
+    peer -- the client's address
+    message -- as it was sent
+    header, value -- the one that says so, as its producer has written it; empty: a policy says so
+    late -- milliseconds that had passed since, or will have
+    scheduled -- is it that there is a time when it is to be delivered?
+    dead_letters -- the queues in which it is a dead letter, by their addresses
+    """
+
+    peer: str
+    message: Message
+    header: str
+    value: str
+    late: int
+    scheduled: bool
+    dead_letters: tuple[str, ...]
+
+
+@dataclass(frozen=True)
 class HeaderIgnored(Event):
     """A boolean header is neither true nor false, and counts as absent: the first one of its connection.
 

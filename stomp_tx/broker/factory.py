@@ -24,6 +24,7 @@ from stomp_tx.broker.eventlog import log_events
 from stomp_tx.broker.events import Dropped, Events, LockedOut
 from stomp_tx.broker.idle import Idle
 from stomp_tx.broker.lockout import Lockout
+from stomp_tx.broker.overdue import Overdue
 from stomp_tx.broker.policy import Policies
 from stomp_tx.broker.producers import Producers
 from stomp_tx.broker.registry import SubscriptionRegistry
@@ -100,6 +101,7 @@ class StompBrokerFactory(ServerFactory):
         self.dead_letters = DeadLetters(
             self.policies, self.now, self.events, self.new_message_id, self.settings.name_length
         )
+        self.overdue = Overdue(self.dead_letters, self.events, self.now)
         self.bounds = Bounds(engine, self.policies, self.dead_letters)
         self.retained = Retained(engine, self.policies, self.dead_letters)
         self.registry = SubscriptionRegistry(
@@ -138,7 +140,7 @@ class StompBrokerFactory(ServerFactory):
         self.message_numbers = count(1)
         self._stopped: Deferred[None] | None = None  # set: the broker is stopping
         if log is not None:
-            log_events(self.events, log)
+            log_events(self.events, log, clock.seconds)
 
     def buildProtocol(self, addr: IAddress | None, dialect: Dialect | None = None) -> StompFrameProtocol:
         """A connection that has been accepted.

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from twisted.internet.defer import Deferred
 
 from stomp_tx.broker.routes import Route
@@ -45,6 +47,20 @@ class Room:
                 return room
             _give_up(room)
             self._refuse_next(key, one)
+        return None
+
+    def after(self, addresses: Iterable[str]) -> Deferred[None] | None:
+        """The same after a COMMIT, and dead letters: of what we consume from the next COMMIT is refused."""
+        late: Deferred[None] | None = self._engine.caught_up()
+        if late is not None:
+            return late
+        for one in addresses:
+            room: Deferred[None] | None = self._engine.room(one)
+            if room is None:
+                continue
+            if not self._subscriptions.consume_from(one):
+                return room
+            _give_up(room)
         return None
 
     def _refuse_next(self, key: str | None, full: str) -> None:

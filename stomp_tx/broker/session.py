@@ -469,28 +469,30 @@ class BrokerSession:
             put = self._retaining(headers[RETAIN], message.address, put)
         if not SCHEDULING.isdisjoint(headers) and not self._factory.scheduler.manages(message.address):
             schedule = schedule_of(headers, self._factory.now())
-            if schedule is not None:
-                if self._dialect.stamps:
-                    stamp(message, self._dialect, self._factory.now)
-                message, put = self._factory.scheduler.later(message, schedule), self._engine.append
         else:
             schedule = None
-        if schedule is None:
+        late = self._factory.overdue.found(message, headers, policy, schedule)
+        if late is None and schedule is not None:
+            if self._dialect.stamps:
+                stamp(message, self._dialect, self._factory.now)
+            message, put = self._factory.scheduler.later(message, schedule), self._engine.append
+        elif late is None:
             tell_keeping(message)
         if "transaction" in frame.headers:
             transaction = self._transactions.named(frame)
-            for one in self._routes.in_transaction(message, policy):
-                transaction.send(one)
+            if late is not None:
+                transaction.send_late(late)
+            else:
+                for one in self._routes.in_transaction(message, policy):
+                    transaction.send(one)
             self._transactions.check()
             self._receipts.done(frame)
             return None
-        if self._is_over_already(message):
-            letters = self._factory.dead_letters.expired(message)
-            safe = self._engine.append(letters[0]) if letters else None
+        if late is not None:
+            letters = self._factory.overdue.dead_letters_of(late, self.id, self._peer)
+            safe = self._engine.commit(Batch(letters)) if letters else None
             self._receipts.done(frame, safe)
-            if safe is None or self._subscriptions.consume_from(letters[0].address):
-                return None
-            return self._engine.caught_up() or self._engine.room(letters[0].address)
+            return None if safe is None else self._room.after(letter.address for letter in letters)
         safe = put(message)
         self._receipts.done(frame, safe)
         if safe is None:
@@ -498,14 +500,6 @@ class BrokerSession:
         if self._factory.scheduler.is_waiting(message):
             return self._engine.caught_up() or self._engine.room(message.address)
         return self._room.wait(key_of(headers), message.address)
-
-    def _is_over_already(self, message: Message) -> bool:
-        keeping = message.keeping
-        if keeping is None or not keeping.expires or "," in message.address:
-            return False
-        if self._factory.scheduler.is_waiting(message):
-            return False
-        return self._factory.dead_letters.is_over(message)
 
     def _retaining(self, what: str, topic: str, put: Put) -> Put:
         """Apollo's ``retain``; what is none of its words says nothing."""
@@ -628,27 +622,26 @@ class BrokerSession:
         except LimitExceeded:
             self._give_back(transaction.held())
             raise
-        safe = self._settle(transaction.taken, transaction.messages)
+        letters = [
+            letter
+            for late in transaction.late
+            for letter in self._factory.overdue.dead_letters_of(late, self.id, self._peer)
+        ]
+        safe = self._settle(transaction.taken, transaction.messages + letters)
         if safe is None and self._factory.bounds.are_reached(transaction.messages):
             safe = succeed(None)  # ask for room, that says
         for message in transaction.messages:
             self._factory.events.emit(Sent, self.id, message)
         self._receipts.done(frame, safe)
-        if safe is not None:
-            late = self._engine.caught_up()
-            if late is not None:
-                return late
-            for address in addresses:
-                room = self._engine.room(address)
-                if room is not None:
-                    return room
-        return None
+        if safe is None:
+            return None
+        return self._room.after(addresses.union(letter.address for letter in letters))
 
     def _ask_again(self, transaction: Transaction) -> None:
         """May what was sent in it still go there?  Raises AccessDenied, and gives back what it took."""
         assert self._routes is not None
         try:
-            for message in transaction.messages:
+            for message in (*transaction.messages, *(late.message for late in transaction.late)):
                 self._routes.must_still_be_open(message)
         except AccessDenied:
             self._give_back(transaction.held())

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from stomp_tx.broker.deliveries import Delivery, Named
+from stomp_tx.broker.overdue import Late
 from stomp_tx.broker.settings import BrokerSettings
 from stomp_tx.errors import LimitExceeded, ProtocolViolation
 from stomp_tx.message import Message, Outcome
@@ -16,13 +17,15 @@ class Transaction:
     covers what had been sent when it arrived.
 
     asks_again -- who may do what has changed since it has begun
+    late -- what had expired when it was sent in it: nobody gets it, and COMMIT tells
     """
 
-    __slots__ = ("asks_again", "frames", "messages", "octets", "taken")
+    __slots__ = ("asks_again", "frames", "late", "messages", "octets", "taken")
 
     def __init__(self) -> None:
         self.asks_again = False
         self.messages: list[Message] = []
+        self.late: list[Late] = []
         self.taken: list[tuple[Named, Outcome]] = []
         self.frames = 0
         self.octets = 0
@@ -32,6 +35,12 @@ class Transaction:
         self.messages.append(message)
         self.frames += 1
         self.octets += message.size
+
+    def send_late(self, late: Late) -> None:
+        """The same of one that nobody can get any more."""
+        self.late.append(late)
+        self.frames += 1
+        self.octets += late.message.size
 
     def settle(self, taken: list[Named], outcome: Outcome) -> None:
         """An ACK or NACK in it, and the deliveries that it covers."""

@@ -455,6 +455,29 @@ class FullQueueTests(SynchronousTestCase):
         bob.fails("queue full")
         self.assertLessEqual(len(broker.engine._queues["/queue/a"].messages), 11)  # and what bob gave back
 
+    def test_nor_is_one_that_consumes_from_it_kept_from_acknowledging_by_its_commit(self) -> None:
+        broker = Broker(length=2)
+        ann = broker.connect()
+        ann.subscribes("/queue/a", ack="client-individual", prefetch_count="1")
+        ann.says("BEGIN", transaction="t")
+        send(ann, "/queue/a", *"12345", transaction="t")
+        ann.says("COMMIT", transaction="t", receipt="c")
+        message, receipt = ann.everything()
+        self.assertEqual(receipt.headers["receipt-id"], "c")
+        for number in range(5):
+            self.assertEqual(message.body, str(number + 1).encode())
+            ann.acks(message)
+            if number < 4:
+                message = ann.hears("MESSAGE")
+        ann.says("BEGIN", transaction="u")
+        send(ann, "/queue/a", *"1234", transaction="u")
+        ann.says("COMMIT", transaction="u")
+        ann.says("BEGIN", transaction="v")
+        send(ann, "/queue/a", "5", transaction="v")
+        ann.says("COMMIT", transaction="v")
+        ann.hears("MESSAGE")
+        ann.fails("queue full")
+
     def test_a_waiting_producer_that_hangs_up_is_forgotten(self) -> None:
         broker = Broker(EngineLimits(queue_length=1))
         ann, bob = broker.connect(), broker.connect()

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 
 from stomp_tx.broker.bounds import Put
-from stomp_tx.broker.deadletter import REASON
+from stomp_tx.broker.deadletter import REASON, TIMES
 from stomp_tx.broker.dialect.dialects import NOW, Dialect
 from stomp_tx.broker.dialect.scheduling import SCHEDULING
 from stomp_tx.broker.dialect.values import number
@@ -21,7 +21,8 @@ _GROUPS = (GROUP, "message_group")  # the latter is Apollo's
 
 _RARE = frozenset(
     {
-        *("expires", "ttl", "expiration", "priority"),
+        *TIMES,
+        "priority",
         *("transaction", "reply-to", "destination-type", "retain", REASON),
         *_DEDUPE,
         *_GROUPS,
@@ -49,7 +50,7 @@ def keeping_of(headers: Mapping[str, str], policy: Policy, clock: Callable[[], i
     if _RARE.isdisjoint(headers) and not policy.stamps:
         return PERSISTENT if persistent else None
     now = clock()
-    expires = _expires(headers, now)
+    expires = expires_of(headers, now)
     if not expires and policy.ttl:
         expires = now + int(1000 * policy.ttl)
     if policy.ttl_max:
@@ -119,8 +120,10 @@ def tell_keeping(message: Message) -> None:
         message.headers = {**message.headers, **told}
 
 
-def _expires(headers: Mapping[str, str], now: int) -> int:
-    """``expires`` (ActiveMQ, Artemis, Apollo) is a time; ``ttl`` (Apollo) and ``expiration`` (RabbitMQ) are
+def expires_of(headers: Mapping[str, str], now: int) -> int:
+    """When a message with these headers expires: milliseconds since 1970; 0: never.
+
+    ``expires`` (ActiveMQ, Artemis, Apollo) is a time; ``ttl`` (Apollo) and ``expiration`` (RabbitMQ) are
     milliseconds from now.  The first of them counts; 0 is never, but for ``expiration``: at once.
     """
     expires = number(headers, "expires")
