@@ -45,6 +45,9 @@ But what is owed for each frame, its RECEIPT, is sent all the same, and must not
 AMID_BODY = 8
 """In the middle of a large frame so many times as much is read at a time: nothing but copying comes of it."""
 
+_SMALL = 64 * 1024
+"""Octets of a frame that is copied once more rather than written in two pieces."""
+
 DROPPED = 16 * 1024 * 1024
 """Octets that a peer may still send when it was told that the connection is over, before it is cut."""
 
@@ -429,9 +432,13 @@ class StompFrameProtocol(LineReceiver):
         out = self.outgoing
         if not out:
             return
-        if self._end:
-            out[:] = [octets + self._end for octets in out]
-        octets = out[0] if len(out) == 1 else b"".join(out)
+        end = self._end
+        if len(out) > 1 or (end and len(out[0]) < _SMALL):
+            out.append(b"")  # an end behind the last one, too
+            octets = end.join(out)
+            end = b""
+        else:
+            octets = out[0]
         out.clear()
         if self._closing:
             return
@@ -448,6 +455,8 @@ class StompFrameProtocol(LineReceiver):
                 self._behind += len(octets)
                 if self._is_far_behind:
                     self._stop_reading()
+        if end:
+            self.transport.write(end)
         if self._beat is not None:
             self._beat.said()
 

@@ -164,6 +164,16 @@ class WritingTests(ProtocolCase):
         self.clock.advance(0)
         self.assertEqual(self.transport.value(), BEGIN % 0 + b"\n" + BEGIN % 1 + b"\n")
 
+    def test_the_line_feed_copies_no_large_body(self) -> None:
+        self.protocol = self.make(trailing_eol=True)
+        large = b"SEND\n\n" + b"x" * 100_000 + b"\0"
+        writes: list[bytes] = []
+        self.patch(self.transport, "write", writes.append)
+        self.receiver.sender.send_octets(large)
+        self.clock.advance(0)
+        self.assertIs(writes[0], large)
+        self.assertEqual(writes[1:], [b"\n"])
+
     def test_one_connection_that_can_not_write_does_not_stop_the_others(self) -> None:
         outbox = Outbox(self.clock)
         broken, fine = Transport(), Transport()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections import deque
 
+from stomp_tx.broker.message_ids import ByMessageId
 from stomp_tx.broker.subscription import AckSubscription, Subscription, delivery_name
 from stomp_tx.errors import ProtocolViolation
 from stomp_tx.message import Message
@@ -83,6 +84,11 @@ class Deliveries:
             if ack in self.by_ack:
                 return ack
             gone = self._is_late(ack, count)
+            if not gone:
+                found = self._find_by_message_id(frame)
+                if found is not None:
+                    return found
+                gone = _OURS.fullmatch(ack) is not None and self._is_late_named(headers.get("subscription"))
         else:
             message_id = headers.get("message-id")
             subscription_id = headers.get("subscription")
@@ -103,6 +109,31 @@ class Deliveries:
         raise ProtocolViolation(
             "no such message", f"{frame.command} names {ack[:60]!a}, which is not waiting to be acknowledged"
         )
+
+    def _find_by_message_id(self, frame: Frame) -> str | None:
+        """The one delivery of the message whose id a client of 1.2 gives in place of the ``ack`` header.
+
+        With RabbitMQ the two are equal, and clients written for it (stomp-php) take one for the other.  A
+        ``subscription`` header, where there is one, tells a redelivery to another subscription apart.  Raises
+        ProtocolViolation when the id says too little.
+        """
+        if not isinstance(self.by_ack, ByMessageId):
+            self.by_ack = ByMessageId(self.by_ack)
+            for one in self._subscriptions.values():
+                if isinstance(one, AckSubscription):
+                    one.keep_deliveries_in(self.by_ack)
+        names = self.by_ack.names_of(frame.headers["id"])
+        if len(names) > 1:
+            raise ProtocolViolation(
+                "message-id is not enough",
+                f"{len(names)} deliveries of message {frame.headers['id'][:60]!a} wait to be acknowledged: "
+                f"{frame.command} names one by the ack header of its MESSAGE",
+            )
+        subscription_id = frame.headers.get("subscription")
+        for name in names:
+            if subscription_id in (None, self.by_ack[name][1].id):
+                return name
+        return None
 
     def _is_late(self, ack: str, count: int) -> bool:
         number, dash, sent = ack.partition("-")

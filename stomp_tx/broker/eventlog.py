@@ -14,6 +14,7 @@ from stomp_tx.broker.events import (
     ExpiredOnArrival,
     Failed,
     HeaderIgnored,
+    HeaderUnknown,
     LockedOut,
     LoginRenewed,
     Refused,
@@ -83,6 +84,15 @@ def log_events(events: Events, log: Logger, seconds: Callable[[], float]) -> Non
             so="the message is not persistent" if event.command == "SEND" else "it is ignored",
         )
 
+    def header_unknown(event: HeaderUnknown) -> None:
+        log.warn(
+            "{session} ({peer}): SUBSCRIBE has the header {header!r}, which has no effect with this broker; "
+            "it is logged once",
+            session=event.session,
+            peer=printable(event.peer),
+            header=event.header[:100],
+        )
+
     def refused(event: Refused) -> None:
         log.warn(
             "{session} ({peer}) login refused: {user!r}: {why}",
@@ -141,6 +151,7 @@ def log_events(events: Events, log: Logger, seconds: Callable[[], float]) -> Non
     events.observe(Failed, failed)
     events.observe(ExpiredOnArrival, expired_on_arrival)
     events.observe(HeaderIgnored, header_ignored)
+    events.observe(HeaderUnknown, header_unknown)
     events.observe(Refused, refused)
     events.observe(LoginRenewed, renewed)
     events.observe(Denied, denied)

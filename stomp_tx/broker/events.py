@@ -130,6 +130,18 @@ class HeaderIgnored(Event):
 
 
 @dataclass(frozen=True)
+class HeaderUnknown(Event):
+    """A SUBSCRIBE has a header of another broker that means nothing here: each once, a hundred at most.
+
+    peer -- the client's address
+    header -- its name
+    """
+
+    peer: str
+    header: str
+
+
+@dataclass(frozen=True)
 class Failed(Event):
     """An ERROR was sent; after it comes Refused or Denied, where it was about who may do what.
 

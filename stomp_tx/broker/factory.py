@@ -19,6 +19,7 @@ from stomp_tx.broker.attempts import Attempts
 from stomp_tx.broker.bounds import Bounds
 from stomp_tx.broker.deadletter import DeadLetters
 from stomp_tx.broker.dialect.dialects import DIALECTS, Dialect
+from stomp_tx.broker.dialect.foreign import ForeignHeaders
 from stomp_tx.broker.door import Door, place_of
 from stomp_tx.broker.eventlog import log_events
 from stomp_tx.broker.events import Dropped, Events, LockedOut
@@ -119,6 +120,7 @@ class StompBrokerFactory(ServerFactory):
         self.door = Door(self.settings, self.lockout)
         self.temporary = Temporary(engine, self.events)
         self.producers = Producers(self.policies)
+        self.foreign_headers = ForeignHeaders()
         self.scheduler = Scheduler(
             engine, self.policies, clock, self.now, self.new_message_id, self.settings.scheduled
         )

@@ -26,6 +26,9 @@ _PREFIXES = {
     "/exchange/amq.topic/": TOPIC,  # RabbitMQ: where its topics are
 }
 
+_NAMELESS = frozenset(prefix[:-1] for prefix in (*_PREFIXES, *_REMOTE, *_OWN))
+"""A prefix without its slash is no name of a queue: somebody has lost what stood behind it."""
+
 MOST_WORDS = 64
 """Words of a name with wildcards: more would make it slow to match."""
 
@@ -87,6 +90,8 @@ class Names:
             )
         if _CONTROL.search(name) is not None:
             raise ProtocolViolation("control characters in a destination", f"in {name[:60]!a}")
+        if name in _NAMELESS:
+            raise ProtocolViolation("destination has no name", f"{name}/NAME is a destination")
         kind, rest = self._kind(name, type)
         if not rest:
             raise ProtocolViolation("destination has no name", f"{kind}NAME is a destination")

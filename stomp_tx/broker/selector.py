@@ -42,7 +42,8 @@ match before any message comes, as ``1 = 'a'`` or ``a < 'b'``, is malformed.  Tw
 quotient: what is left of it is dropped, as in Java.
 
 Headers are those of the MESSAGE: ``message-id`` and ``destination`` are the broker's own, and what is one
-delivery's (``subscription``, ``ack``, ``redelivered``...) is never there.  Six names are JMS', unless quoted:
+delivery's (``subscription``, ``ack``, ``redelivered``...) is never there.  Some names are JMS' or
+Artemis', unless quoted:
 
 ====================  =================================================
 ``JMSMessageID``      ``message-id``
@@ -51,6 +52,14 @@ delivery's (``subscription``, ``ack``, ``redelivered``...) is never there.  Six 
 ``JMSCorrelationID``  ``correlation-id``
 ``JMSType``           ``type``
 ``JMSDeliveryMode``   ``'PERSISTENT'`` or ``'NON_PERSISTENT'``
+``AMQUserID``         ``message-id``
+``AMQAddress``        ``destination``
+``AMQPriority``       ``priority``; 4 where there is none
+``AMQTimestamp``      ``timestamp``
+``AMQExpiration``     when it expires, milliseconds since 1970; 0: never
+``AMQDurable``        ``'DURABLE'`` or ``'NON_DURABLE'``
+``AMQSize``           bytes of the frame that it was sent in
+``AMQGroupID``        ``JMSXGroupID``
 ====================  =================================================
 """
 
@@ -65,7 +74,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, NoReturn, TypeVar
 
 from stomp_tx.broker.rendering import OWNED
 from stomp_tx.errors import ProtocolViolation
-from stomp_tx.message import Message
+from stomp_tx.message import GROUP, OVERHEAD, Message
 from stomp_tx.wire.booleans import truth
 
 if TYPE_CHECKING:
@@ -315,7 +324,7 @@ class _Compiler:
         # The same closures wherever the name comes: a long selector takes half the memory.
         name = str(token)
         if name not in self._headers:
-            self._headers[name] = _header(_JMS.get(name) or _reader(name))
+            self._headers[name] = _header(_NAMED.get(name) or _reader(name))
         return self._headers[name]
 
     def _quoted(self, token: Token) -> _Part:
@@ -451,13 +460,21 @@ def _reader(name: str) -> _Reader:
     return lambda message: message.headers.get(name)
 
 
-_JMS: dict[str, _Reader] = {
+_NAMED: dict[str, _Reader] = {
     "JMSMessageID": _reader("message-id"),
     "JMSPriority": lambda message: message.headers.get("priority", "4"),
     "JMSTimestamp": _reader("timestamp"),
     "JMSCorrelationID": _reader("correlation-id"),
     "JMSType": _reader("type"),
     "JMSDeliveryMode": lambda message: "PERSISTENT" if message.is_persistent else "NON_PERSISTENT",
+    "AMQUserID": _reader("message-id"),
+    "AMQAddress": _reader("destination"),
+    "AMQPriority": lambda message: message.headers.get("priority", "4"),
+    "AMQTimestamp": _reader("timestamp"),
+    "AMQExpiration": lambda message: str(message.keeping.expires if message.keeping else 0),
+    "AMQDurable": lambda message: "DURABLE" if message.is_persistent else "NON_DURABLE",
+    "AMQSize": lambda message: str(message.size - OVERHEAD),
+    "AMQGroupID": _reader(GROUP),
 }
 
 _T = TypeVar("_T")

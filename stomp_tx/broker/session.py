@@ -29,6 +29,7 @@ from stomp_tx.broker.events import (
     Disconnected,
     Failed,
     HeaderIgnored,
+    HeaderUnknown,
     Refused,
     Sent,
     address_text,
@@ -533,6 +534,8 @@ class BrokerSession:
 
     def _subscribe(self, frame: Frame) -> None:
         self._look_at(frame)
+        for name in self._factory.foreign_headers.new_among(frame.headers):
+            self._factory.events.emit(HeaderUnknown, self.id, self._peer, name)
         had_own = self._subscriptions.own is not None
         subscription, place, safe = self._subscriptions.make(frame)
         if not had_own and self._subscriptions.own is not None:

@@ -35,8 +35,8 @@ class BrokerSettings:
     send_buffer: int = 1024 * 1024
     """Octets that may wait for one connection before its subscriptions are given no more."""
 
-    trailing_eol: bool = False
-    """End each frame with a line feed after its NUL, as RabbitMQ and ActiveMQ do."""
+    trailing_eol: bool = True
+    """End each frame with a line feed after its NUL, as RabbitMQ and ActiveMQ do: clients may wait for it."""
 
     lenient: bool = False
     """Let a connection go on after an ERROR about ACK, NACK or UNSUBSCRIBE, as RabbitMQ and ActiveMQ do."""

@@ -19,7 +19,7 @@ from stomp_tx.wire.commands import V10, V12
 from stomp_tx.wire.escaping import escape
 
 if TYPE_CHECKING:
-    from stomp_tx.broker.deliveries import Deliveries
+    from stomp_tx.broker.deliveries import Deliveries, Delivery
     from stomp_tx.broker.destination import Destination
 
 
@@ -184,6 +184,10 @@ class AckSubscription(Subscription):
         self.is_counted = self.order is not None or self.window > 0
         self._octets = 0  # of those in flight, where there is a window
         self._withheld = 0  # credit that it does not get while it is full
+
+    def keep_deliveries_in(self, deliveries: dict[str, Delivery]) -> None:
+        """From now on they are kept here."""
+        self._by_ack = deliveries
 
     def holds(self, message: Message) -> None:
         """It has been given this one, and may be full with that."""

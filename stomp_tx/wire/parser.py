@@ -149,7 +149,7 @@ class FrameParser:
         if next_pos - pos > self._frame_limit:
             raise self._too_large()
         if stop > start and command not in BODY_COMMANDS:
-            self._check_bodiless(command)
+            self._check_bodiless(command, data[start:stop])
             stop = start
         self._pos = next_pos
         return Frame(command, headers, data[start:stop], next_pos - pos)
@@ -292,9 +292,13 @@ class FrameParser:
 
     # -- the body -----------------------------------------------------------------------------------------
 
-    def _check_bodiless(self, command: str) -> None:
-        """Raise where a body may not be; 1.0 ignores it ("SUBSCRIBE": the body is ignored)."""
-        if self._version != V10:
+    def _check_bodiless(self, command: str, piece: bytes) -> None:
+        """Raise where this piece of a body may not be; 1.0 ignores it ("SUBSCRIBE": the body is ignored).
+
+        Before the version is known line ends are ignored: clients of 1.0 write CONNECT with one.  Anything
+        else would be the next frame of a client that forgot the NUL.
+        """
+        if self._version != V10 and (self._version is not None or piece.strip(b"\r\n")):
             raise FrameError(
                 f"{command[:20]!a} may not have a body", "only SEND, MESSAGE and ERROR may (STOMP 1.2, Body)"
             )
@@ -306,20 +310,21 @@ class FrameParser:
     def _begin_body(self, command: str, headers: dict[str, str], start: int, need: int) -> None:
         """Keep what there is of a body that has not arrived whole; it grows without being copied anew."""
         self._body = body = BytesIO()
-        body.write(memoryview(self._data)[start:])
+        piece = memoryview(self._data)[start:]
+        body.write(piece)
         self._need = need
         self._head = command, headers, start - self._pos
         self._data = b""
         self._pos = 0
-        self._check_growing(body)
+        self._check_growing(body, piece)
 
-    def _check_growing(self, body: BytesIO) -> None:
+    def _check_growing(self, body: BytesIO, piece: memoryview) -> None:
         command, _, head = self._head
         expected = max(self._need, body.tell())
         if head + expected + 1 > self._frame_limit:
             raise self._too_large()
         if expected and command not in BODY_COMMANDS:
-            self._check_bodiless(command)
+            self._check_bodiless(command, bytes(piece))
 
     def _resume_body(self, body: BytesIO) -> Frame | None:
         data = self._data
@@ -327,12 +332,13 @@ class FrameParser:
         if missing < 0 or missing >= len(data):
             body.write(data)
             self._data = b""
-            self._check_growing(body)
+            self._check_growing(body, memoryview(data))
             return None
         if data[missing]:
             raise _no_nul(self._need)
-        body.write(memoryview(data)[:missing])
-        self._check_growing(body)
+        piece = memoryview(data)[:missing]
+        body.write(piece)
+        self._check_growing(body, piece)
         self._pos = missing + 1
         self._body = None
         command, headers, head = self._head

@@ -61,7 +61,7 @@ class RealSocketTests(TestCase):
         finally:
             await port.stopListening()
         self.assertIn(b"hello\0", received)
-        self.assertTrue(received.endswith(b"RECEIPT\nreceipt-id:1\n\n\0"))
+        self.assertTrue(received.endswith(b"RECEIPT\nreceipt-id:1\n\n\0\n"))
 
     async def test_the_error_arrives_though_octets_behind_it_were_not_read(self) -> None:
         """STOMP 1.2, "Connection Lingering": a reset would destroy the ERROR on its way."""

@@ -8,7 +8,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from stomp_tx.broker.selector import DEEPEST, KEPT, KEPT_LENGTH, LONGEST, compiled
 from stomp_tx.errors import ProtocolViolation
-from stomp_tx.message import PERSISTENT, Message
+from stomp_tx.message import OVERHEAD, PERSISTENT, Keeping, Message
 
 
 def message(headers: dict[str, str]) -> Message:
@@ -306,12 +306,29 @@ class HeaderTests(SelectorTestCase):
         )
         self.assertMatches("JMSPriority = 4 AND priority IS NULL AND JMSType IS NULL")
 
+    def test_names_that_are_artemis(self) -> None:
+        sent = message({"timestamp": "1700000000000", "JMSXGroupID": "g", "priority": "9"})
+        sent.keeping = Keeping(persistent=True, expires=1_800_000_000_000, priority=9)
+        for text in (
+            "AMQPriority = 9",
+            "AMQTimestamp > 1.6e12",
+            "AMQExpiration = 1800000000000",
+            "AMQDurable = 'DURABLE'",
+            f"AMQSize = {sent.size - OVERHEAD}",
+            "AMQUserID = '7-1'",
+            "AMQAddress = '/queue/shown'",
+            "AMQGroupID = 'g'",
+        ):
+            self.assertTrue(compiled(text).matches(sent), text)
+        self.assertMatches("AMQPriority = 4 AND AMQExpiration = 0 AND AMQDurable = 'NON_DURABLE'")
+
     def test_the_delivery_mode_is_what_is_done(self) -> None:
         kept = message({})
         kept.keeping = PERSISTENT
         self.assertTrue(compiled("JMSDeliveryMode = 'PERSISTENT'").matches(kept))
 
     def test_quoted_they_are_headers(self) -> None:
+        self.assertMatches('"AMQPriority" = 1 AND AMQPriority = 2', AMQPriority="1", priority="2")
         self.assertMatches('"JMSPriority" = 1 AND JMSPriority = 2', JMSPriority="1", priority="2")
 
     def test_headers_are_those_of_the_message_frame(self) -> None:

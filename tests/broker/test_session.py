@@ -195,6 +195,15 @@ class FaultTests(SynchronousTestCase):
         send(cid, "news", "1")
         cid.fails("unknown destination")
 
+    def test_a_prefix_without_its_slash_is_no_name(self) -> None:
+        broker = Broker()
+        for name in ("/queue", "/topic", "/temp-queue", "/temp-topic", "/remote-temp-queue", "/amq/queue"):
+            for command in ("SEND", "SUBSCRIBE"):
+                for destination in (name, f"/queue/a,{name}"):
+                    ann = broker.connect()
+                    ann.says(command, destination=destination, id="1")
+                    self.assertIn(name.encode(), ann.fails("destination has no name").body)
+
 
 class ForgeryTests(SynchronousTestCase):
     """Headers that are the broker's can't be written by a producer."""

@@ -117,7 +117,11 @@ class TemporaryDestinations(InMemory, SynchronousTestCase):
         self.assertNotIn(True, ["temp" in queue for queue in self.broker.engine.queues()])
 
     def test_a_name_that_was_never_given_out_is_nobody_s(self) -> None:
-        for name in ("/remote-temp-queue/x", "/remote-temp-queue/", "/temp-queue/"):
+        for name in (
+            "/remote-temp-queue/x",
+            "/remote-temp-queue/",
+            "/temp-queue/",
+        ):
             client = self.broker.connect()
             client.says("SEND", destination=name)
             client.fails("destination has no name")

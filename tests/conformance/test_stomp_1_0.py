@@ -74,6 +74,12 @@ class Stomp10Tests(promises.EveryVersion):
         dave.sends(b"SEND\r\ndestination:/queue/a\r\n\r\nhi\0\r\n")
         self.assertEqual(dave.hears("MESSAGE").body, b"hi")
 
+    def test_a_line_feed_behind_the_blank_line_of_connect(self) -> None:
+        """Clients of 1.0 write one; anything else there is a frame whose NUL was forgotten."""
+        for octets in (b"CONNECT\nlogin:dave\n\n\n\0", b"STOMP\nlogin:dave\n\n\r\n\0\n"):
+            self.connects(octets).hears("CONNECTED")
+        self.connects(b"CONNECT\n\n\nSEND\ndestination:/queue/a\n\nhi\0").fails("may not have a body")
+
     # -- SUBSCRIBE, UNSUBSCRIBE ---------------------------------------------------------------------------
 
     def test_the_body_of_subscribe_is_ignored(self) -> None:

@@ -203,6 +203,17 @@ class BodyTests(SynchronousTestCase):
                 self.assertIn("may not have a body", fault(octets, version))
             self.assertEqual(one(b"ACK\nid:1\ncontent-length:0\n\n\0", version).body, b"")
 
+    def test_line_ends_behind_connect_are_ignored(self) -> None:
+        """Clients of 1.0 write them; RabbitMQ and ActiveMQ take them."""
+        for body in (b"\n", b"\r\n", b"\n\n\n"):
+            for length in (b"", b"content-length:%d\n" % len(body)):
+                frame = one(b"CONNECT\nlogin:ann\n%b\n%b\0" % (length, body), None)
+                self.assertEqual(frame.body, b"")
+
+    def test_anything_else_behind_connect_is_a_frame_that_lost_its_nul(self) -> None:
+        for octets in (b"CONNECT\n\n\nSEND\ndestination:/queue/a\n\nx\0", b"CONNECT\n\n \0", b"STOMP\n\nx"):
+            self.assertIn("may not have a body", fault(octets, None))
+
     def test_1_0_ignores_their_body_and_its_length(self) -> None:
         """STOMP 1.0, SUBSCRIBE: "The body of the SUBSCRIBE command is ignored"."""
         self.assertEqual(one(b"SUBSCRIBE\ndestination:/queue/a\n\nignored\0", "1.0").body, b"")
