@@ -19,6 +19,7 @@ async def main(reactor):
         ENDPOINTS,
         on_connected=lambda client: print("connected to", client.headers["server"].partition("/")[0]),
         on_lost=lambda reason: print("left" if reason is None else f"lost: {reason}"),
+        on_failed=lambda reason, attempt: print(f"attempt {attempt} failed: {reason}"),
     ) as client:
         jobs = await client.subscribe("/queue/jobs", ack="client-individual", prefetch=1)
         for number in range(5):

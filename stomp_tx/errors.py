@@ -152,4 +152,11 @@ class ErrorReceived(StompError):
 
 
 class LoginRefused(ErrorReceived):
-    """Client: the broker answered CONNECT with an ERROR frame."""
+    """Client: the broker answered CONNECT with an ERROR frame.
+
+    is_temporary -- the same login may be let in later: the broker stops, or has too many connections; it
+        can't check logins now, or takes none from here for a while.  False: login or passcode is wrong, or
+        something else that will not be right by itself.
+    """
+
+    is_temporary = False

@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from stomp_tx.cli.number import SECONDS
-from stomp_tx.errors import ConfigurationError, ConnectionLost, StompError
+from stomp_tx.errors import ConfigurationError, ConnectionLost, LoginRefused, StompError
+from stomp_tx.printable import printable
 
 if TYPE_CHECKING:
     from twisted.internet.defer import Deferred
@@ -214,6 +215,9 @@ def _run(target: Target, telling: Coroutine[Any, Any, int]) -> int:
     from twisted.internet.defer import CancelledError, Deferred
     from twisted.python.failure import Failure
 
+    from stomp_tx.client.last_resort import LAST_RESORT
+
+    LAST_RESORT.is_silent = True  # all that goes wrong is told here
     results: list[Any] = []
     running = Deferred.fromCoroutine(telling)
 
@@ -234,6 +238,7 @@ def _run(target: Target, telling: Coroutine[Any, Any, int]) -> int:
     if not results:
         reactor.addSystemEventTrigger("before", "shutdown", interrupted)
         reactor.run()
+    LAST_RESORT.is_silent = False
     (result,) = results
     if isinstance(result, Failure):
         if result.check(CancelledError):
@@ -263,12 +268,35 @@ async def _tell(target: Target, story: Callable[[StompClient], Awaitable[int]]) 
 async def _tell_lasting(target: Target, story: Callable[[StompClientService], Awaitable[int]]) -> int:
     from stomp_tx.client import StompClientService
 
+    telling = _Telling(target.endpoint)
     async with StompClientService(
-        target.endpoint, ca_file=target.ca_file, on_lost=_lost, **target.options
+        target.endpoint,
+        ca_file=target.ca_file,
+        connect_within=target.options["connect_timeout"],
+        on_connected=telling.connected,
+        on_lost=telling.lost,
+        on_failed=telling.failed,
+        **target.options,
     ) as service:
         return await story(service)
 
 
-def _lost(reason: StompError | None) -> None:
-    if reason is not None:
-        print(f"stomp-tx: {reason.summary}; connecting again", file=sys.stderr)
+class _Telling:
+    """Says on stderr why there is no connection, unless there can't be one: that is the end's to say."""
+
+    def __init__(self, endpoint: str) -> None:
+        self._endpoint = endpoint
+        self._was_connected = False
+
+    def connected(self, _: object) -> None:
+        self._was_connected = True
+
+    def lost(self, reason: StompError | None) -> None:
+        if reason is not None:
+            print(f"stomp-tx: {printable(reason.summary)}; connecting again", file=sys.stderr)
+
+    def failed(self, reason: Exception, attempt: int) -> None:
+        is_the_end = isinstance(reason, LoginRefused) and not reason.is_temporary and not self._was_connected
+        if not is_the_end and attempt & (attempt - 1) == 0:  # the first one, and then fewer and fewer
+            why = printable(str(reason)).rstrip(".")
+            print(f"stomp-tx: no connection to {self._endpoint}: {why}; trying again", file=sys.stderr)

@@ -51,6 +51,14 @@ class Answer(Deferred[T]):
         """The coroutine that awaits it was thrown an exception: what has come reaches nobody."""
 
 
+class ToldAnswer(Answer[T]):
+    """An Answer that may fail with anything unseen: what it fails with is told by itself."""
+
+    def __del__(self) -> None:
+        if isinstance(getattr(self, "result", None), Failure):
+            self.addErrback(lambda _: None)
+
+
 class Wait(Deferred[Any]):
     """What an Answer without a result gives to who runs the coroutine that awaits it.
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import replace
 from inspect import isawaitable, iscoroutine
-from typing import Any
+from typing import Any, NamedTuple
 
 from twisted.internet.defer import CancelledError, Deferred
 from twisted.internet.interfaces import IReactorTime, IStreamClientEndpoint
@@ -17,12 +17,24 @@ from stomp_tx.client.loops import Run
 from stomp_tx.client.opening import open_session
 from stomp_tx.client.session import ClientSession
 from stomp_tx.client.settings import ClientSettings
-from stomp_tx.errors import ConfigurationError, ConnectTimeout
+from stomp_tx.errors import ConfigurationError, ConnectTimeout, FrameError, LoginRefused
 
 Endpoint = IStreamClientEndpoint | str
 
 Credentials = Callable[[], "tuple[str | None, str | None] | Awaitable[tuple[str | None, str | None]]"]
 """Gives login and passcode, or a Deferred or coroutine of them."""
+
+
+class Place(NamedTuple):
+    """Where a broker may be.
+
+    host -- that it is to, if that is known
+    shown -- what it is called in a log
+    """
+
+    endpoint: IStreamClientEndpoint
+    host: str | None
+    shown: str
 
 
 class Brokers:
@@ -49,32 +61,45 @@ class Brokers:
             endpoints = [endpoints]
         if not endpoints:
             raise ConfigurationError("there is no endpoint to connect to")
-        self.endpoints = [
-            endpoint_from_string(reactor, one, ca_file) if isinstance(one, str) else (one, None)
+        self.places = [
+            Place(*endpoint_from_string(reactor, one, ca_file), one)
+            if isinstance(one, str)
+            else Place(one, None, repr(one))
             for one in endpoints
         ]
         self._clock = clock
         self._settings = settings
         self._credentials = credentials
+        self._failed: list[tuple[str, Exception]] = []  # in the last attempt
 
     async def connect(self, run: Run) -> ClientSession:
-        """A session with the first of them that answers.  Raises what the last one failed with.
+        """A session with the first of them that answers.
 
         run -- runs coroutines of users
+
+        When none does, raises what the last one failed with; but a refused login, if there was one, sooner
+        than that another was not there.  ``why`` tells of all of them.
         """
+        self._failed = []
         settings = await self._with_credentials(run)
-        for left in reversed(range(len(self.endpoints))):
-            endpoint, named = self.endpoints[0]
-            self.endpoints.append(self.endpoints.pop(0))  # the next one's turn, whatever comes of this one
+        for _ in range(len(self.places)):
+            place = self.places[0]
+            self.places.append(self.places.pop(0))  # the next one's turn, whatever comes of this one
             try:
-                return await open_session(endpoint, named, settings, self._clock, run)
+                return await open_session(place.endpoint, place.host, settings, self._clock, run)
             except CancelledError:
                 raise
-            except Exception as why:
-                if not left:
-                    raise
-                self.log.info("no connection to {endpoint}: {why}", endpoint=named or endpoint, why=why)
-        raise AssertionError("there is an endpoint")
+            except Exception as error:
+                self._failed.append((place.shown, error))
+                self.log.debug("no connection to {place}: {why}", place=place.shown, why=error)
+        errors = [error for _, error in self._failed]
+        raise next(filter(is_final, errors), errors[-1])
+
+    def why(self, error: Exception) -> str:
+        """In words, why the last attempt has failed: with that error, of this or later."""
+        if any(error is one for _, one in self._failed):
+            return "; ".join(sorted(f"{shown}: {_words(why)}" for shown, why in self._failed))
+        return _words(error)
 
     async def _with_credentials(self, run: Run) -> ClientSettings:
         settings = self._settings
@@ -92,3 +117,12 @@ class Brokers:
             given = await given
         login, passcode = given
         return replace(settings, login=login, passcode=passcode)
+
+
+def is_final(error: Exception) -> bool:
+    """Will it be the same the next time, as far as anybody can tell?"""
+    return isinstance(error, FrameError) or (isinstance(error, LoginRefused) and not error.is_temporary)
+
+
+def _words(error: Exception) -> str:
+    return str(error).rstrip(".") or type(error).__name__

@@ -11,6 +11,7 @@ from twisted.internet.interfaces import IStreamClientEndpoint
 
 from stomp_tx.client.answer import answer_of, failed, leaving_block
 from stomp_tx.client.endpoint import endpoint_from_string
+from stomp_tx.client.last_resort import LAST_RESORT
 from stomp_tx.client.loops import reactor_and_clock, runner
 from stomp_tx.client.opening import open_session
 from stomp_tx.client.operations import Operations
@@ -49,6 +50,7 @@ def connect(
     """
     try:
         reactor, clock = reactor_and_clock(reactor)
+        LAST_RESORT.begin()
         checked = ClientSettings(**settings)
         named = None
         if isinstance(endpoint, str):

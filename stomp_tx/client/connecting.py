@@ -7,24 +7,28 @@ CONNECTED: who is refused there comes again at once, each time, and for ever.
 from __future__ import annotations
 
 import enum
+import re
 from collections.abc import Awaitable, Callable
 from inspect import iscoroutine
 from random import Random
-from typing import Any
 
 from twisted.internet.defer import CancelledError, Deferred, succeed
 from twisted.internet.interfaces import IReactorTime
 from twisted.internet.task import deferLater
-from twisted.logger import Logger
+from twisted.logger import Logger, LogLevel
 from twisted.python.failure import Failure
 
 from stomp_tx.client.answer import Answer, failed
-from stomp_tx.client.brokers import Brokers
+from stomp_tx.client.brokers import Brokers, is_final
 from stomp_tx.client.client import StompClient
 from stomp_tx.client.loops import Run, runner
 from stomp_tx.client.retry import Retry
 from stomp_tx.client.session import ClientSession
-from stomp_tx.errors import StompError
+from stomp_tx.errors import LoginRefused, StompError
+
+NOT_YET = "the broker has not answered yet"
+
+_NUMBER = re.compile(r"\d+")
 
 
 class State(enum.Enum):
@@ -59,8 +63,13 @@ class Connecting:
         over: Callable[[Exception], object],
         on_connected: Callable[[StompClient], object] | None,
         on_lost: Callable[[StompError | None], object] | None,
+        on_failed: Callable[[Exception, int], object] | None,
     ) -> None:
         self.state = State.NEW
+        self.failure: Exception | None = None
+        """What the last attempt has failed with, if one has."""
+        self.why = NOT_YET
+        """The same in words."""
         self.run: Run = Deferred.fromCoroutine
         self._client: StompClient | None = None
         self._brokers = brokers
@@ -72,6 +81,9 @@ class Connecting:
         self._over = over
         self._on_connected = on_connected
         self._on_lost = on_lost
+        self._on_failed = on_failed
+        self._was_let_in = False  # since it began
+        self._told = ""  # why the last attempt failed
         self._waiting: list[tuple[Deferred[StompClient], int | None]] = []
         self._running: Deferred[None] = succeed(None)
         self._reason: Exception = CancelledError()
@@ -100,6 +112,9 @@ class Connecting:
     def start(self) -> None:
         """Begin to connect."""
         self.state = State.RUNNING
+        self._was_let_in = False
+        self._told = ""
+        self.failure, self.why = None, NOT_YET
         self.run = runner()
         self._running = Deferred.fromCoroutine(self._run())
         self._running.addErrback(self._gave_up)
@@ -116,9 +131,12 @@ class Connecting:
 
     def _gave_up(self, failure: Failure) -> None:
         if not failure.check(CancelledError) and self.state is State.RUNNING:
-            self.log.error("the client gives up: {error}", error=failure.getErrorMessage())
-            assert isinstance(failure.value, Exception)
-            self._end(failure.value)
+            error = failure.value
+            assert isinstance(error, Exception)
+            refused = isinstance(error, LoginRefused) and is_final(error)
+            hint = "; check login, passcode and host" if refused else ""
+            self.log.error("the client gives up: {why}{hint}", why=self.why, hint=hint)
+            self._end(error)
 
     def _end(self, reason: Exception) -> None:
         self.state = State.OVER
@@ -133,28 +151,38 @@ class Connecting:
     async def _run(self) -> None:
         failures = 0  # in a row
         waits = 0  # each longer than the one before
+        refusals = 0  # of the login, since there was a connection
         while self.state is State.RUNNING:
             try:
                 session = await self._brokers.connect(self.run)
+                self._was_let_in = True
                 await self._resume(session)
             except Exception as error:
                 if self.state is not State.RUNNING:
                     return  # it was cancelled, or its connection was
                 failures += 1
                 waits += 1
-                self._attempt_failed(failures, error)
-                if self._retry.attempts is not None and failures >= self._retry.attempts:
+                refused = is_final(error)
+                refusals += refused
+                if refused:
+                    wait = self._retry.wait_after_refusals(refusals, self._random)
+                else:
+                    wait = self._retry.wait(waits, self._random)
+                over = (refused and not self._was_let_in) or self._retry.is_enough(failures)
+                self._attempt_failed(failures, error, None if over else wait)
+                if over:
                     raise
             else:
-                failures = 0
+                failures = refusals = 0
                 began = self._clock.seconds()
                 self._is_up(session)
                 self._is_down(await session.when_over())
                 # Who is thrown out as soon as it has come in must not come at once each time.
                 lasted = self._clock.seconds() - began >= self._retry.maximum
                 waits = 1 if lasted else waits + 1
+                wait = self._retry.wait(waits, self._random)
             if self.state is State.RUNNING:  # those who were told may have stopped it
-                await deferLater(self._clock, self._retry.wait(waits, self._random))
+                await deferLater(self._clock, wait)
 
     def _is_up(self, session: ClientSession) -> None:
         self._client = client = StompClient(session)
@@ -167,18 +195,33 @@ class Connecting:
         self._lost(reason)
         self._tell(self._on_lost, reason)
 
-    def _attempt_failed(self, failures: int, error: Exception) -> None:
-        self.log.warn("attempt {failures} to connect failed: {error}", failures=failures, error=error)
+    def _attempt_failed(self, failures: int, error: Exception, wait: float | None) -> None:
+        """``wait`` -- seconds until the next one; None: there is none."""
+        self.failure = error
+        self.why = why = self._brokers.why(error)
+        if wait is not None:
+            # The first ones are told, and any other reason; of those that go on the same, fewer and fewer.
+            same = _NUMBER.sub("", why)
+            warns = same != self._told or failures & (failures - 1) == 0
+            self._told = same
+            self.log.emit(
+                LogLevel.warn if warns else LogLevel.debug,
+                "attempt {attempt} to connect failed: {why}; the next one follows in {wait:.3g} seconds",
+                attempt=failures,
+                why=why,
+                wait=wait,
+            )
+        self._tell(self._on_failed, error, failures)
         for waiting, most in self._waiting[:]:
             if most is not None and failures >= most and not waiting.called:
                 self._wait_no_more(waiting)
                 waiting.errback(Failure(error))
 
-    def _tell(self, user: Callable[[Any], object] | None, what: object) -> None:
+    def _tell(self, user: Callable[..., object] | None, *what: object) -> None:
         if user is None:
             return
         try:
-            result = user(what)
+            result = user(*what)
         except Exception:
             self.log.failure("the callback {user!r} failed", user=user)
             return

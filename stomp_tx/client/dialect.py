@@ -6,7 +6,7 @@ import re
 from collections.abc import Mapping
 from typing import NamedTuple
 
-from stomp_tx.errors import ErrorReceived
+from stomp_tx.errors import ErrorReceived, LoginRefused
 
 
 class Dialect(NamedTuple):
@@ -29,6 +29,7 @@ class Dialect(NamedTuple):
     names_receipts -- an ERROR that is about a frame names the receipt that it asked for, if it asked for one
     no_frame -- how an ERROR begins that names no receipt, and is about no frame
     stopping -- how one begins that says no more than that the broker stops, whatever receipt it names
+    not_now -- how one begins that answers CONNECT, and may not come when the same is said again later
     """
 
     server: str
@@ -45,6 +46,7 @@ class Dialect(NamedTuple):
     names_receipts: bool = False
     no_frame: str = ""
     stopping: str = ""
+    not_now: str = ""
 
     def is_about_no_frame(self, error: ErrorReceived) -> bool:
         """Is it known to be about none?  False: it may be about one, or it names the receipt of one."""
@@ -61,6 +63,8 @@ DIALECTS = (
         names_receipts=True,
         no_frame=r"the broker is stopping|no heart-beat|login expired|login refused|subscription too slow"
         r"|too much under way|logins can't be checked now",
+        not_now=r"the broker is stopping|too many connections|logins can't be checked now|login took too long"
+        r"|no CONNECT in time|too much under way|internal error|login refused: .*: try again in \d+ seconds",
     ),
     Dialect(
         "RabbitMQ/",
@@ -72,6 +76,7 @@ DIALECTS = (
         # Closed by an administrator; a token's end; a deleted queue; a consumer that has not acknowledged.
         no_frame=r"connection_forced|Credential expired|Server cancelled subscription"
         r"|precondition_failed: .*delivery acknowledgement on channel \d+ timed out",
+        not_now=r"Bad CONNECT: Connection refused: .* limit",
     ),
     # Artemis takes activemq.prefetchSize for a number of octets.
     Dialect(
@@ -81,6 +86,8 @@ DIALECTS = (
         temporary=False,
         # The connection's time to live; closed by an administrator.
         no_frame=r"AMQ229(014|005|107|108|120)\b",
+        # All that is no matter of login and passcode; a router that is not ready.
+        not_now=r"AMQ339009\b|AMQ229238\b",
     ),
     # It looks once in an interval whether it has said something since it looked last, and beats if not.
     Dialect(
@@ -92,6 +99,8 @@ DIALECTS = (
         silence=2.0,
         no_frame=r"Channel was inactive for too|Broker has been stopped",
         stopping=r"Broker has been stopped",
+        # Whoever had this client-id before may be gone, and the broker has not noticed yet.
+        not_now=r"Broker has been stopped|Broker\b.* already connected from ",
     ),
 )
 
@@ -103,6 +112,14 @@ UNKNOWN = Dialect(
     stopping="|".join(one.stopping for one in DIALECTS if one.stopping),
 )
 """What says nothing of itself, or is none of these: headers that it does not know it ignores."""
+
+
+_NOT_NOW = re.compile("|".join(one.not_now for one in DIALECTS))
+
+
+def is_temporary(refusal: LoginRefused) -> bool:
+    """May the same login be let in later?  Who refuses it has not said yet what it is."""
+    return _NOT_NOW.match(refusal.summary) is not None
 
 
 def dialect_of(server: str | None) -> Dialect:

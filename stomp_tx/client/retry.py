@@ -10,6 +10,9 @@ from stomp_tx.errors import ConfigurationError
 _ENOUGH = 64
 """Doublings; more than that are no longer a wait."""
 
+SLOWER = 10
+"""As many times the longest wait is the longest one after a refused login."""
+
 
 @dataclass(frozen=True)
 class Retry:
@@ -29,7 +32,9 @@ class Retry:
     restarted must not come back all at once."""
 
     attempts: int | None = None
-    """So many failed ones in a row, and the client gives up; None: it never does."""
+    """So many failed ones in a row, and the client gives up; None: it never does.
+
+    A login that is refused before there was any connection ends it at once."""
 
     def __post_init__(self) -> None:
         if self.initial < 0 or self.maximum < self.initial:
@@ -41,7 +46,21 @@ class Retry:
         if self.attempts is not None and self.attempts < 1:
             raise ConfigurationError("retry: attempts must be at least 1, or None for no limit")
 
+    def is_enough(self, failures: int) -> bool:
+        """Does the client give up after so many failed attempts in a row?"""
+        return self.attempts is not None and failures >= self.attempts
+
     def wait(self, failures: int, random: Random) -> float:
         """Seconds to wait after so many failures in a row."""
-        longest = min(self.initial * self.factor ** min(failures - 1, _ENOUGH), self.maximum)
+        return self._wait(self.initial, failures, self.maximum, random)
+
+    def wait_after_refusals(self, refusals: int, random: Random) -> float:
+        """The same after a login that had been good was refused so many times.
+
+        It begins where the other ends, and gets longer: brokers lock out who guesses.
+        """
+        return self._wait(self.maximum, refusals, SLOWER * self.maximum, random)
+
+    def _wait(self, first: float, times: int, most: float, random: Random) -> float:
+        longest = min(first * self.factor ** min(times - 1, _ENOUGH), most)
         return longest * (1 - self.jitter * random.random())

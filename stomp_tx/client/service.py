@@ -11,10 +11,11 @@ from twisted.application.service import Service
 from twisted.internet.defer import CancelledError, Deferred, succeed
 from twisted.python.failure import Failure
 
-from stomp_tx.client.answer import Answer, answer_of, failed, leaving_block
+from stomp_tx.client.answer import Answer, ToldAnswer, answer_of, failed, leaving_block
 from stomp_tx.client.brokers import Brokers, Credentials, Endpoint
 from stomp_tx.client.client import StompClient
 from stomp_tx.client.connecting import Connecting, State
+from stomp_tx.client.last_resort import LAST_RESORT
 from stomp_tx.client.loops import default_reactor, reactor_and_clock
 from stomp_tx.client.operations import Operations
 from stomp_tx.client.replayed import ReplayedTransaction
@@ -25,7 +26,7 @@ from stomp_tx.client.settings import ClientSettings
 from stomp_tx.client.subscription import Subscription
 from stomp_tx.client.transaction import Transaction
 from stomp_tx.client.window import Send, Window
-from stomp_tx.errors import ConfigurationError, ConnectionLost, StompError
+from stomp_tx.errors import ConfigurationError, ConnectionLost, ConnectTimeout, StompError
 
 if TYPE_CHECKING:
     from typing_extensions import Unpack
@@ -77,8 +78,10 @@ class StompClientService(Operations, Service):
         shuffle: bool = False,
         window: int = 1000,
         window_octets: int = 16 * 1024 * 1024,
+        connect_within: float | None = 60.0,
         on_connected: Callable[[StompClient], object] | None = None,
         on_lost: Callable[[StompError | None], object] | None = None,
+        on_failed: Callable[[Exception, int], object] | None = None,
         reactor: Any = None,
         random: Random | None = None,
         **settings: Unpack[ClientOptions],
@@ -89,6 +92,8 @@ class StompClientService(Operations, Service):
             the settings
         ca_file -- for ``tls:``; see ``connect``
         retry -- how long it waits between attempts, and whether it ever gives up
+        connect_within -- seconds after which ``async with`` fails with ConnectTimeout when there was no
+            connection yet, which says what the last attempt failed with; None: it waits as long as it takes
         shuffle -- try the endpoints in a random order
         window -- so many messages may wait for their receipts before ``send`` waits
         window_octets -- the same for the octets of their bodies
@@ -96,6 +101,8 @@ class StompClientService(Operations, Service):
             ``async def``
         on_lost -- called once for each of those connections when it is lost, with the reason (None: it was
             left in order); may be ``async def``
+        on_failed -- called for each attempt to connect that failed, with what it failed with, and the number
+            of those that failed in a row; may be ``async def``
         reactor -- for connections and all timers; None: the one that is installed, with a monotonic clock
         random -- for jitter and shuffling
         settings -- the fields of ClientSettings, and explained there
@@ -104,13 +111,16 @@ class StompClientService(Operations, Service):
         """
         if window < 1 or window_octets < 1:
             raise ConfigurationError("the window must have room for a message")
+        if connect_within is not None and connect_within <= 0:
+            raise ConfigurationError("connect_within must be more than 0, or None for no limit")
+        self._connect_within = connect_within
         self._is_default = reactor is None
         reactor, self._clock = reactor_and_clock(reactor)
         self._settings = ClientSettings(**settings)
         random = random or SystemRandom()
         brokers = Brokers(endpoints, reactor, self._clock, ca_file, self._settings, credentials)
         if shuffle:
-            random.shuffle(brokers.endpoints)
+            random.shuffle(brokers.places)
         self._connecting = Connecting(
             brokers,
             retry or Retry(),
@@ -121,6 +131,7 @@ class StompClientService(Operations, Service):
             self._over,
             on_connected,
             on_lost,
+            on_failed,
         )
         self._window = Window(window, window_octets)
         self._resuming = Resuming(self._window, self._clock, self._settings.connect_timeout)
@@ -128,6 +139,7 @@ class StompClientService(Operations, Service):
         self._names = 0
         self._sent = 0
         self._leavers: list[Deferred[None]] = []
+        self._starters: list[Deferred[StompClient]] = []
         self._session = self._no_session(ConnectionLost("not connected", "the service has not been started"))
 
     def _no_session(self, why: ConnectionLost) -> ClientSession:
@@ -151,21 +163,33 @@ class StompClientService(Operations, Service):
         Its operations are that connection's alone; ``headers`` and ``version`` tell of the broker.
 
         Fails after so many failed attempts in a row, if that is asked for, or when the service gives up, with
-        what the last one failed with; and with ConnectionLost when the service is stopped.
+        what the last one failed with: with LoginRefused when the login was refused before there was any
+        connection, by one broker at least, and all others were tried.  And with ConnectionLost when the
+        service is stopped.
         """
         return self._connecting.when_connected(failAfterFailures)
 
     # -- starting and stopping ----------------------------------------------------------------------------
 
-    def startService(self) -> None:
-        """Begin to connect; while it is still leaving, once it has left."""
-        if self.running:
-            return
-        if self._is_default:
-            default_reactor()  # raises when it is not the one of the event loop that runs now
-        super().startService()
-        if self._connecting.state is not State.LEAVING:
-            self._begin()
+    def startService(self) -> Deferred[StompClient]:
+        """Begin to connect; while it is still leaving, once it has left.
+
+        Fires when it is connected, and fails as ``whenConnected``.  Nobody has to look: that the service
+        gives up is logged, and ``on_failed`` is told why.
+        """
+        if not self.running:
+            if self._is_default:
+                default_reactor()  # raises when it is not the one of the event loop that runs now
+            LAST_RESORT.begin()
+            super().startService()
+            if self._connecting.state is not State.LEAVING:
+                self._begin()
+        starting: Deferred[StompClient] = ToldAnswer()
+        if self._connecting.state is State.LEAVING:
+            self._starters.append(starting)
+        else:
+            self.whenConnected().chainDeferred(starting)
+        return starting
 
     def _begin(self) -> None:
         self._window.begin()
@@ -194,15 +218,18 @@ class StompClientService(Operations, Service):
     def _left(self, _: object) -> None:
         self._connecting.stop(ConnectionLost("the client was stopped", "its service was told to stop"))
         leavers, self._leavers = self._leavers, []
+        starters, self._starters = self._starters, []
         if self.running:  # it was started again meanwhile
             self._begin()
+        for starting in starters:
+            self.whenConnected().chainDeferred(starting)
         for left in leavers:
             left.callback(None)
 
     def _over(self, reason: Exception) -> None:
         lost = reason if isinstance(reason, ConnectionLost) and self._leavers else None
         if lost is None:
-            lost = ConnectionLost("the client has given up", str(reason))
+            lost = ConnectionLost(f"the client has given up: {self._connecting.why}")
             lost.__cause__ = reason
         if not self._leavers:
             Service.stopService(self)
@@ -211,14 +238,26 @@ class StompClientService(Operations, Service):
         self._resuming.end(None if self._leavers else lost)
 
     async def __aenter__(self) -> StompClientService:
-        """Start; goes on when it is connected.  Raises what ``whenConnected`` fails with."""
+        """Start; goes on when it is connected.
+
+        Raises what ``whenConnected`` fails with, and ConnectTimeout when there is no connection within
+        ``connect_within`` seconds.
+        """
         self.startService()
+        connected = self.whenConnected()
+        if self._connect_within is not None:
+            connected.addTimeout(self._connect_within, self._clock, self._too_late)
         try:
-            await self.whenConnected()
+            await connected
         except BaseException:
             self.stopService()
             raise
         return self
+
+    def _too_late(self, _: object, seconds: float) -> Failure:
+        late = ConnectTimeout(f"not connected within {seconds:g} seconds: {self._connecting.why}")
+        late.__cause__ = self._connecting.failure
+        return Failure(late)
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None

@@ -15,7 +15,7 @@ from twisted.python.failure import Failure
 from zope.interface import implementer
 
 from stomp_tx.client.answer import Answer, failed
-from stomp_tx.client.dialect import UNKNOWN, dialect_of
+from stomp_tx.client.dialect import UNKNOWN, dialect_of, is_temporary
 from stomp_tx.client.leaving import Leaving
 from stomp_tx.client.loops import Run
 from stomp_tx.client.outgoing import Outgoing
@@ -220,7 +220,9 @@ class ClientSession:
         self.ready.callback(None)
 
     def _refused(self, frame: Frame) -> None:
-        self._end(LoginRefused(_text_of(frame), frame.headers, frame.body))
+        refusal = LoginRefused(_text_of(frame), frame.headers, frame.body)
+        refusal.is_temporary = is_temporary(refusal)
+        self._end(refusal)
         self._sender.disconnect()
 
     def _message(self, frame: Frame) -> None:
@@ -237,7 +239,7 @@ class ClientSession:
             name, value = odd
             self.log.warn(
                 "{peer} sends {header}:{value!r}, which is neither true nor false: it is ignored",
-                peer=self._sender.peer(),
+                peer=self._peer,
                 header=name,
                 value=value[:40],
             )
@@ -294,6 +296,13 @@ class ClientSession:
         late = re.match(self.dialect.late, error.body.decode("utf-8", "replace"))
         return late is not None and late[1] in self._ended
 
+    @property
+    def _peer(self) -> str:
+        """Where the broker is, for the log."""
+        peer = self._sender.peer()
+        host, port = getattr(peer, "host", None), getattr(peer, "port", "")
+        return f"{host}:{port}" if host else str(peer)
+
     # -- the end ------------------------------------------------------------------------------------------
 
     def _lost_by(self, cause: BaseException | None, summary: str) -> ConnectionLost:
@@ -327,7 +336,7 @@ class ClientSession:
         if connecting:
             self.ready.errback(Failure(reason if isinstance(reason, LoginRefused) else self.lost()))
         elif reason is not None:
-            self.log.warn("the connection to {peer} ended: {reason}", peer=self._sender.peer(), reason=reason)
+            self.log.warn("the connection to {peer} ended: {reason}", peer=self._peer, reason=reason)
         if answer is not None and reason is not None:
             answer.errback(Failure(reason))
         self.outgoing.end()

@@ -241,6 +241,42 @@ def test_it_connects_again_when_told_to(tmp_path: Path) -> None:
         assert listening.communicate(timeout=PATIENCE)[0] == "again\n"
 
 
+def test_it_says_why_there_is_no_connection_yet(tmp_path: Path) -> None:
+    with socket.socket() as nobody:
+        nobody.bind(("127.0.0.1", 0))
+        port = nobody.getsockname()[1]
+        url = ("--url", f"stomp://127.0.0.1:{port}")
+        ran = process("subscribe", "/topic/a", "--reconnect", "--timeout", "1", *url, capture_output=True)
+        assert ran.returncode == 1
+        lines = ran.stderr.splitlines()
+        assert f"no connection to tcp:127.0.0.1:{port}: Connection was refused" in lines[0]
+        assert lines[-1].startswith("stomp-tx: not connected within 1 seconds: ")
+        waiting = subprocess.Popen(
+            [sys.executable, "-m", "stomp_tx", "subscribe", "/queue/a", "--reconnect", "--count", "1", *url],
+            env=environment(),
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        assert waiting.stderr is not None
+        assert "trying again" in waiting.stderr.readline()
+    with run_broker("--port", f"tcp:{port}:interface=127.0.0.1", "--engine", "memory:") as broker:
+        Shell(broker).says("send", "/queue/a", "hello")
+        assert "hello" in waiting.communicate(timeout=PATIENCE)[0]
+
+
+def test_a_wrong_passcode_is_told_at_once(tmp_path: Path) -> None:
+    users = str(tmp_path / "users")
+    process("passwd", "add", "--stdin", users, "ann", input="secret\n", capture_output=True)
+    (tmp_path / "passcode").write_text("wrong\n")
+    with run_broker(*DEFAULT, "--auth", f"passwd:{users}") as broker:
+        who = ("--login", "ann", "--passcode-file", str(tmp_path / "passcode"))
+        for command in (["subscribe", "/queue/a"], ["subscribe", "/queue/a", "--reconnect"], ["ping"]):
+            ran = Shell(broker).run(*command, *who)
+            assert ran.returncode == 1
+            assert ran.stderr == "stomp-tx: login refused: the login or the passcode is wrong\n"
+
+
 def test_a_broker_that_has_gone_is_noticed_while_no_line_comes(tmp_path: Path) -> None:
     with run_broker(folder=tmp_path) as running:
         shell = Shell(running)

@@ -98,6 +98,7 @@ class Script:
             self.advance(0.5)
         broker = self._connections.pop(0)
         broker.hears("CONNECT")
+        broker.version = "1.0"  # until it has said another one: there are no escapes in its ERROR
         return broker
 
     def accepts(self) -> ScriptedBroker:
