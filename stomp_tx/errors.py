@@ -6,12 +6,14 @@
     ├── FrameError            octets that are no frame, or a frame that can't be encoded
     │   └── FrameTooLarge     a frame over one of the limits
     ├── ProtocolViolation     a well-formed frame that may not be sent here
-    │   └── VersionMismatch   no protocol version in common
+    │   ├── VersionMismatch   no protocol version in common
+    │   └── NoHeartBeat       nothing was heard from the peer in the agreed time
     ├── LoginDenied           who it is could not be found out, or may not come in
     ├── LoginUnavailable      who it is can't be found out now, through no fault of theirs
     ├── AccessDenied          this user may not do that
     ├── LimitExceeded         more of something than one peer may have
     │   └── TooManyConnections  ... and it is not let in for that
+    ├── BrokerStopping        the broker takes no more sessions
     ├── EngineError           the engine could not keep or settle a message
     ├── ConfigurationError    a setting that can't be used
     ├── ConnectionLost        client: the connection ended while something was outstanding
@@ -59,6 +61,20 @@ class FrameTooLarge(FrameError):
 
 class ProtocolViolation(StompError):
     """A well-formed frame that is not allowed here, or lacks something it must have."""
+
+
+class NoHeartBeat(ProtocolViolation):
+    """Nothing was heard from the peer in the agreed time (STOMP 1.2, "Heart-beating")."""
+
+    def __init__(self) -> None:
+        super().__init__("no heart-beat", "nothing was heard in the agreed time")
+
+
+class BrokerStopping(StompError):
+    """The broker stops, and takes no more sessions: it says so to CONNECT."""
+
+    def __init__(self) -> None:
+        super().__init__("the broker is stopping", "connect again later")
 
 
 class VersionMismatch(ProtocolViolation):

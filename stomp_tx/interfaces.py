@@ -58,6 +58,12 @@ class IFrameSender(Interface):
     def start_heart_beat(sending: float, receiving: float) -> None:
         """Beat every ``sending`` seconds, expect octets every ``receiving`` seconds; 0.0 means none."""
 
+    def finish(at_once: bool) -> None:
+        """Read no more from the peer.  When what has come is handled, the receiver's input has ended.
+
+        Within a bounded time, and ``at_once`` without handling the rest.
+        """
+
     def disconnect() -> None:
         """Read no further frame, send what is queued, then close: within a bounded time."""
 
@@ -93,9 +99,10 @@ class IFrameReceiver(Interface):
         """What was queued has been given to the transport, which has room for more."""
 
     def input_ended(error: StompError | None) -> None:
-        """The peer sends nothing more, and may still read: send what is owed, then ``disconnect``.
+        """Nothing more is read, and the peer may still read: send what is owed, then ``disconnect``.
 
-        Whether it has closed its side or the whole connection can't be told: give back what you hold at once.
+        The peer has closed its side, or the whole connection, which can't be told apart, or ``finish`` was
+        called: give back what you hold at once.
         Whoever takes too long is cut.  Called once at most, and not after ``disconnect``.
 
         error -- the last frame did not come whole; all before it were received

@@ -21,7 +21,7 @@ from twisted.protocols.basic import LineReceiver
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
-from stomp_tx.errors import FrameError, ProtocolViolation, StompError
+from stomp_tx.errors import FrameError, NoHeartBeat, StompError
 from stomp_tx.heartbeat import Beat, Monitor
 from stomp_tx.interfaces import IFrameReceiver, IFrameSender
 from stomp_tx.pace import Pace
@@ -178,6 +178,8 @@ class StompFrameProtocol(LineReceiver):
         self.outgoing: list[bytes] = []
         self._closing = False
         self._at_end = False  # the peer sends nothing more
+        self._is_finishing = False  # we read nothing more
+        self._input_is_over = False  # and the receiver was told
         self._waiting = 0  # for so many things nothing more is read
         self._pace = pace
         # Of a read that is larger, the rest waits with LineReceiver: a tenth of a second's octets at a time.
@@ -366,7 +368,7 @@ class StompFrameProtocol(LineReceiver):
             self._unfinished.kept(self, self._parser.unfinished)
         if self._waiting or self._is_far_behind or self._closing:
             return
-        if self._at_end:
+        if self._at_end or self._is_finishing:
             self.paused = False
             self.dataReceived(b"")  # what LineReceiver holds
             if not self.paused and not self._closing:
@@ -378,18 +380,26 @@ class StompFrameProtocol(LineReceiver):
 
     def _end_input(self) -> None:
         """Nothing is left of what has come: the receiver's ``input_ended``, once."""
-        if self._cut is not None:
+        if self._input_is_over:
             return
+        self._input_is_over = True
         self._stop_timers()
-        self._cut = self._outbox.clock.callLater(self._linger, self.abort)
+        if self._is_finishing:
+            self.pauseProducing()  # until ``disconnect``
+        self._cut_after(self._linger, self.abort)
         error = None
-        if self._parser.is_amid_frame:
+        if self._parser.is_amid_frame and not self._is_finishing:
             error = FrameError(
                 "the end came in the middle of a frame",
                 "a frame ends with a NUL byte: what came after the last one is not handled",
             )
         self._let_go()
         self._in_turn(lambda: self._tell_end(error))
+
+    def _cut_after(self, seconds: float, cut: Callable[[], None]) -> None:
+        if self._cut is not None and self._cut.active():
+            self._cut.cancel()
+        self._cut = self._outbox.clock.callLater(seconds, cut)
 
     def _tell_end(self, error: StompError | None) -> None:
         try:
@@ -473,7 +483,7 @@ class StompFrameProtocol(LineReceiver):
             self.transport.write(b"\n")
 
     def _peer_is_silent(self) -> None:
-        self.end_for(ProtocolViolation("no heart-beat", "nothing was heard in the agreed time"))
+        self.end_for(NoHeartBeat())
 
     def _let_go(self) -> None:
         """What has come of a frame is for nobody any more."""
@@ -486,6 +496,15 @@ class StompFrameProtocol(LineReceiver):
             if timer is not None:
                 timer.stop()
         self._beat = self._monitor = None
+
+    def finish(self, at_once: bool) -> None:
+        if self._closing or self._at_end or self._is_finishing:
+            return
+        self._is_finishing = True
+        if at_once or not self.paused:
+            self._end_input()
+        else:
+            self._cut_after(self._linger, self._end_input)
 
     def disconnect(self) -> None:
         if self._closing:
@@ -500,8 +519,8 @@ class StompFrameProtocol(LineReceiver):
             self.paused = False
             if not self._at_end:
                 transport.resumeProducing()
-        if self._cut is None:
-            self._cut = self._outbox.clock.callLater(self._linger, self.abort)
+        if not self._input_is_over:
+            self._cut_after(self._linger, self.abort)
         if self._socket is not None and not self._at_end:
             # Half-close: had we closed with octets unread, an RST would destroy our last frame on its way.
             self._socket.loseWriteConnection()

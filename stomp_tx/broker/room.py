@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from typing import TypeVar
 
 from twisted.internet.defer import Deferred
 
@@ -12,6 +13,8 @@ from stomp_tx.errors import LimitExceeded, StompError
 from stomp_tx.interfaces import IEngine, Safe
 from stomp_tx.message import Message
 
+T = TypeVar("T")
+
 
 class Room:
     """What one session waits for after a SEND.
@@ -20,9 +23,10 @@ class Room:
     its SENDs.  Its next SEND is refused instead, unless there is room by then.
 
     routes -- those that the session remembers
+    is_waited_for -- does the session wait for a queue to have room again?
     """
 
-    __slots__ = ("_engine", "_routes", "_subscriptions")
+    __slots__ = ("_engine", "_routes", "_subscriptions", "is_waited_for")
 
     def __init__(
         self, engine: IEngine, subscriptions: Subscriptions, routes: dict[str | None, Route]
@@ -30,6 +34,7 @@ class Room:
         self._engine = engine
         self._subscriptions = subscriptions
         self._routes = routes
+        self.is_waited_for = False
 
     def wait(self, key: str | None, address: str) -> Deferred[None] | None:
         """Fires when there is room for more: too much is on its way to the disk, or a queue is full.
@@ -44,7 +49,7 @@ class Room:
             if room is None:
                 continue
             if not self._subscriptions.consume_from(one):
-                return room
+                return self._waited_for(room)
             _give_up(room)
             self._refuse_next(key, one)
         return None
@@ -59,9 +64,18 @@ class Room:
             if room is None:
                 continue
             if not self._subscriptions.consume_from(one):
-                return room
+                return self._waited_for(room)
             _give_up(room)
         return None
+
+    def _waited_for(self, room: Deferred[None]) -> Deferred[None]:
+        self.is_waited_for = True
+
+        def over(result: T) -> T:
+            self.is_waited_for = False
+            return result
+
+        return room.addBoth(over)
 
     def _refuse_next(self, key: str | None, full: str) -> None:
         """The next SEND by that route, if that one is full by then too."""

@@ -47,9 +47,11 @@ from stomp_tx.broker.subscriptions import Subscriptions
 from stomp_tx.broker.transaction import Transaction, Transactions
 from stomp_tx.errors import (
     AccessDenied,
+    BrokerStopping,
     FrameError,
     LimitExceeded,
     LoginDenied,
+    NoHeartBeat,
     ProtocolViolation,
     StompError,
     TooManyConnections,
@@ -103,6 +105,7 @@ class BrokerSession:
         "_subscriptions",
         "_timeout",
         "_transactions",
+        "_why_over",
         "id",
         "state",
         "version",
@@ -132,6 +135,7 @@ class BrokerSession:
         self._timeout: IDelayedCall | None = None
         self._names: Names | None = None  # once it is open
         self._has_told = False  # of a header that is ignored
+        self._why_over: StompError | None = None  # it ends for this, and its client is not told
 
     # -- what the protocol calls --------------------------------------------------------------------------
 
@@ -142,7 +146,7 @@ class BrokerSession:
             self._factory.settings.connect_timeout, self._connect_timed_out
         )
         if self._factory.is_stopping:
-            self.shut_down()
+            self._fail(BrokerStopping(), None)
             return
         try:
             self._login.enter(sender)
@@ -167,7 +171,11 @@ class BrokerSession:
         return None
 
     def frame_failed(self, error: StompError) -> None:
-        self._fail(error, None)
+        if isinstance(error, NoHeartBeat) and not self._factory.settings.farewell_error:
+            self._why_over = error
+            self._end()  # the connection is closed whatever we do
+        else:
+            self._fail(error, None)
 
     def paused(self) -> None:
         for subscription in self._subscriptions:
@@ -205,7 +213,8 @@ class BrokerSession:
         self._end()
         self._login.leave()
         self._factory.forget(self)
-        self._factory.events.emit(Disconnected, self.id, self._peer, reason.getErrorMessage())
+        why = reason.getErrorMessage() if self._why_over is None else str(self._why_over)
+        self._factory.events.emit(Disconnected, self.id, self._peer, why)
 
     @property
     def _peer(self) -> str:
@@ -286,8 +295,17 @@ class BrokerSession:
             )
 
     def shut_down(self) -> None:
-        """The broker stops: tell the client, and close."""
-        self._end_for(StompError("the broker is stopping", "connect again later"))
+        """The broker stops: handle what has been read, send what is owed, and close.
+
+        An open session has done nothing wrong, and gets no ERROR: clients take that for a fault of theirs.
+        Others wait for an answer to CONNECT.
+        """
+        if self.state is not State.CONNECTED or self._factory.settings.farewell_error:
+            self._fail(BrokerStopping(), None)
+        else:
+            self._why_over = BrokerStopping()
+            # Nobody makes room in a queue any more.
+            self._sender.finish(at_once=self._room.is_waited_for)
 
     def _end_for(self, error: StompError) -> None:
         """Something that is about no frame."""

@@ -32,6 +32,12 @@ class BrokerSettings:
     linger: float = 5.0
     """For sending and reading what is owed, before a connection that ends is cut."""
 
+    farewell_error: bool = False
+    """Send an ERROR when the broker stops or hears no heart-beat, before it closes a connection for that.
+
+    Clients may take an ERROR for a fault of their own, and end in place of connecting again.
+    """
+
     send_buffer: int = 1024 * 1024
     """Octets that may wait for one connection before its subscriptions are given no more."""
 

@@ -82,6 +82,11 @@ class Peer(Speaker):
         assert self.hears_nothing()
         return frame
 
+    def hears_the_end(self) -> None:
+        """The broker has closed the connection, and has said nothing more before."""
+        assert self.hears_nothing(), self.hears_octets()
+        assert self.is_closed, "the connection is open"
+
     @property
     def is_closed(self) -> bool:
         """Has the broker closed the connection?"""

@@ -2,7 +2,7 @@
 
 from twisted.cred.checkers import AllowAnonymousAccess, InMemoryUsernamePasswordDatabaseDontUse
 from twisted.cred.portal import Portal
-from twisted.internet.defer import Deferred
+from twisted.internet.defer import Deferred, succeed
 from twisted.trial.unittest import SynchronousTestCase
 from zope.interface.verify import verifyObject
 
@@ -16,6 +16,7 @@ from stomp_tx.broker.events import (
     Subscribed,
     Unsubscribed,
 )
+from stomp_tx.engine.limits import EngineLimits
 from stomp_tx.errors import EngineError
 from stomp_tx.interfaces import IFrameReceiver, IFrameSender, IStompUser
 from stomp_tx.wire.limits import Limits
@@ -554,17 +555,89 @@ class EventTests(SynchronousTestCase):
 class EndTests(SynchronousTestCase):
     """However a session ends, it gives back all it held, once."""
 
-    def test_stopping_tells_the_clients_and_waits_for_them(self) -> None:
+    def test_stopping_closes_open_sessions_without_an_error_and_waits_for_them(self) -> None:
         broker = Broker()
         ann, bob = broker.connect(), broker.connect()
         stopped = broker.factory.stop()
         self.assertNoResult(stopped)
-        ann.fails("the broker is stopping")
+        ann.hears_the_end()
         ann.hangs_up()
         self.assertNoResult(stopped)
         bob.hangs_up()
         self.successResultOf(stopped)
+
+    def test_who_wants_to_come_in_while_it_stops_is_told(self) -> None:
+        broker = Broker()
+        stranger = broker.dial()
+        broker.factory.stop()
+        stranger.fails("the broker is stopping")
         broker.dial().fails("the broker is stopping")
+
+    def test_what_was_read_is_handled_and_its_receipts_are_sent(self) -> None:
+        broker = Broker()
+        ann = broker.connect()
+        safe: Deferred[None] = Deferred()
+        self.patch(broker.engine, "append", lambda message: safe)
+        late: Deferred[None] = Deferred()
+        self.patch(broker.engine, "caught_up", lambda: late)
+        frames = b"".join(b"SEND\ndestination:/queue/a\nreceipt:%d\n\n\0" % number for number in (1, 2))
+        ann.sends(frames + b"SEND\nreceipt:3\n\nrefused\0")
+        broker.factory.stop()
+        self.assertFalse(ann.is_closed)
+        safe.callback(None)
+        late.callback(None)
+        broker.clock.advance(0)
+        self.assertEqual([ann.hears("RECEIPT").headers["receipt-id"] for _ in "12"], ["1", "2"])
+        self.assertEqual(ann.fails("destination header missing").headers["receipt-id"], "3")
+
+    def test_what_was_read_and_takes_for_ever_is_not_waited_for(self) -> None:
+        broker = Broker()
+        ann = broker.connect()
+        self.patch(broker.engine, "caught_up", lambda: Deferred())
+        self.patch(broker.engine, "append", lambda message: succeed(None))
+        send(ann, "/queue/a", "1", "2", receipt="1")
+        broker.factory.stop()
+        broker.clock.pump([1.0] * 6)
+        ann.hears("RECEIPT")
+        ann.hears_the_end()
+
+    def test_a_producer_that_waits_for_room_waits_no_more(self) -> None:
+        broker = Broker(EngineLimits(queue_length=1))
+        ann = broker.connect()
+        send(ann, "/queue/a", "1", receipt="1")
+        send(ann, "/queue/a", "2", receipt="2")
+        broker.factory.stop()
+        self.assertEqual(ann.hears("RECEIPT").headers["receipt-id"], "1")
+        ann.hears_the_end()
+
+    def test_messages_in_flight_go_back_when_it_stops(self) -> None:
+        broker = Broker()
+        ann = broker.connect()
+        ann.subscribes("/queue/a", ack="client")
+        send(ann, "/queue/a", "1")
+        ann.hears("MESSAGE")
+        broker.factory.stop()
+        ann.hears_the_end()
+        self.assertEqual(broker.waiting("/queue/a"), [b"1"])
+
+    def test_a_farewell_error_is_sent_where_the_settings_say_so(self) -> None:
+        broker = Broker(farewell_error=True)
+        ann, bob = broker.connect(heart_beat="1000,0"), broker.connect()
+        broker.clock.pump([0.5] * 6)
+        ann.fails("no heart-beat")
+        broker.factory.stop()
+        bob.fails("the broker is stopping")
+
+    def test_why_it_ended_is_an_event_though_the_client_is_not_told(self) -> None:
+        broker = Broker()
+        seen: list[Disconnected] = []
+        broker.factory.events.observe(Disconnected, seen.append)
+        ann, bob = broker.connect(heart_beat="1000,0"), broker.connect()
+        broker.clock.pump([0.5] * 6)
+        broker.factory.stop()
+        for client in (ann, bob):
+            client.hangs_up()
+        self.assertEqual([event.why for event in seen], ["no heart-beat", "the broker is stopping"])
 
     def test_stopping_an_idle_broker_is_at_once(self) -> None:
         self.successResultOf(Broker().factory.stop())

@@ -75,7 +75,7 @@ class OwnBrokerTests(ServiceCase):
         for words, end in OWN_ENDS.items():
             for receipt in (True, False):
                 with self.subTest(words, receipt=receipt):
-                    self.broker = MemoryBroker()
+                    self.broker = MemoryBroker(farewell_error=True)
                     self.survives(words, end, receipt)
 
     def survives(self, words: str, end: Callable[[BrokerSession], object], receipt: bool) -> None:

@@ -778,7 +778,7 @@ class SinceVersion11(EveryVersion):
         """Heart-beating: without new data in the window the receiver MAY consider it dead."""
         dave = self.connect(heart_beat="1000,0")
         self.broker.clock.pump([0.25] * 9)
-        dave.fails("no heart-beat")
+        dave.hears_the_end()  # without an ERROR: clients take that for a fault of theirs
 
     def test_the_window_has_a_margin(self) -> None:
         """Heart-beating: the receiver SHOULD be tolerant and take into account an error margin."""

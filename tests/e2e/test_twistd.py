@@ -206,12 +206,11 @@ def test_socket_from_systemd(tmp_path):
 
 @pytest.mark.parametrize("command", [TWISTD, TWIST], ids=["twistd", "twist"])
 @pytest.mark.parametrize("signum", [signal.SIGTERM, signal.SIGINT], ids=["SIGTERM", "SIGINT"])
-def test_signal_tells_the_clients_and_ends_the_process(tmp_path, command, signum):
+def test_signal_ends_the_connections_and_the_process(tmp_path, command, signum):
     with broker(tmp_path, *ANY_PORT, command=command) as running:
         with peer_of(running) as ann, peer_of(running) as stranger:
             ann.connects()
             running.process.send_signal(signum)
-            assert "message:the broker is stopping" in ann.hears("ERROR")
             ann.hears_the_end()
             assert "message:the broker is stopping" in stranger.hears("ERROR")
             stranger.hears_the_end()
