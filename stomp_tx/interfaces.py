@@ -232,7 +232,10 @@ class IEngine(Interface):
         """
 
     def next_expiry(queue: str) -> int:
-        """When the first message that waits in a queue will expire, or earlier; 0: none will."""
+        """When the first message that waits in a queue, or will when it is safe, expires; 0: none does.
+
+        Or some time before.
+        """
 
     def room(queue: str) -> Deferred[None] | None:
         """None when the queue is within its limits; else a Deferred that fires when it is again.

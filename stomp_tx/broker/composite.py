@@ -61,6 +61,6 @@ class Composite:
             copy.destination = name
             if policy.stamps:
                 copy.keeping = keeping_of(message.headers, policy, self._now)
-                tell_keeping(copy)
+                tell_keeping(copy, policy)
             found += self._appended(copy, policy)
         return found

@@ -15,6 +15,9 @@ REASON = "dead-letter-reason"
 TIMES = ("expires", "ttl", "expiration")
 """The headers that say how long a message lives; the first of them counts."""
 
+_ORIGINAL_EXPIRES = "original-expires"
+_GONE = frozenset({*TIMES, _ORIGINAL_EXPIRES})  # what its message says of that is not so any more
+
 
 class DeadLetters:
     """Makes a dead letter of a message that has failed, where its destination's policy wants one.
@@ -66,7 +69,7 @@ class DeadLetters:
         host, _, name = split(_destination(message))
         address = within(host, policy.dead_letter.replace("*", name)[: self._name_length])
         attempts = message.attempts if reason == "expired" else message.attempts + 1
-        headers = {header: value for header, value in message.headers.items() if header not in TIMES}
+        headers = {header: value for header, value in message.headers.items() if header not in _GONE}
         headers |= {
             REASON: reason,
             "dead-letter-destination": message.destination,
@@ -78,7 +81,7 @@ class DeadLetters:
             "_AMQ_ORIG_MESSAGE_ID": message.id,
         }
         if message.keeping is not None and message.keeping.expires:
-            headers["original-expires"] = str(message.keeping.expires)
+            headers[_ORIGINAL_EXPIRES] = str(message.keeping.expires)
         keeps = self._policies.of(address)
         expires = 0
         if keeps.ttl or keeps.ttl_max:
@@ -99,11 +102,6 @@ class DeadLetters:
         if message.is_persistent or expires:
             letter.keeping = Keeping(message.is_persistent, expires)
         return letter
-
-
-def without_reason(headers: dict[str, str]) -> dict[str, str]:
-    """The headers of a dead letter that somebody sends again: it is a message like any other."""
-    return {name: value for name, value in headers.items() if name != REASON}
 
 
 def _destination(message: Message) -> str:

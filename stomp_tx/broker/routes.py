@@ -163,7 +163,7 @@ class Routes:
         def stamp_and_put(message: Message) -> Safe:
             if message.keeping is None:
                 message.keeping = keeping_of(message.headers, policy, self._factory.now)
-                tell_keeping(message)
+                tell_keeping(message, policy)
             return put(message)
 
         return stamp_and_put

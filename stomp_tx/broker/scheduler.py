@@ -7,7 +7,7 @@ in their place, all or nothing, is the message itself, and its next round.
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 
 from twisted.internet.interfaces import IReactorTime
 from twisted.logger import Logger
@@ -58,7 +58,7 @@ class Scheduler:
         self._new_id = new_id
         self._most = most
         self.due_at: Callable[[int], None] = lambda due: None
-        """Called with the time at which one will be due."""
+        """Called with the time at which one that was appended will be due."""
 
     def later(self, message: Message, schedule: Schedule) -> Message:
         """What is appended now, for a message that is to be delivered later.  Raises StompError."""
@@ -86,8 +86,23 @@ class Scheduler:
         size = message.size - OVERHEAD + len(_PLAN) + len(plan)
         waiting = Message(self._new_id(), message.destination, LATER, headers, message.body, size)
         waiting.keeping = Keeping(persistent, schedule.due)
-        self.due_at(schedule.due)
         return waiting
+
+    def append(self, waiting: Message) -> Safe:
+        """Append one that is to be delivered later."""
+        safe: Safe = self._engine.append(waiting)
+        self.are_appended([waiting], safe)
+        return safe
+
+    def are_appended(self, messages: Iterable[Message], safe: Safe) -> None:
+        """These have been: of those that wait, the first is looked for when it is due, once it is safe."""
+        due = min(
+            (one.keeping.expires for one in messages if self.is_waiting(one) and one.keeping), default=0
+        )
+        if due and safe is None:
+            self.due_at(due)
+        elif due and safe is not None:
+            safe.addCallback(lambda _: self.due_at(due))
 
     def is_waiting(self, message: Message) -> bool:
         """Is it one of those?"""
@@ -118,10 +133,11 @@ class Scheduler:
         headers[JOB] = job
         size = waiting.size - OVERHEAD - len(_PLAN) - len(plan)
         message = Message(self._new_id(), waiting.destination, address, headers, waiting.body, size)
-        keeping = keeping_of(headers, self._policies.of(address), lambda: now)
+        policy = self._policies.of(address)
+        keeping = keeping_of(headers, policy, lambda: now)
         if keeping is not None:
             message.keeping = keeping._replace(dedupe=None)  # that was asked when it was sent
-            tell_keeping(message)
+        tell_keeping(message, policy)
         return message
 
     def next_due(self) -> int:

@@ -16,11 +16,10 @@ from stomp_tx.address import TEMP_QUEUE, TEMP_TOPIC, TOPIC, split
 from stomp_tx.broker import rendering
 from stomp_tx.broker.access import Access
 from stomp_tx.broker.bounds import Put
-from stomp_tx.broker.deadletter import REASON, without_reason
 from stomp_tx.broker.deliveries import Delivery, Named
 from stomp_tx.broker.dialect.dialects import AUTO, Dialect
 from stomp_tx.broker.dialect.scheduling import SCHEDULING, schedule_of
-from stomp_tx.broker.dialect.sending import UNUSUAL, keeping_of, stamp, tell_keeping
+from stomp_tx.broker.dialect.sending import OURS, UNUSUAL, keeping_of, stamp, tell_keeping, without_ours
 from stomp_tx.broker.dialect.values import is_false
 from stomp_tx.broker.door import TURNED_AWAY
 from stomp_tx.broker.events import (
@@ -478,8 +477,8 @@ class BrokerSession:
             message.keeping = keeping_of(headers, policy, self._factory.now)
         if self._factory.settings.user_id:
             sign(message, self._login.user.name)
-        if REASON in headers:
-            message.headers = without_reason(headers)
+        if not OURS.isdisjoint(headers):
+            message.headers = without_ours(message.headers)
         if message.keeping == PERSISTENT:
             message.keeping = PERSISTENT
         if "reply-to" in headers:
@@ -494,9 +493,9 @@ class BrokerSession:
         if late is None and schedule is not None:
             if self._dialect.stamps:
                 stamp(message, self._dialect, self._factory.now)
-            message, put = self._factory.scheduler.later(message, schedule), self._engine.append
+            message, put = self._factory.scheduler.later(message, schedule), self._factory.scheduler.append
         elif late is None:
-            tell_keeping(message)
+            tell_keeping(message, policy)
         if "transaction" in frame.headers:
             transaction = self._transactions.named(frame)
             if late is not None:
@@ -651,6 +650,7 @@ class BrokerSession:
         safe = self._settle(transaction.taken, transaction.messages + letters)
         if safe is None and self._factory.bounds.are_reached(transaction.messages):
             safe = succeed(None)  # ask for room, that says
+        self._factory.scheduler.are_appended(transaction.messages, safe)
         for message in transaction.messages:
             self._factory.events.emit(Sent, self.id, message)
         self._receipts.done(frame, safe)

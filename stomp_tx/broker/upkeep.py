@@ -75,8 +75,9 @@ class Upkeep:
                 chore()
             due = self._next_due()
             if due:
-                # Not at once: what could not be taken out now needs some time.
-                wait = min(EVERY, max(SOON, (due - self._now()) / 1000))
+                left = (due - self._now()) / 1000
+                # What is due and could not be taken out needs some time: it may not be safe yet.
+                wait = min(EVERY, left if left > 0 else SOON)
         except Exception:
             self.log.failure("what is over or due could not be taken out; trying again")
         self._sweep_in(SOON if there_is_more else wait)

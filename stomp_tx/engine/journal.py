@@ -184,6 +184,12 @@ class Journal:
         groups = (self._next,) if self._writing is None else (self._next, self._writing)
         return sum(len(group.parts[queue].added) for group in groups if queue in group.parts)
 
+    def next_expiry(self, queue: StoredQueue) -> int:
+        """When the first message of it that is on its way to the disk will expire; 0: none will."""
+        groups = (self._next,) if self._writing is None else (self._next, self._writing)
+        found = [one.keeping for group in groups if queue in group.parts for one in group.parts[queue].added]
+        return min((one.expires for one in found if one is not None and one.expires), default=0)
+
     def flush(self) -> Deferred[None]:
         """Fires when nothing is left to be written."""
         self.retry()

@@ -271,8 +271,8 @@ def _message(address: str, row: tuple[Any, ...]) -> Message:
             expires,
             None,
             USUAL_PRIORITY if priority is None else priority,
-            headers.get(GROUP),
-            headers.get(LAST_VALUE),
+            headers.get(GROUP) or None,
+            headers.get(LAST_VALUE) or None,
         )
     elif persistent:
         message.keeping = PERSISTENT

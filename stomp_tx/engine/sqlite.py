@@ -408,9 +408,14 @@ class SQLiteEngine(MemoryEngine):
 
     def next_expiry(self, queue: str) -> int:
         found = self._queues.get(queue)
-        in_file = 0 if found is None else self.next_expiries.get(found, 0)
-        in_memory = super().next_expiry(queue)
-        return min(in_file, in_memory) if in_file and in_memory else in_file or in_memory
+        if found is None:
+            return 0
+        times = (
+            super().next_expiry(queue),
+            self.next_expiries.get(found, 0),
+            self._journal.next_expiry(found),
+        )
+        return min((time for time in times if time), default=0)
 
     def _expire_in_file(self, queue: StoredQueue, now: int, judge: Judge) -> int:
         """Take out a page of what has expired of one queue's; gives how many were found."""

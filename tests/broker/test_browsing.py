@@ -34,6 +34,7 @@ class Browsing(InMemory, SynchronousTestCase):
         self.assertEqual(end.headers["subscription"], "1")
         self.assertEqual(end.headers["destination"], "/queue/a")
         self.assertEqual(end.body, b"")
+        self.assertEqual([message.headers.get("browser") for message in messages], [None] * len(messages))
         return [message.body for message in messages]
 
     def test_it_is_shown_what_waits_then_the_end_and_all_stays(self) -> None:
@@ -61,6 +62,11 @@ class Browsing(InMemory, SynchronousTestCase):
         bob.subscribes("/queue/a", ack="client", prefetch_count="2")
         self.assertEqual(len(bob.everything()), 2)
         self.assertEqual(self.sees(self.browser()), [b"3"])
+
+    def test_no_producer_can_end_it(self) -> None:
+        self.send("1", "2", "3", browser="end")
+        for version in ("1.1", "1.2"):
+            self.assertEqual(self.sees(self.browser(version)), [b"1", b"2", b"3"])
 
     def test_more_comes_as_it_reads(self) -> None:
         self.send(*map(str, range(100)))

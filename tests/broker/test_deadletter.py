@@ -45,6 +45,12 @@ class HeaderTests(Letters):
         self.assertNotIn("redelivered", letter.headers)
         self.assertNotIn("original-expires", letter.headers)
 
+    def test_nobody_else_says_them(self) -> None:
+        self.rejected(**{name: "x" for name in ("original-expires", "dead-letter-time")})
+        (letter,) = self.letters()
+        self.assertNotIn("original-expires", letter.headers)
+        self.assertNotIn("x", letter.headers.values())
+
     def test_the_original_s_message_id(self) -> None:
         bob = self.consumer()
         self.send("1")

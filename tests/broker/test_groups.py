@@ -142,6 +142,12 @@ class GroupedAsInApollo(Grouped):
 class GroupedOnFile(OnFile, Grouped):
     persistent = "true"
 
+    def test_an_empty_name_is_no_group_after_a_restart_either(self) -> None:
+        self.send("a1", "b2", "c3", "d4", **{self.header: "", "JMSXGroupID": ""})
+        self.broker = self.restart(self.broker)
+        bob, cat = self.consumer(prefetch_count="1"), self.consumer(prefetch_count="1")
+        self.assertEqual((bob.hears("MESSAGE").body, cat.hears("MESSAGE").body), (b"a1", b"b2"))
+
     def test_groups_outlive_the_process(self) -> None:
         self.send("a1", "b1", "a2", "b2")
         self.broker = self.restart(self.broker)

@@ -33,6 +33,15 @@ class LastValues(InMemory, SynchronousTestCase):
         self.assertEqual(messages[0].headers["_AMQ_LVQ_NAME"], "y")
         self.assertEqual(self.broker.engine.octets, 0)
 
+    def test_a_producer_s_own_word_for_what_the_broker_says_there_is_not_passed_on(self) -> None:
+        for destination, kept in (("/queue/prices", None), ("/queue/other", "x")):
+            headers = {"destination": destination, "persistent": self.persistent, "_AMQ_LVQ_NAME": "x"}
+            self.ann.says("SEND", headers, b"1")
+            self.assertTrue(self.ann.hears_nothing())
+            message = self.broker.engine.oldest(destination)
+            assert message is not None
+            self.assertEqual(message.headers.get("_AMQ_LVQ_NAME"), kept)
+
     def test_who_listens_gets_them_all(self) -> None:
         bob = self.broker.connect()
         bob.subscribes("/queue/prices")
@@ -63,6 +72,16 @@ class LastValues(InMemory, SynchronousTestCase):
 
 class LastValuesOnFile(OnFile, LastValues):
     persistent = "true"
+
+    def test_nor_does_it_count_after_a_restart(self) -> None:
+        for headers in ({"_AMQ_LVQ_NAME": "x"}, {"_AMQ_LVQ_NAME": ""}):
+            headers |= {"destination": "/queue/prices", "persistent": self.persistent}
+            self.ann.says("SEND", headers, b"1")
+        self.assertTrue(self.ann.hears_nothing())
+        self.broker = self.restart(self.broker)
+        self.ann = self.broker.connect()
+        self.send("x2")
+        self.assertEqual(self.broker.waiting("/queue/prices"), [b"1", b"1", b"x2"])
 
     def test_they_outlive_the_process(self) -> None:
         self.send("x1", "y1", "x2")

@@ -44,6 +44,23 @@ class RouteTests(InMemory, SynchronousTestCase):
                 bob.subscribes("/topic/t")
                 self.assertEqual(bob.hears_bodies(), [b"x"], (how, headers))
 
+    def test_what_is_the_broker_s_to_say(self) -> None:
+        """A producer's own word for it is not passed on, wherever and however it is sent."""
+        ours = {"browser": "end", "retained": "true", "dead-letter-reason": "expired"}
+        for destination in ("/queue/a", "/topic/t"):
+            for how in self.WAYS:
+                for later in ({}, {"delay": "10"}):
+                    self.start()
+                    self.broker.factory.doStart()
+                    self.addCleanup(self.broker.factory.doStop)
+                    bob = self.broker.connect()
+                    bob.subscribes(destination)
+                    self.says(destination, how, **ours, **later, x="y")
+                    self.broker.clock.pump([0.01] * 3)
+                    headers = bob.hears("MESSAGE").headers
+                    self.assertEqual(headers["x"], "y")
+                    self.assertEqual([name for name in headers if name in ours], [], (how, later))
+
     def test_what_is_temporary(self) -> None:
         for how in self.WAYS:
             self.start()

@@ -75,6 +75,26 @@ class Scheduling(InMemory, SynchronousTestCase):
         self.assertEqual(self.waits(1), [b"1"])
         self.assertEqual(self.waits(5), [])
 
+    def test_rounds_below_a_second_come_when_they_are_due(self) -> None:
+        for period in (10, 20, 33, 100, 990):
+            self.send("1", AMQ_SCHEDULED_PERIOD=str(period), AMQ_SCHEDULED_REPEAT="5")
+            found = []
+            for at in range(6 * period + 100):
+                found += [at for _ in self.bob.hears_bodies()]
+                self.broker.clock.advance(0.001)
+            self.assertEqual(len(found), 6, period)
+            for number, at in enumerate(found):
+                self.assertIn(at - number * period, (0, 1, 2), f"{period}: {found}")
+
+    def test_what_a_commit_brings_comes_when_it_is_due(self) -> None:
+        self.ann.says("BEGIN", transaction="t")
+        self.send("1", delay="100", transaction="t")
+        self.ann.says("SEND", destination="/queue/b", persistent="true", transaction="t")
+        self.broker.clock.advance(3.4)
+        self.ann.says("COMMIT", transaction="t")
+        self.assertTrue(self.ann.hears_nothing())
+        self.assertEqual(self.waits(0.04), [b"1"])
+
     def test_a_crontab(self) -> None:
         second = datetime.fromtimestamp(self.broker.now()).second
         self.send("1", AMQ_SCHEDULED_CRON="* * * * *")
@@ -230,6 +250,44 @@ class SchedulingOnFile(OnFile, Scheduling):
         self.begin(self.restart(self.broker))
         self.broker.clock.advance(2.0)
         self.assertIn(b"1", self.waits(1.5))
+
+    def test_a_disk_that_is_slow_makes_them_late_but_none_is_lost(self) -> None:
+        self.broker.disk.held = True
+        self.ann.says("SEND", destination="/queue/a", delay="50", persistent="true", receipt="1")
+        self.assertEqual(self.waits(0.5), [])
+        self.broker.disk.held = False
+        self.broker.disk.step()
+        self.assertEqual(self.waits(0.04), [b""])
+
+    def test_a_kill_at_any_time_loses_no_round_and_doubles_none(self) -> None:
+        """The disk does one thing at a time, and the process ends before each of them, or after it."""
+        self.bob.hangs_up()
+        for end in range(12):
+            self.begin(self.make_broker())
+            self.bob.hangs_up()
+            self.broker.disk.held = True
+            self.ann.says(
+                "SEND",
+                {"destination": "/queue/a", "AMQ_SCHEDULED_PERIOD": "20", "AMQ_SCHEDULED_REPEAT": "4"},
+                persistent="true",
+            )
+            self.broker.turn()
+            self.broker.disk.step()  # it is safe
+            self.broker.clock.pump([0.01] * 3)
+            for _ in range(end):
+                self.broker.disk.step()
+                self.broker.clock.pump([0.01] * 3)
+            for again in range(end % 3):
+                self.begin(self.restart(self.broker))
+                self.bob.hangs_up()
+                self.broker.disk.held = True
+                for _ in range(again):
+                    self.broker.clock.pump([0.01] * 3)
+                    self.broker.disk.step()
+            self.begin(self.restart(self.broker))
+            self.bob.hangs_up()
+            self.broker.clock.pump([0.01] * 300)
+            self.assertEqual(len(self.broker.waiting("/queue/a")), 5, end)
 
     def test_a_receipt_says_that_it_is_safe(self) -> None:
         self.broker.disk.held = True

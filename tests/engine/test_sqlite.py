@@ -265,6 +265,21 @@ class CommitTests(Files):
         self.worker.goes_on()
         self.assertEqual(self.taker().bodies(), [b"0", b"1", b"2", b"3", b"4", b"5"])
 
+    def test_what_is_not_safe_yet_may_be_the_first_to_expire(self) -> None:
+        self.worker.holds = True
+        self.engine.append(self.message("1", expires=7000))
+        self.turn()  # it is being written
+        self.engine.append(self.message("2", expires=5000))
+        self.engine.append(self.message("3"))
+        self.assertEqual(self.engine.next_expiry("/queue/a"), 5000)
+        self.worker.goes_on()
+        self.turn()
+        self.assertEqual(self.engine.next_expiry("/queue/a"), 5000)
+        self.seconds = 6.0
+        self.engine.expire(6000, lambda message: [])
+        self.turn()
+        self.assertEqual(self.engine.next_expiry("/queue/a"), 7000)
+
     def test_a_batch_is_seen_as_a_whole(self) -> None:
         self.append("1")
         taker = self.taker()

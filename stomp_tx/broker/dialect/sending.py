@@ -19,11 +19,17 @@ _DEDUPE = ("message-dedupe-id", "_AMQ_DUPL_ID")
 
 _GROUPS = (GROUP, "message_group")  # the latter is Apollo's
 
+OURS = frozenset({REASON, "browser", "retained"})
+"""Headers by which the broker tells subscribers something: what a producer writes there is not passed on.
+
+Nor is it in those that any MESSAGE may have, see rendering.py."""
+
 _RARE = frozenset(
     {
         *TIMES,
         "priority",
-        *("transaction", "reply-to", "destination-type", "retain", REASON),
+        *("transaction", "reply-to", "destination-type", "retain"),
+        *OURS,
         *_DEDUPE,
         *_GROUPS,
         *SCHEDULING,
@@ -104,9 +110,17 @@ def stamp(message: Message, dialect: Dialect, now: Callable[[], int]) -> None:
     message.headers = {**told, **message.headers}
 
 
-def tell_keeping(message: Message) -> None:
+def without_ours(headers: dict[str, str]) -> dict[str, str]:
+    """The headers of a message of the broker's that somebody sends again: it is one like any other."""
+    return {name: value for name, value in headers.items() if name not in OURS}
+
+
+def tell_keeping(message: Message, policy: Policy) -> None:
     """Its receivers may want to know, however it was said or decided; and so do those that read a file."""
     keeping = message.keeping
+    if policy.last_value and LAST_VALUE in message.headers:
+        # Where the broker says of what it is the last value, nobody else does.
+        message.headers = {name: value for name, value in message.headers.items() if name != LAST_VALUE}
     if keeping is None:
         return
     told = {}
