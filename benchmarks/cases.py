@@ -12,7 +12,7 @@ import time
 from collections.abc import Callable
 from functools import partial
 
-from benchmarks import frames, parser
+from benchmarks import frames, logins, parser
 from benchmarks.load import (
     PATIENCE,
     WARM_UP,
@@ -415,6 +415,7 @@ CASES: dict[str, Case] = {
             servers=("stomp_tx",),
             rounds=1,
         ),
+        logins.CASE,
         parser.CASE,
     )
 }

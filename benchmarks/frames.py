@@ -5,9 +5,9 @@ from __future__ import annotations
 BATCH = 400  # frames in one blob: about what a read of 64 KiB holds at 100 octets of body
 
 
-def connect(login: str = "") -> bytes:
-    """CONNECT, with a passcode equal to the login where there is one."""
-    headers = f"login:{login}\npasscode:{login}\n" if login else ""
+def connect(login: str = "", passcode: str = "") -> bytes:
+    """CONNECT, with a passcode equal to the login where there is one and nothing else is said."""
+    headers = f"login:{login}\npasscode:{passcode or login}\n" if login else ""
     return f"CONNECT\naccept-version:1.2\nhost:/\n{headers}\n\0".encode()
 
 

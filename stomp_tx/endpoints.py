@@ -19,6 +19,12 @@ KINDS = "tcp:61613, tcp6:61613, stomps:61617, unix:/run/stomp, systemd:domain=IN
 PROXIED = "haproxy:"
 """What a port begins with that a proxy connects to."""
 
+QUEUED = ("tcp", "tcp6", "ssl", "stomps", "unix")
+"""Kinds that say by ``backlog=`` how many connections the system keeps until they are accepted."""
+
+BACKLOG = 1024
+"""Twisted's is 50: of a crowd that comes back at once most were to try again a second later, or three."""
+
 
 def split_dialect(description: str, dialects: Container[str]) -> tuple[str | None, str]:
     """Of "rabbitmq:tcp:61613" it is the dialect of what connects there, and the rest; None: it names none."""
@@ -33,9 +39,9 @@ def endpoint_from_string(reactor: Any, description: str) -> IStreamServerEndpoin
     """
     try:
         if description.startswith(PROXIED):
-            inner = serverFromString(reactor, description.removeprefix(PROXIED))
+            inner = serverFromString(reactor, with_backlog(description.removeprefix(PROXIED)))
             return ProxiedEndpoint(inner, reactor)
-        endpoint: IStreamServerEndpoint = serverFromString(reactor, description)
+        endpoint: IStreamServerEndpoint = serverFromString(reactor, with_backlog(description))
         return endpoint
     except OSError as error:
         if error.filename is None:
@@ -49,6 +55,15 @@ def endpoint_from_string(reactor: Any, description: str) -> IStreamServerEndpoin
         ) from None
     except Exception as error:
         raise _wrong(description, _reason(description, error)) from None
+
+
+def with_backlog(description: str) -> str:
+    """The same with our BACKLOG, where it can have one and says none."""
+    kind, *arguments = re.split(r"(?<!\\):", description)
+    names = [one.partition("=")[0] for one in arguments if "=" in one]
+    if kind not in QUEUED or "backlog" in names or len(arguments) - len(names) > 1:
+        return description
+    return f"{description}:backlog={BACKLOG}"
 
 
 def development_certificate(pem: str) -> str:

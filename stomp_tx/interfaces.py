@@ -64,6 +64,13 @@ class IFrameSender(Interface):
         Within a bounded time, and ``at_once`` without handling the rest.
         """
 
+    def watch_for_end() -> None:
+        """Notice the end of the connection while what is returned for this frame has not fired.
+
+        To that end reading goes on until something has come, which is kept.  A peer that only sends nothing
+        more is cut after a bounded time.
+        """
+
     def disconnect() -> None:
         """Read no further frame, send what is queued, then close: within a bounded time."""
 

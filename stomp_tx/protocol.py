@@ -180,6 +180,7 @@ class StompFrameProtocol(LineReceiver):
         self._at_end = False  # the peer sends nothing more
         self._is_finishing = False  # we read nothing more
         self._input_is_over = False  # and the receiver was told
+        self._watches_end = False  # when the next wait begins: see watch_for_end
         self._waiting = 0  # for so many things nothing more is read
         self._pace = pace
         # Of a read that is larger, the rest waits with LineReceiver: a tenth of a second's octets at a time.
@@ -244,7 +245,9 @@ class StompFrameProtocol(LineReceiver):
             return
         if self._monitor is not None:
             self._monitor.stop()
-        if not self.paused:
+        if self._is_watching_end:
+            self._cut_after(self._linger, self.abort)
+        elif not self.paused:
             self._end_input()
 
     def writeConnectionLost(self) -> None:
@@ -350,7 +353,25 @@ class StompFrameProtocol(LineReceiver):
         waiting.addBoth(go_on)
         if self._waiting and not self._closing:  # the frame may have ended the connection, too
             stopped = True
-            self._stop_reading()
+            if self._watches_end and not self.paused and self._parser.is_empty and not self._buffer:
+                # In place of asking with each read whether this is the case.
+                self.rawDataReceived = self._keep  # type: ignore[method-assign]
+            else:
+                self._stop_reading()
+        self._watches_end = False
+
+    @property
+    def _is_watching_end(self) -> bool:
+        return "rawDataReceived" in self.__dict__
+
+    def _stop_watching_end(self) -> None:
+        self.__dict__.pop("rawDataReceived", None)
+
+    def _keep(self, data: bytes) -> None:
+        """Something has come from a peer that waits: what follows is read when this is."""
+        self._stop_watching_end()
+        self._buffer = data + self._buffer  # LineReceiver comes back with it
+        self._stop_reading()
 
     def _stop_reading(self) -> None:
         if not self.paused:
@@ -362,6 +383,7 @@ class StompFrameProtocol(LineReceiver):
         """Read again, if nothing is in the way of it any more."""
         if self._waiting or self._is_far_behind or self._closing:
             return
+        self._stop_watching_end()
         # What the parser still holds comes first: LineReceiver feeds only what arrived after it.
         self._in_turn(self._read_frames)
         if self._unfinished is not None and not self._closing:
@@ -506,6 +528,9 @@ class StompFrameProtocol(LineReceiver):
         else:
             self._cut_after(self._linger, self._end_input)
 
+    def watch_for_end(self) -> None:
+        self._watches_end = True
+
     def disconnect(self) -> None:
         if self._closing:
             return
@@ -515,6 +540,7 @@ class StompFrameProtocol(LineReceiver):
         self._let_go()
         transport = self.transport
         transport.unregisterProducer()
+        self._stop_watching_end()
         if self.paused:
             self.paused = False
             if not self._at_end:

@@ -1,5 +1,6 @@
 import os
 
+from twisted.internet.protocol import Factory
 from twisted.internet.testing import MemoryReactorClock
 from twisted.trial.unittest import SynchronousTestCase
 
@@ -19,6 +20,26 @@ class EndpointTests(SynchronousTestCase):
         endpoint_from_string(reactor, "tcp:61613:interface=127.0.0.1").listen(None)
         self.assertEqual(reactor.tcpServers[0][0], 61613)
         self.assertEqual(reactor.tcpServers[0][3], "127.0.0.1")
+
+    def test_a_crowd_is_let_wait_to_be_accepted(self):
+        for description, backlog in {
+            "tcp:61613": 1024,
+            "tcp:61613:interface=127.0.0.1": 1024,
+            "tcp6:61613:interface=\\:\\:1": 1024,
+            "haproxy:tcp:61613": 1024,
+            "tcp:61613:backlog=7": 7,
+            "tcp:61613:interface=127.0.0.1:backlog=7": 7,
+            "tcp:61613:127.0.0.1:7": 7,
+            "tcp:port=61613": 1024,
+            "tcp:backlog=7:port=61613": 7,
+        }.items():
+            reactor = MemoryReactorClock()
+            endpoint_from_string(reactor, description).listen(Factory())
+            self.assertEqual(reactor.tcpServers[0][0], 61613, description)
+            self.assertEqual(reactor.tcpServers[0][2], backlog, description)
+        reactor = MemoryReactorClock()
+        endpoint_from_string(reactor, "unix:/run/stomp:mode=600").listen(None)
+        self.assertEqual(reactor.unixServers[0][2], 1024)
 
     def test_what_is_wrong_with_the_string_is_said(self):
         no_socket = "systemd passed no such socket: start this by a .socket unit that has it"

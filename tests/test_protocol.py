@@ -279,6 +279,80 @@ class WaitingTests(ProtocolCase):
         self.assertEqual(self.names(), ["1"])
 
 
+class WatchingTests(ProtocolCase):
+    """While a frame waits for what its peer waits for, too, the end of the connection is noticed."""
+
+    def setUp(self) -> None:
+        super().setUp()
+        self.waiting: Deferred[None] = Deferred()
+        self.receiver.answers = [self.waiting]
+        self.receiver.sender.watch_for_end()
+
+    def test_it_is_read_until_something_comes(self) -> None:
+        self.protocol.dataReceived(BEGIN % 1 + b"\n")
+        self.assertEqual(self.transport.producerState, "producing")
+        self.protocol.dataReceived(BEGIN % 2)
+        self.assertEqual((self.names(), self.transport.producerState), (["1"], "paused"))
+        self.protocol.dataReceived(BEGIN % 3)
+        self.waiting.callback(None)
+        self.assertEqual((self.names(), self.transport.producerState), (["1", "2", "3"], "producing"))
+        self.protocol.dataReceived(BEGIN % 4)
+        self.assertEqual(self.names()[3:], ["4"])
+
+    def test_nothing_may_come_at_all(self) -> None:
+        self.protocol.dataReceived(BEGIN % 1)
+        self.waiting.callback(None)
+        self.protocol.dataReceived(BEGIN % 2)
+        self.assertEqual((self.names(), self.transport.producerState), (["1", "2"], "producing"))
+
+    def test_where_more_has_come_already_it_is_read_no_further(self) -> None:
+        for octets in (BEGIN % 1 + BEGIN % 2, BEGIN % 1 + b"B"):
+            self.setUp()
+            self.protocol.dataReceived(octets)
+            self.assertEqual(self.transport.producerState, "paused")
+
+    def test_the_next_frame_that_waits_is_like_any_other(self) -> None:
+        self.receiver.answers.append(Deferred())
+        self.protocol.dataReceived(BEGIN % 1)
+        self.waiting.callback(None)
+        self.protocol.dataReceived(BEGIN % 2)
+        self.assertEqual(self.transport.producerState, "paused")
+
+    def test_a_connection_that_is_closed_meanwhile_drops_what_comes(self) -> None:
+        self.protocol.dataReceived(BEGIN % 1)
+        self.receiver.sender.disconnect()
+        self.protocol.dataReceived(BEGIN % 2)
+        self.assertEqual((self.names(), self.protocol._buffer), (["1"], b""))
+
+    def test_a_peer_that_sends_nothing_more_is_cut_in_the_end(self) -> None:
+        self.protocol.dataReceived(BEGIN % 1)
+        self.protocol.readConnectionLost()
+        self.clock.advance(4.9)
+        self.assertEqual((self.receiver.happened, self.transport.aborted), ([], False))
+        self.clock.advance(0.2)
+        self.assertTrue(self.transport.aborted)
+
+    def test_one_that_has_sent_more_is_not(self) -> None:
+        self.protocol.dataReceived(BEGIN % 1)
+        self.protocol.dataReceived(BEGIN % 2)
+        self.protocol.readConnectionLost()
+        self.clock.advance(1000)
+        self.assertFalse(self.transport.aborted)
+        self.waiting.callback(None)
+        self.assertEqual((self.names(), self.receiver.happened), (["1", "2"], ["input ended"]))
+
+    def test_what_is_owed_in_time_is_sent(self) -> None:
+        self.protocol.dataReceived(BEGIN % 1)
+        self.protocol.readConnectionLost()
+        self.clock.advance(4.9)
+        self.waiting.callback(None)
+        self.assertEqual(self.receiver.happened, ["input ended"])
+        self.clock.advance(4.9)  # it has as long as any
+        self.assertFalse(self.transport.aborted)
+        self.clock.advance(0.2)
+        self.assertTrue(self.transport.aborted)
+
+
 class FaultTests(ProtocolCase):
     def test_octets_that_are_no_frame(self) -> None:
         self.protocol.dataReceived(BEGIN % 1 + b"SEND\nno colon\n\n\0" + BEGIN % 2)

@@ -6,6 +6,7 @@ this module to list them.
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -47,12 +48,24 @@ class CheckerFactory:
 
 
 def _passwords(text: str) -> Any:
-    from stomp_tx.auth.checkers.password import PasswordChecker
+    from stomp_tx.auth.checkers.password import REMEMBER, PasswordChecker
     from stomp_tx.auth.passwords import PasswordFile
 
-    if not text:
+    file, given, seconds = text.partition(":remember=")
+    if not file:
         raise ConfigurationError("passwd needs a file", "--auth passwd:/etc/stomp/users")
-    return PasswordChecker(PasswordFile(text), _reactor())
+    remember = _seconds(seconds) if given else REMEMBER
+    return PasswordChecker(PasswordFile(file), _reactor(), remember=remember)
+
+
+def _seconds(text: str) -> float:
+    try:
+        seconds = float(text)
+    except ValueError:
+        seconds = -1.0
+    if not 0 <= seconds < math.inf:
+        raise ConfigurationError(f"remember={text} is no number of seconds", "remember=0: never")
+    return seconds
 
 
 def _tokens(text: str) -> Any:
@@ -121,11 +134,15 @@ def _reactor() -> Any:
 
 passwd = CheckerFactory(
     "passwd",
-    "FILE",
+    "FILE[:remember=SECONDS]",
     """
 Login and passcode of the users in a file, whose passcodes are kept as hashes (argon2id).
 
 `stomp-tx passwd add FILE NAME` makes the file and adds users; it may be changed while the broker runs.
+
+A passcode that was right is not compared again for SECONDS, 300 when not given, unless the file says another
+one: to compare costs a good part of a second, and clients that come back all at once wait for one another.
+remember=0 compares each time.
 """,
     (IUsernamePassword,),
     _passwords,

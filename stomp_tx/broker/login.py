@@ -173,14 +173,19 @@ class Login:
         return [AnonymousPeer(sender.peer())]
 
     async def _find_out(self, portal: Portal, shown: list[ICredentials], attempt: Attempt) -> None:
+        seconds = self._factory.settings.login_wait
+        self._timer = self._factory.clock.callLater(seconds, self._took_too_long)
         try:
             user, logout = await self._factory.attempts.in_turn(
                 attempt, lambda: self._first(portal, shown, attempt)
             )
         except _Wrong as error:
+            self._stop_timer()
             # Only now: others from there do not wait for this answer.
             await self._factory.lockout.hold_back(error.seconds)
             raise LoginDenied("the login or the passcode is wrong", error.why) from None
+        finally:
+            self._stop_timer()
         if self._is_over or not user.is_valid():
             logout()
             raise LoginDenied("the login or the passcode is wrong", "it was changed or taken away meanwhile")
@@ -213,6 +218,20 @@ class Login:
             raise unable
         raise _Wrong(self._factory.lockout.failed(attempt), why)
 
+    def _took_too_long(self) -> None:
+        seconds = self._factory.settings.login_wait
+        self._over(
+            StompError(
+                "login took too long",
+                f"in {seconds:g} seconds it was not found out who you are: connect again later",
+            )
+        )
+
+    def _stop_timer(self) -> None:
+        if self._timer is not None and self._timer.active():
+            self._timer.cancel()
+        self._timer = None
+
     def _is(self, user: IStompUser, logout: Callable[[], None] | None) -> None:
         self._factory.door.enter_as(user.name, self._sender)
         self.user = user
@@ -222,9 +241,7 @@ class Login:
 
     def _watch(self) -> None:
         """The session ends when what it was opened by does."""
-        if self._timer is not None and self._timer.active():
-            self._timer.cancel()
-        self._timer = None
+        self._stop_timer()
         if self.user.expires:
             left = self.user.expires - self._factory.now() / 1000
             self._timer = self._factory.clock.callLater(min(max(0.0, left), FOR_EVER), self._expired)
@@ -274,9 +291,7 @@ class Login:
     def end(self) -> None:
         """The session is over."""
         self._is_over = True
-        if self._timer is not None and self._timer.active():
-            self._timer.cancel()
-        self._timer = None
+        self._stop_timer()
         if self._trying is not None:
             self._trying.cancel()
         if self._is_known:

@@ -286,12 +286,9 @@ class BrokerSession:
     def _connect_timed_out(self) -> None:
         self._timeout = None
         seconds = self._factory.settings.connect_timeout
-        if self.state is State.LOGGING_IN:
-            self._end_for(StompError("login took too long", f"more than {seconds:g} seconds: connect again"))
-        else:
-            self._end_for(
-                ProtocolViolation("no CONNECT in time", f"CONNECT must come within {seconds:g} seconds")
-            )
+        self._end_for(
+            ProtocolViolation("no CONNECT in time", f"CONNECT must come within {seconds:g} seconds")
+        )
 
     def shut_down(self) -> None:
         """The broker stops: handle what has been read, send what is owed, and close.
@@ -377,12 +374,16 @@ class BrokerSession:
     def _connect(self, frame: Frame) -> Deferred[None] | None:
         agreement = agree(frame, self._factory.settings, self._dialect)
         self.state = State.LOGGING_IN
+        if self._timeout is not None:
+            self._timeout.cancel()
+            self._timeout = None
         login, passcode = agreement.headers.get("login", ""), agreement.headers.pop("passcode", "")
         frame.headers.pop("passcode", None)
         trying = self._login.begin(login, passcode, self._sender)
         if trying is None:
             self._open(agreement)
             return None
+        self._sender.watch_for_end()
         return self._read_on(trying.addCallback(lambda _: self._open(agreement)), frame)
 
     def _read_on(self, trying: Deferred[None], frame: Frame) -> Deferred[None]:
@@ -404,9 +405,6 @@ class BrokerSession:
         user = self._login.user
         self.version = self._receipts.version = agreement.version
         self._handlers = CONNECTED[agreement.version]
-        if self._timeout is not None:
-            self._timeout.cancel()
-            self._timeout = None
         sender = self._sender
         sender.version = agreement.version
         self._dialect = agreement.dialect

@@ -23,6 +23,9 @@ class BrokerSettings:
     connect_timeout: float = 10.0
     """From accepting a connection to its CONNECT frame (the TLS handshake included)."""
 
+    login_wait: float = 60.0
+    """From the CONNECT frame to knowing who it is: where many log in at a time they wait for one another."""
+
     heart_beat_min_ms: int = 500
     """No heart-beat is agreed on that is quicker, in either direction."""
 
@@ -168,7 +171,7 @@ class BrokerSettings:
                 raise ConfigurationError(f"{field.name} can't be negative")
         if not self.server.isprintable():
             raise ConfigurationError("server must be printable: it is sent in a header without escapes")
-        for name in ("connect_timeout", "stop_timeout"):
+        for name in ("connect_timeout", "login_wait", "stop_timeout"):
             if getattr(self, name) <= 0:
                 raise ConfigurationError(f"{name} must be more than 0")
         self._one_of("unknown_host", ("default", "refuse"))

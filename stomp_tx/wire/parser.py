@@ -185,6 +185,11 @@ class FrameParser:
         """Has a frame begun that has not come whole?  Ask when there is no next one."""
         return self._body is not None or self._pos < len(self._data)
 
+    @property
+    def is_empty(self) -> bool:
+        """Is nothing left of what has come, but line ends and what else may stand between frames?"""
+        return self._body is None and not self._data[self._pos :].strip(_PADDING)
+
     def forget(self) -> None:
         """Let go of all that has come: nobody will take a frame any more."""
         self._body = None

@@ -34,6 +34,7 @@ class FactoryTests(SynchronousTestCase):
         revoked.write_text("eve\n")
         for description, kind in (
             (f"passwd:{users}", PasswordChecker),
+            (f"passwd:{users}:remember=60", PasswordChecker),
             (f"jwt:{secret}", TokenChecker),
             (f"jwt:{secret}:revoked={revoked}", TokenChecker),
             (f"jwt:{secret}:audience=a\\:b:issuer=c", TokenChecker),
@@ -42,6 +43,18 @@ class FactoryTests(SynchronousTestCase):
             (r"ldap:server=tcp\:127.0.0.1\:389:dn=uid={user},dc=example", LDAPChecker),
         ):
             self.assertIsInstance(makeChecker(description), kind, description)
+
+    def test_a_passcode_is_remembered_for_as_long_as_is_said(self) -> None:
+        users = scratch(self) / "users"
+        PasswordFile(str(users)).add("ann", "secret")
+        for said, seconds in (("", 300), (":remember=60", 60), (":remember=0", 0)):
+            checker: Any = makeChecker(f"passwd:{users}{said}")
+            self.assertEqual(checker._remembered._seconds, seconds)
+
+    def test_a_colon_in_the_name_of_the_file_is_one(self) -> None:
+        users = scratch(self) / "the:users"
+        PasswordFile(str(users)).add("ann", "secret")
+        self.assertIsInstance(makeChecker(f"passwd:{users}:remember=60"), PasswordChecker)
 
     def test_each_says_what_it_is(self) -> None:
         for name in ("passwd", "jwt", "certificate", "ldap"):
@@ -53,6 +66,13 @@ class FactoryTests(SynchronousTestCase):
         for description, words in (
             ("passwd", "needs a file"),
             ("passwd:/nowhere/users", "no file /nowhere/users"),
+            ("passwd:/nowhere/users:remember=60", "no file /nowhere/users"),
+            ("passwd::remember=60", "needs a file"),
+            ("passwd:users:remember=", "remember= is no number of seconds"),
+            ("passwd:users:remember=-1", "remember=-1 is no number of seconds"),
+            ("passwd:users:remember=nan", "remember=nan is no number of seconds"),
+            ("passwd:users:remember=inf", "remember=inf is no number of seconds"),
+            ("passwd:users:remember=60:more", "remember=60:more is no number of seconds"),
             ("jwt", "needs a file"),
             ("jwt:/nowhere/key", "no file /nowhere/key"),
             ("jwt:/nowhere/key:audiance=x", "'audiance=x'"),

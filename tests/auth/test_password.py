@@ -9,6 +9,7 @@ from argon2 import PasswordHasher, extract_parameters
 from twisted.cred.credentials import UsernamePassword
 from twisted.cred.error import UnauthorizedLogin
 from twisted.internet import reactor
+from twisted.internet.task import Clock
 from twisted.python.failure import Failure
 from twisted.python.threadpool import ThreadPool
 from twisted.trial.unittest import SynchronousTestCase, TestCase
@@ -55,7 +56,11 @@ class PasswordCheckerTests(SynchronousTestCase):
         self.users = PasswordFile(str(scratch(self) / "users"))
         self.users.add("ann", "secret")
         self.threads: Any = Threads()
-        self.checker = PasswordChecker(self.users, self.threads, self.threads)
+        self.clock = Clock()
+        self.checker = self.remembering(0)
+
+    def remembering(self, seconds: float) -> PasswordChecker:
+        return PasswordChecker(self.users, self.threads, self.threads, seconds, self.clock.seconds)
 
     def ask(self, name: str, passcode: str) -> Any:
         return self.checker.requestAvatarId(UsernamePassword(name.encode(), passcode.encode()))
@@ -125,6 +130,59 @@ class PasswordCheckerTests(SynchronousTestCase):
         self.checker.requestAvatarId(Passcode("ann", "wrong", "192.0.2.2")).addErrback(lambda _: None)
         self.threads.do()
         self.assertEqual(list(self.checker._workers._favoured), ["192.0.2.1"])
+
+    def known(self, name: str, passcode: str) -> Identity:
+        """Who needs no hash."""
+        found: Identity = self.successResultOf(self.ask(name, passcode))
+        return found
+
+    def test_a_passcode_that_was_right_is_not_compared_again_for_a_while(self) -> None:
+        self.checker = self.remembering(300)
+        self.answer("ann", "secret")
+        for _ in range(2):
+            self.clock.advance(149)
+            self.assertTrue(self.known("ann", "secret").is_valid())
+        self.clock.advance(2)
+        self.answer("ann", "secret")  # as old as the first one, whoever came in between
+        self.known("ann", "secret")
+
+    def test_a_wrong_one_costs_as_much_each_time(self) -> None:
+        self.checker = self.remembering(300)
+        self.answer("ann", "secret")
+        for name in ("ann", "bob"):
+            for _ in range(2):
+                self.refused(name, "wrong")
+
+    def test_what_is_remembered_is_forgotten_with_the_hash(self) -> None:
+        self.checker = self.remembering(300)
+        before = self.answer("ann", "secret")
+        self.users.add("ann", "other")
+        self.refused("ann", "secret")
+        self.assertFalse(before.is_valid())
+        self.answer("ann", "other")
+        self.users.add("ann", "secret")  # with another salt
+        self.answer("ann", "secret")
+        self.users.remove("ann")
+        self.refused("ann", "secret")
+
+    def test_of_a_crowd_with_one_passcode_each_thread_compares_one(self) -> None:
+        self.checker = self.remembering(300)
+        compared: list[str] = []
+        is_right = password.is_right
+        self.patch(password, "is_right", lambda *given: compared.append(given[1]) or is_right(*given))
+        crowd = [self.ask("ann", passcode) for passcode in ("secret", "secret", "wrong", "secret", "secret")]
+        crowd[2].addErrback(lambda _: None)
+        while self.threads.do():
+            pass
+        for one in crowd[:2] + crowd[3:]:
+            self.assertEqual(self.successResultOf(one).name, "ann")
+        self.assertEqual(compared, ["secret", "wrong"])
+
+    def test_whoever_is_remembered_is_favoured_too(self) -> None:
+        self.checker = self.remembering(300)
+        self.answer("ann", "secret")
+        self.checker.requestAvatarId(Passcode("ann", "secret", "192.0.2.1"))
+        self.assertIn("192.0.2.1", self.checker._workers._favoured)
 
     def test_without_a_file_there_is_no_checker(self) -> None:
         self.assertRaises(

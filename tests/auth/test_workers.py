@@ -62,6 +62,24 @@ class WorkersTests(SynchronousTestCase):
         self.assertLessEqual(done.index("n0"), 3)
         self.assertEqual([one for one in done if one[0] in "abcd"], ["a0", "b0", "c0", "d0"])
 
+    def test_who_waits_where_somebody_came_in_keeps_their_place(self) -> None:
+        for number in range(4):
+            self.do("a", number)
+        self.workers.favour("a")
+        last = self.do("a", 4)
+        self.do("b")
+        self.assertEqual([name for name in self.finish() if name[0] == "a"], ["a0", "a1", "a2", "a3", "a4"])
+        self.assertTrue(self.successResultOf(last))
+
+    def test_who_gives_up_after_somebody_came_in_costs_nothing_either(self) -> None:
+        found = [self.do("a", number) for number in range(4)]
+        self.workers.favour("a")
+        for one in found:
+            one.cancel()
+            self.failureResultOf(one, CancelledError)
+        self.assertEqual(self.finish(), ["a0"])
+        self.assertEqual((self.workers._count, self.workers._known, self.workers._others), (0, {}, {}))
+
     def test_who_gives_up_before_their_turn_costs_nothing(self) -> None:
         found = [self.do("a", number) for number in range(4)]
         for one in found:

@@ -194,11 +194,31 @@ class CredentialsTests(LoginCase):
         client.fails("login refused")
 
     def test_one_that_takes_too_long(self) -> None:
-        broker = self.broker(passwords())
-        self.patch(broker.factory.portal, "login", lambda *_: Deferred())
-        client = broker.knocks(LOCAL, login="ann", passcode="secret")
-        broker.clock.advance(10)
-        client.fails("login took too long")
+        """It has its own time, which begins with CONNECT."""
+        broker = self.broker(passwords(), connect_timeout=10, login_wait=30)
+        asked: list[Deferred[Any]] = []
+        self.patch(broker.factory.portal, "login", lambda *_: asked.append(Deferred()) or asked[-1])
+        client = broker.dial(LOCAL)
+        broker.clock.advance(9)
+        client.says("CONNECT", login="ann", passcode="secret")
+        broker.clock.advance(29)
+        self.assertFalse(client.is_closed)
+        broker.clock.advance(1)
+        self.assertIn(b"in 30 seconds", client.fails("login took too long").body)
+        self.assertTrue(asked[0].called)
+        self.assertEqual(self.seen, [])
+
+    def test_the_answer_to_a_wrong_guess_is_not_cut_short(self) -> None:
+        broker = self.broker(passwords(), login_wait=0.01)
+        self.assertEqual(self.refused(broker, login="ann", passcode="wrong"), "wrong")
+
+    def test_who_is_in_has_no_end(self) -> None:
+        for headers in ({"login": "ann", "passcode": "secret"}, {}):
+            broker = self.broker(passwords(), AllowAnonymousAccess())
+            client = broker.knocks(LOCAL, **headers)
+            client.hears("CONNECTED")
+            broker.clock.advance(1000)
+            self.assertFalse(client.is_closed)
 
 
 class ExpiryTests(LoginCase):

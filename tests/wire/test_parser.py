@@ -220,6 +220,23 @@ class BodyTests(SynchronousTestCase):
         self.assertEqual(one(b"ACK\nmessage-id:1\ncontent-length:8511\n\n\0", "1.0").body, b"")
 
 
+class RestTests(SynchronousTestCase):
+    def test_it_is_empty_when_nothing_is_left_but_padding(self) -> None:
+        for rest, is_empty in (
+            (b"", True),
+            (b"\n\r\n\0\n", True),
+            (b"\nS", False),
+            (b"SEND\n\nhello", False),
+            (b"SEND\ncontent-length:9\n\n", False),
+        ):
+            parser = FrameParser()
+            parser.feed(b"CONNECT\n\n\0" + rest)
+            self.assertIsNotNone(parser.next_frame())
+            self.assertEqual(parser.is_empty, is_empty, rest)
+            self.assertIsNone(parser.next_frame())
+            self.assertEqual(parser.is_empty, is_empty, rest)
+
+
 class LimitTests(SynchronousTestCase):
     """Size Limits: each noticed while it arrives."""
 

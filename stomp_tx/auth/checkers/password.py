@@ -2,19 +2,25 @@
 
 from __future__ import annotations
 
+import time
+from collections.abc import Callable
 from typing import Any
 
 from twisted.cred.checkers import ICredentialsChecker
 from twisted.cred.credentials import IUsernamePassword
 from twisted.cred.error import UnauthorizedLogin
-from twisted.internet.defer import Deferred
+from twisted.internet.defer import Deferred, succeed
 from twisted.python.threadpool import ThreadPool
 from zope.interface import implementer
 
 from stomp_tx.auth.checkers.workers import Workers
 from stomp_tx.auth.identity import Identity
 from stomp_tx.auth.passwords import PasswordFile, is_right
+from stomp_tx.auth.remembered import Remembered
 from stomp_tx.errors import StompError
+
+REMEMBER = 300.0
+"""Seconds for which a right passcode is remembered where nothing else is said."""
 
 
 @implementer(ICredentialsChecker)
@@ -22,13 +28,24 @@ class PasswordChecker:
     """Takes as long for a user that there is not as for a wrong passcode, and says the same.
 
     The reactor does not wait: hashes are compared in threads of its own.  See Workers for whose turn it is.
+
+    remember -- seconds for which a passcode that was right is not compared again; 0: it always is
+    now -- gives seconds that only go forward
     """
 
     credentialInterfaces = (IUsernamePassword,)
 
-    def __init__(self, users: PasswordFile, reactor: Any, pool: ThreadPool | None = None) -> None:
+    def __init__(
+        self,
+        users: PasswordFile,
+        reactor: Any,
+        pool: ThreadPool | None = None,
+        remember: float = REMEMBER,
+        now: Callable[[], float] = time.monotonic,
+    ) -> None:
         self._users = users
         self._workers = Workers(reactor, pool)
+        self._remembered = Remembered(remember, now)
         users.hashes()  # what is wrong with the file is said at the start
 
     def requestAvatarId(self, credentials: Any) -> Deferred[Identity]:  # type: ignore[override]  # see StompRealm
@@ -36,14 +53,27 @@ class PasswordChecker:
         place = getattr(credentials, "place", "")
         hash, nobody = self._users.hashes().get(name), self._users.nobody()
         passcode = credentials.password.decode("utf-8", "replace")
+        was_compared = False
+
+        def is_known() -> bool:
+            return self._remembered.knows(name, passcode, hash or nobody)
+
+        def compare() -> bool:
+            # Asked again: of a crowd that waits with one passcode, the first one has it compared for all.
+            nonlocal was_compared
+            was_compared = not is_known()
+            return not was_compared or is_right(hash or nobody, passcode)
 
         def decide(right: bool) -> Identity:
             if hash is None or not right:
                 raise UnauthorizedLogin()
+            if was_compared:
+                self._remembered.add(name, passcode, hash)
             self._workers.favour(place)
             return Identity(name, is_valid=lambda: self._has_still(name, hash))
 
-        return self._workers.do(place, lambda: is_right(hash or nobody, passcode)).addCallback(decide)
+        found = succeed(True) if is_known() else self._workers.do(place, compare)
+        return found.addCallback(decide)
 
     def _has_still(self, name: str, hash: str) -> bool:
         try:

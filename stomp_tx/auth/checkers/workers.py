@@ -15,8 +15,8 @@ from stomp_tx.errors import LimitExceeded
 AT_A_TIME = 2
 """Passcodes that are checked at a time: each takes 64 MiB and a good part of a processor."""
 
-WAITING = 200
-"""More than that wait for their turn: what two threads do in some 5 seconds."""
+WAITING = 2000
+"""No more than that wait for their turn; how long each may wait is up to whoever asks."""
 
 FAVOURED = 10_000
 """Places of which it is remembered that somebody came in from there."""
@@ -43,7 +43,9 @@ class Workers:
         self._favoured: OrderedDict[str, None] = OrderedDict()
 
     def favour(self, place: str) -> None:
-        """Somebody came in from there: they are not the ones who only try."""
+        """Somebody came in from there: they are not the ones who only try, nor are those behind them."""
+        if place in self._others:
+            self._known.setdefault(place, deque()).extend(self._others.pop(place))
         self._favoured[place] = None
         self._favoured.move_to_end(place)
         if len(self._favoured) > FAVOURED:
@@ -57,7 +59,7 @@ class Workers:
         waiting = self._known if place in self._favoured else self._others
         if self._count >= WAITING:
             self._make_room(waiting, place)
-        job: _Job = (work, Deferred(lambda _: self._leave(waiting, place, job)))
+        job: _Job = (work, Deferred(lambda _: self._leave(place, job)))
         waiting.setdefault(place, deque()).append(job)
         self._count += 1
         self._start()
@@ -83,9 +85,10 @@ class Workers:
         some[longest][-1][1].errback(too_many())
         self._drop(some, longest, some[longest][-1])
 
-    def _leave(self, waiting: _Waiting, place: str, job: _Job) -> None:
-        if job in waiting.get(place, ()):
-            self._drop(waiting, place, job)
+    def _leave(self, place: str, job: _Job) -> None:
+        for waiting in (self._known, self._others):
+            if job in waiting.get(place, ()):
+                self._drop(waiting, place, job)
 
     def _drop(self, waiting: _Waiting, place: str, job: _Job) -> None:
         waiting[place].remove(job)
