@@ -253,6 +253,9 @@ class IEngine(Interface):
     def caught_up() -> Deferred[None] | None:
         """None, or a Deferred that fires when not too much waits to become safe.  Asked when ``room`` is."""
 
+    def check() -> None:
+        """Raises StompError when ``start`` would fail, as far as that can be seen; changes nothing."""
+
     def start() -> Deferred[None] | None:
         """Get ready; everything before it fails."""
 

@@ -9,9 +9,8 @@ from typing import Any, NoReturn
 
 from twisted import __version__ as twisted_version
 from twisted.application.service import MultiService
-from twisted.cred.checkers import AllowAnonymousAccess
 from twisted.cred.credentials import IAnonymous, IUsernamePassword
-from twisted.cred.strcred import AuthOptionMixin, InvalidAuthType, makeChecker
+from twisted.cred.strcred import AuthOptionMixin
 from twisted.logger import Logger
 from twisted.python.usage import Options as UsageOptions
 from twisted.python.usage import UsageError
@@ -22,13 +21,11 @@ from stomp_tx.auth.checkers.local import LocalChecker
 from stomp_tx.auth.credentials import IBearerToken, IPeerCertificate
 from stomp_tx.auth.realm import StompRealm
 from stomp_tx.broker.descriptors import descriptors, fitted
-from stomp_tx.broker.dialect.dialects import DIALECTS
 from stomp_tx.broker.factory import StompBrokerFactory
 from stomp_tx.clock import MonotonicClock
 from stomp_tx.configuration import Configuration, read, written
-from stomp_tx.endpoints import endpoint_from_string, split_dialect
-from stomp_tx.engine import engineFromString
 from stomp_tx.errors import ConfigurationError, StompError
+from stomp_tx.parts import parts_of
 from stomp_tx.process import (
     CannotStart,
     EngineService,
@@ -170,13 +167,7 @@ def makeService(options: Options) -> MultiService:
         log.info("STOMP {versions} at {port}", versions=versions, port=description)
 
     with ends_the_process():
-        endpoints = []
-        for description in chosen.port:
-            dialect, endpoint = split_dialect(description, DIALECTS)
-            endpoints.append((description, dialect, endpoint_from_string(reactor, endpoint)))
-        checkers = checkers_of(chosen)
-        portal = portal_of(StompRealm(chosen.access), checkers)
-        engine = engineFromString(chosen.engine, reactor, chosen.engine_limits)
+        parts = parts_of(chosen, reactor)
     log.info(
         "connections: {all} at most, {address} from one address; not logged in: {strangers}, {few}",
         all=settings.connections,
@@ -186,11 +177,11 @@ def makeService(options: Options) -> MultiService:
     )
     if chosen.broker.connections > settings.connections:
         log.warn("broker.connections is more than `ulimit -n` allows: see LimitNOFILE in systemd's units")
-    warn_of(checkers, log)
+    warn_of(parts.checkers, log)
     factory = StompBrokerFactory(
-        engine,
+        parts.engine,
         MonotonicClock(reactor),
-        portal=portal,
+        portal=portal_of(StompRealm(chosen.access), parts.checkers),
         settings=settings,
         policies=chosen.policies,
         limits=chosen.limits,
@@ -204,12 +195,12 @@ def makeService(options: Options) -> MultiService:
             description,
             opened,
         )
-        for description, dialect, endpoint in endpoints
+        for description, dialect, endpoint in parts.ports
     ]
 
     process = Ordered(reactor)
     InterpreterService().setServiceParent(process)
-    EngineService(engine, reactor).setServiceParent(process)
+    EngineService(parts.engine, reactor).setServiceParent(process)
     SessionsService(factory, reactor, settings.stop_timeout, log).setServiceParent(process)
     ReloadService(options["read_again"], chosen, factory, reactor).setServiceParent(process)
     for port in ports:
@@ -225,29 +216,6 @@ def warn_of(checkers: Sequence[Any], log: Logger) -> None:
     certificates = any(IPeerCertificate in one.credentialInterfaces for one in checkers)
     if certificates and not asks_for_certificates():
         log.warn("no client can show a certificate: --auth certificate needs a port stomps: with ca=FILE")
-
-
-def checkers_of(configuration: Configuration) -> list[Any]:
-    """What finds out who connects.  Raises ConfigurationError."""
-    found = []
-    for description in configuration.auth:
-        try:
-            found.append(makeChecker(description))
-        except InvalidAuthType:
-            raise ConfigurationError(
-                f"can't use --auth {description}",
-                "there is no such kind: see --help-auth",
-            ) from None
-        except ConfigurationError as error:
-            detail = str(error) if error.detail == str(error) else f"{error}: {error.detail}"
-            raise ConfigurationError(f"can't use --auth {description}", detail) from None
-        except Exception as error:  # those of others raise what they like
-            raise ConfigurationError(f"can't use --auth {description}", str(error) or repr(error)) from None
-    if configuration.allow_anonymous:
-        found.append(AllowAnonymousAccess())
-    elif not found:
-        found.append(LocalChecker())
-    return found
 
 
 @contextmanager

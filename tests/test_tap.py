@@ -15,6 +15,7 @@ from stomp_tx import __version__, tls
 from stomp_tx.certificates import Authority
 from stomp_tx.configuration import Configuration
 from stomp_tx.errors import ConfigurationError
+from stomp_tx.parts import checkers_of
 from stomp_tx.process import (
     CannotStart,
     EngineService,
@@ -24,7 +25,7 @@ from stomp_tx.process import (
     SessionsService,
 )
 from stomp_tx.reload import ReloadService
-from stomp_tx.tap import Options, checkers_of, makeService, warn_of
+from stomp_tx.tap import Options, makeService, warn_of
 from stomp_tx.tls import ServerContext
 from tests.scratch import scratch
 

@@ -17,10 +17,12 @@ if TYPE_CHECKING:
 @click.argument("file")
 @click.option("--show", is_flag=True, help="Print all settings as they are with it, as TOML.")
 def check_config(file: str, show: bool) -> None:
-    """Check the FILE that a broker is given by --config: names and values of settings, policies, roles.
+    """Check the FILE that a broker is given by --config: names and values of settings, policies and roles,
+    the ports, the engine, what logins are checked by, and the files that those read.
 
-    Says how many roles there are, or what it means that there are none.  Opens no port and no store.  The
-    exit status is 0 if a broker could start with it, or reload it by SIGHUP.
+    Run it in the folder that the broker runs in, and as its user: relative paths begin there, and the files
+    must be readable.  Says how many roles there are, or what it means that there are none.  Opens no port,
+    and makes no file.  The exit status is 0 if a broker could start with it, or reload it by SIGHUP.
 
     \b
     examples:
@@ -28,9 +30,13 @@ def check_config(file: str, show: bool) -> None:
       stomp-tx check-config --show stomp.toml
           what is set, defaults included
     """
+    from twisted.internet import reactor
+
     from stomp_tx import configuration
+    from stomp_tx.parts import parts_of
 
     read = configuration.read(file)
+    parts_of(read, reactor).engine.check()
     if show:
         print(configuration.written(read), end="")
     else:

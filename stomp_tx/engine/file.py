@@ -146,6 +146,19 @@ def _split(statements: str) -> list[str]:
     return found
 
 
+def must_be_usable(path: str) -> None:
+    """Raises StompError when the file can't be what a broker writes to, or be made; changes nothing."""
+    folder = os.path.dirname(os.path.abspath(path))
+    if os.path.exists(path):
+        open_for_reading(path).close()
+        if not os.access(path, os.W_OK):
+            raise EngineError(f"can't write {path}", _READ_ONLY)
+    elif not os.path.isdir(folder):
+        raise _unopened(path)
+    if not os.access(folder, os.W_OK):
+        raise EngineError(f"can't write {folder}", _READ_ONLY)
+
+
 # -- one broker at a time ---------------------------------------------------------------------------------
 
 

@@ -54,6 +54,9 @@ class MemoryEngine:
         self._limits_of: Callable[[str], tuple[int, int]] | None = None
         self.last_position = 0
 
+    def check(self) -> None:
+        """There is nothing that it needs."""
+
     def start(self) -> Deferred[None] | None:
         return None
 

@@ -94,12 +94,16 @@ class SQLiteEngine(MemoryEngine):
 
     # -- start and stop -----------------------------------------------------------------------------------
 
-    def start(self) -> None:
+    def check(self) -> None:
         if sqlite3.sqlite_version_info < OLDEST:
             raise ConfigurationError(
                 f"SQLite {sqlite3.sqlite_version} is too old",
                 f"the file needs {OLDEST[0]}.{OLDEST[1]} or newer; --engine memory: needs none",
             )
+        file.must_be_usable(os.path.realpath(self.path))
+
+    def start(self) -> None:
+        self.check()
         self.path = os.path.realpath(self.path)  # whoever comes by another name finds the same lock
         self._lock = file.lock(self.path)
         try:

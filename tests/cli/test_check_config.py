@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import socket
+
 from twisted.trial.unittest import SynchronousTestCase
 
 from tests.cli.commandline import run
@@ -26,6 +28,34 @@ class CheckConfigTests(SynchronousTestCase):
         ):
             status, out, _ = self.check(text)
             self.assertEqual((status, out.splitlines()), (0, [f"{self.path}: good", meaning]), text)
+
+    def test_what_the_broker_would_refuse_is_refused_in_the_same_words(self):
+        missing = self.path.parent / "none"
+        for text, words in (
+            ("port = ['tpc:1']", "can't use port tpc:1"),
+            ("port = ['tcp:61613', '61613']", "can't use port 61613"),
+            ("port = ['marsmq:tcp:61613']", "can't use port marsmq:tcp:61613"),
+            (f"port = ['stomps:61617:privateKey={missing}:certKey={missing}']", str(missing)),
+            (f"port = ['ssl:61617:privateKey={missing}']", "can't use port ssl:61617"),
+            ("engine = 'disk:'", "unknown engine 'disk:'"),
+            ("engine = 'memory:here'", "memory: takes no arguments"),
+            (f"engine = 'sqlite:{missing}/stomp.db'", f"there is no folder {missing}"),
+            (f"engine = 'sqlite:{self.path}'", "is damaged"),
+            ("auth = ['psswd:users']", "can't use --auth psswd:users"),
+            (f"auth = ['passwd:{missing}']", str(missing)),
+            (f"auth = ['jwt:{missing}:audience=stomp']", str(missing)),
+        ):
+            status, out, err = self.check(text)
+            self.assertEqual((status, out), (1, ""), text)
+            self.assertIn(words, err)
+            self.assertNotIn("Traceback", err)
+
+    def test_neither_a_port_is_opened_nor_a_file_made(self):
+        with socket.create_server(("127.0.0.1", 0)) as taken:
+            port = f"tcp:{taken.getsockname()[1]}:interface=127.0.0.1"
+            status, _, err = self.check(f"port = ['{port}']\nengine = 'sqlite:{self.path.parent}/stomp.db'")
+        self.assertEqual((status, err), (0, ""))
+        self.assertEqual([one.name for one in self.path.parent.iterdir()], ["stomp.toml"])
 
     def test_a_bad_one(self):
         status, out, err = self.check("[rolls]")
