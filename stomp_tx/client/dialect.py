@@ -63,8 +63,9 @@ DIALECTS = (
         names_receipts=True,
         no_frame=r"the broker is stopping|no heart-beat|login expired|login refused|subscription too slow"
         r"|too much under way|logins can't be checked now",
-        not_now=r"the broker is stopping|too many connections|logins can't be checked now|login took too long"
-        r"|no CONNECT in time|too much under way|internal error|login refused: .*: try again in \d+ seconds",
+        not_now=r"the broker is stopping|too many (connections|logins)|logins can't be checked now"
+        r"|login took too long|no CONNECT in time|too much under way|internal error"
+        r"|login refused: .*: try again in \d+ seconds",
     ),
     Dialect(
         "RabbitMQ/",

@@ -15,6 +15,7 @@ from twisted.logger import LogEvent, LogLevel, formatEvent, globalLogPublisher
 from twisted.trial.unittest import SynchronousTestCase
 
 from stomp_tx.auth.checkers.in_turn import portal_of
+from stomp_tx.auth.checkers.workers import too_many
 from stomp_tx.auth.realm import StompRealm
 from stomp_tx.client import (
     ConnectionLost,
@@ -219,8 +220,13 @@ class TemporaryTests(UserCase):
         self.checker.fault = None
 
     def test_a_login_that_takes_too_long(self) -> None:
+        self.broker = self.with_users(login_wait=10)
         self.checker.fault = Deferred
         self.waits("login took too long", self.is_repaired)
+
+    def test_too_many_who_log_in(self) -> None:
+        self.checker.fault = too_many()
+        self.waits("too many logins at a time", self.is_repaired)
 
     def test_a_lockout(self) -> None:
         self.broker = self.with_users(login_failures=2, lockout=300)
