@@ -21,7 +21,8 @@ from itertools import pairwise
 from typing import Any, get_type_hints
 
 from stomp_tx.auth.acl import AccessList
-from stomp_tx.auth.written import access_list, written_access
+from stomp_tx.auth.written import access_list
+from stomp_tx.broker.dialect.dialects import AUTO
 from stomp_tx.broker.policy import Policies, Policy, compiled
 from stomp_tx.broker.settings import BrokerSettings
 from stomp_tx.engine.limits import EngineLimits
@@ -35,6 +36,9 @@ else:
 
 
 Patterns = tuple[tuple[str, Policy], ...]
+
+_NO_SETTINGS = ("patterns", "access", "sources")
+"""Fields of a Configuration that are none, or have those of ``[policy]``."""
 
 
 @dataclass(frozen=True)
@@ -68,6 +72,9 @@ class Configuration:
     patterns: Patterns = ()
     """Policies of some destinations: what ``[policy."/queue/orders.*"]`` says, the rest is ``[policy]``'s."""
 
+    sources: Mapping[str, str] = field(default_factory=dict, compare=False)
+    """Where each setting that was given comes from, by its name: the file's, or the option's."""
+
     def __post_init__(self) -> None:
         if not self.port:
             raise ConfigurationError("port must name at least one place to listen")
@@ -87,7 +94,11 @@ class Configuration:
 
 @dataclass(frozen=True)
 class Setting:
-    """One thing that can be set."""
+    """One thing that can be set.
+
+    default -- what it is where nobody has set it
+    is_dialects -- the dialect says what that is: ``default`` is what auto says
+    """
 
     name: str
     """As it is written after ``--set``: ``limits.frame``."""
@@ -97,6 +108,7 @@ class Setting:
 
     default: object
     meaning: str
+    is_dialects: bool = False
 
     @property
     def section(self) -> str:
@@ -132,38 +144,13 @@ def read(file: str | None = None, assignments: Iterable[str] = (), **wins: objec
     Raises ConfigurationError, naming the setting, for what is unknown or has a wrong type or value.
     """
     values = _from_file(file) if file is not None else {}
+    sources = dict.fromkeys(values, file or "")
     for assignment in assignments:
         setting, value = _from_assignment(assignment)
         values[setting.name] = value
-    return _configured(values | wins)
-
-
-def written(configuration: Configuration) -> str:
-    """A TOML file that makes this configuration, with the meaning of each setting.
-
-    What has its default is a comment, so that a later version's better default is not held back.
-    """
-    lines = []
-    section = ""
-    for setting in settings().values():
-        if setting.section != section:
-            section = setting.section
-            lines += [f"[{section}]", ""]
-        value = getattr(getattr(configuration, section) if section else configuration, setting.key)
-        mark = "#" if value == setting.default else ""
-        lines += textwrap.wrap(setting.meaning, 100, initial_indent="# ", subsequent_indent="# ")
-        lines += [f"{mark}{setting.key} = {setting.written(value)}", ""]
-    lines += ["# Destinations may have settings of [policy] of their own, in a section for each pattern.", ""]
-    if not configuration.patterns:
-        lines += ['#[policy."/queue/orders.*"]', "#attempts = 3", ""]
-    for pattern, policy in configuration.patterns:
-        lines += [f"[policy.{json.dumps(pattern, ensure_ascii=False)}]"]
-        for setting in settings().values():
-            value = getattr(policy, setting.key) if setting.section == "policy" else None
-            if setting.section == "policy" and value != getattr(configuration.policy, setting.key):
-                lines += [f"{setting.key} = {setting.written(value)}"]
-        lines += [""]
-    return "\n".join([*lines, written_access(configuration.access)])
+        sources[setting.name] = "--set"
+    sources |= {name: f"--{name.replace('_', '-')}" for name in wins}
+    return _configured(values | wins, sources)
 
 
 def _settings(holder: Any, prefix: str) -> Iterator[Setting]:
@@ -171,10 +158,12 @@ def _settings(holder: Any, prefix: str) -> Iterator[Setting]:
     meanings = _meanings(type(holder))
     for one in fields(holder):
         default = getattr(holder, one.name)
-        if kinds[one.name] in (Patterns, AccessList):
-            continue  # the former have the settings of [policy], the latter is no setting
+        if one.name in _NO_SETTINGS:
+            continue
         if is_dataclass(default):
             yield from _settings(default, f"{one.name}.")
+        elif default is None:
+            yield Setting(prefix + one.name, str, getattr(AUTO, one.name), meanings.get(one.name, ""), True)
         else:
             yield Setting(prefix + one.name, kinds[one.name], default, meanings.get(one.name, ""))
 
@@ -331,12 +320,12 @@ def _written_size(octets: int) -> str:
 # -- together ---------------------------------------------------------------------------------------------
 
 
-def _configured(values: Mapping[str, object]) -> Configuration:
+def _configured(values: Mapping[str, object], sources: Mapping[str, str]) -> Configuration:
     """The configuration with these values and, for the rest, the defaults."""
     defaults = Configuration()
     own: dict[str, Any] = {name: value for name, value in values.items() if "." not in name}
     for one in fields(Configuration):
-        if one.name in ("patterns", "access"):
+        if one.name in _NO_SETTINGS:
             continue
         prefix = f"{one.name}."
         section = {name.removeprefix(prefix): values[name] for name in values if name.startswith(prefix)}
@@ -346,7 +335,7 @@ def _configured(values: Mapping[str, object]) -> Configuration:
             except ConfigurationError as error:
                 raise ConfigurationError(f"in section {one.name}: {error}", error.detail) from None
     default = own.get("policy", defaults.policy)
-    return Configuration(**own, patterns=_patterns(values, default))
+    return Configuration(**own, patterns=_patterns(values, default), sources=sources)
 
 
 def _patterns(values: Mapping[str, object], default: Policy) -> Patterns:

@@ -15,7 +15,7 @@ from stomp_tx.configuration import Configuration
 from stomp_tx.errors import ConfigurationError, StompError
 from stomp_tx.tls import reload_certificates
 
-_IN_FORCE_AT_ONCE = ("policy", "patterns", "access")
+_IN_FORCE_AT_ONCE = ("policy", "patterns", "access", "sources")
 
 
 class ReloadService(Service):

@@ -23,8 +23,9 @@ from stomp_tx.auth.realm import StompRealm
 from stomp_tx.broker.descriptors import descriptors, fitted
 from stomp_tx.broker.factory import StompBrokerFactory
 from stomp_tx.clock import MonotonicClock
-from stomp_tx.configuration import Configuration, read, written
+from stomp_tx.configuration import Configuration, read
 from stomp_tx.errors import ConfigurationError, StompError
+from stomp_tx.listing import written
 from stomp_tx.parts import parts_of
 from stomp_tx.process import (
     CannotStart,

@@ -3,10 +3,12 @@ from pathlib import Path
 from twisted.trial.unittest import SynchronousTestCase
 
 from stomp_tx import __version__, configuration
+from stomp_tx.broker.dialect.dialects import DIALECTS
 from stomp_tx.broker.policy import Policy
 from stomp_tx.broker.settings import BrokerSettings
-from stomp_tx.configuration import Configuration, read, settings, written
+from stomp_tx.configuration import Configuration, read, settings
 from stomp_tx.errors import ConfigurationError
+from stomp_tx.listing import written
 from stomp_tx.wire.limits import Limits
 from tests.scratch import scratch
 
@@ -229,3 +231,18 @@ class ConfigurationTests(SynchronousTestCase):
     def test_the_manual_lists_every_setting(self):
         table = "\n".join(manual_table())
         self.assertIn(table, MANUAL.read_text(encoding="utf-8"), f"its table should be:\n\n{table}\n")
+
+    def test_the_manual_lists_what_dialects_change(self):
+        names = list(DIALECTS)
+        lines = [f"| setting | {' | '.join(f'`{name}`' for name in names)} |"]
+        lines += ["|" + " --- |" * (len(names) + 1)]
+        for setting in settings().values():
+            if setting.is_dialects:
+                values = [
+                    setting.written(getattr(DIALECTS[name], setting.key)).replace(__version__, "VERSION")
+                    for name in names
+                ]
+                lines.append(f"| `{setting.name}` | {' | '.join(f'`{value}`' for value in values)} |")
+        table = "\n".join(lines)
+        manual = MANUAL.read_text(encoding="utf-8")
+        self.assertIn(f"{table}\n\n", manual, f"its table should be:\n\n{table}\n")

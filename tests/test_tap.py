@@ -108,7 +108,7 @@ class OptionsTests(SynchronousTestCase):
         )
 
     def test_settings_are_printed_as_they_are_set(self):
-        self.assertIn("\nprefetch = 8\n", printed("--settings", "--set", "broker.prefetch=8"))
+        self.assertIn("\nprefetch = 8  # --set\n", printed("--settings", "--set", "broker.prefetch=8"))
 
     def test_checkers_of_the_command_line_win_over_the_file(self):
         path = scratch(self) / "stomp.toml"

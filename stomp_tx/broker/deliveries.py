@@ -25,13 +25,17 @@ _OURS = re.compile(r"[0-9a-f]{1,40}-[0-9]{1,20}(-[0-9]{1,20})?")
 
 
 class Deliveries:
-    """The deliveries in flight of one session, by the name that an ACK gives."""
+    """The deliveries in flight of one session, by the name that an ACK gives.
 
-    __slots__ = ("_ended", "_subscriptions", "by_ack")
+    naming -- the version by whose rules ACK names them
+    """
+
+    __slots__ = ("_ended", "_subscriptions", "by_ack", "naming")
 
     def __init__(self, subscriptions: dict[str, Subscription]) -> None:
         """``subscriptions``: the session's own, by id."""
         self.by_ack: dict[str, Delivery] = {}
+        self.naming: str = V12
         self._subscriptions = subscriptions
         self._ended: deque[str | None] = deque(maxlen=100)  # ids of the subscriptions that ended last
 
@@ -68,14 +72,14 @@ class Deliveries:
         names = [name for name, (_, owner) in self.by_ack.items() if owner is subscription]
         return [self.by_ack.pop(name) for name in names]
 
-    def find(self, frame: Frame, version: str, count: int) -> str | None:
+    def find(self, frame: Frame, count: int) -> str | None:
         """The delivery that ACK or NACK names; None when it is innocently gone.
 
         It is when it was covered by a cumulative ACK, or its subscription has ended.  ``count`` is how many
         subscriptions the session has had.  Raises ProtocolViolation when there is no such delivery.
         """
         headers = frame.headers
-        if version == V12:
+        if self.naming == V12:
             ack = headers.get("id")
             if ack is None:
                 raise ProtocolViolation(
@@ -96,11 +100,11 @@ class Deliveries:
                 raise ProtocolViolation(
                     "message-id header missing", f"{frame.command} names its message by message-id"
                 )
-            if subscription_id is None and version == V11:
+            if subscription_id is None and self.naming == V11:
                 raise ProtocolViolation(
                     "subscription header missing", f"{frame.command} names the subscription of its message"
                 )
-            ack = delivery_name(message_id, subscription_id, version)
+            ack = delivery_name(message_id, subscription_id, self.naming)
             if ack in self.by_ack:
                 return ack
             gone = _OURS.fullmatch(message_id) is not None and self._is_late_named(subscription_id)

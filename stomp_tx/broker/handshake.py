@@ -44,24 +44,28 @@ def agree(connect: Frame, settings: BrokerSettings, dialect: Dialect) -> Agreeme
     floor = settings.heart_beat_min_ms
     we_send = max(wants, floor) if wants else 0
     we_want = max(can_send, floor) if can_send else 0
+    if "dialect" in headers:
+        dialect = dialect_named(headers["dialect"])
     return Agreement(
         version,
         heart_beat_interval(we_send, wants),
         heart_beat_interval(can_send, we_want),
         f"{we_send},{we_want}",
-        _host(headers.get("host", ""), settings),
-        dialect_named(headers["dialect"]) if "dialect" in headers else dialect,
+        _host(headers.get("host", ""), settings, dialect),
+        dialect,
         headers,
     )
 
 
-def _host(name: str, settings: BrokerSettings) -> str:
+def _host(name: str, settings: BrokerSettings, dialect: Dialect) -> str:
     """The virtual host of that name.  Clients write the server's name or address there, or nothing much."""
     for host in settings.hosts:
         if host.lower() == name.lower():
             return host
-    if settings.unknown_host == "refuse" and name not in ("", "/"):
-        raise ProtocolViolation("no such virtual host", f"{name[:60]!a} is not served here")
+    if (settings.unknown_host or dialect.unknown_host) == "refuse" and name not in ("", "/"):
+        raise ProtocolViolation(
+            "no such virtual host", f"{name[:60]!a} is not served here: host:/ is the default one"
+        )
     return ""
 
 

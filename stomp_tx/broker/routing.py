@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 
 from stomp_tx.address import QUEUE, TEMP_QUEUE, TEMP_TOPIC, TOPIC, split, within
+from stomp_tx.broker.dialect.dialects import AUTO, Dialect
 from stomp_tx.broker.dialect.subscribing import fully_qualified
 from stomp_tx.broker.policy import Policies
 from stomp_tx.broker.settings import BrokerSettings
@@ -39,11 +40,14 @@ class Names:
     temporary -- the addresses of its temporary destinations
     """
 
-    __slots__ = ("_host", "_session_id", "_settings", "temporary")
+    __slots__ = ("_dialect", "_host", "_session_id", "_settings", "temporary")
 
-    def __init__(self, settings: BrokerSettings, host: str = "", session_id: str = "") -> None:
+    def __init__(
+        self, settings: BrokerSettings, host: str = "", session_id: str = "", dialect: Dialect = AUTO
+    ) -> None:
         """``host``: its virtual host, "" for the default one."""
         self._settings = settings
+        self._dialect = dialect
         self._host = host
         self._session_id = session_id
         self.temporary: dict[str, None] = {}
@@ -95,6 +99,12 @@ class Names:
         kind, rest = self._kind(name, type)
         if not rest:
             raise ProtocolViolation("destination has no name", f"{kind}NAME is a destination")
+        if self._dialect.has_escaped_slashes and kind in (QUEUE, TOPIC):
+            if "/" in rest:
+                raise ProtocolViolation(
+                    "slash in a name", f"in the dialect {self._dialect.name} it is %2F: {name[:60]!a}"
+                )
+            rest = rest.replace("%2F", "/")
         if kind in _OWN:
             if not rest.partition("/")[2]:
                 raise ProtocolViolation("destination has no name", f"{name[:60]!a} was never a reply-to")
@@ -115,11 +125,12 @@ class Names:
         found = self._prefix(name)
         if found is None:
             if wanted is None:
-                if self._settings.unprefixed == "refuse":
+                unprefixed = self._settings.unprefixed or self._dialect.unprefixed
+                if unprefixed == "refuse":
                     raise ProtocolViolation(
                         "unknown destination", f"{name[:60]!a} begins with neither {QUEUE} nor {TOPIC}"
                     )
-                wanted = QUEUE if self._settings.unprefixed == "queue" else TOPIC
+                wanted = QUEUE if unprefixed == "queue" else TOPIC
             return wanted, name
         kind, rest = found
         if wanted is not None and kind in (QUEUE, TOPIC) and kind != wanted:

@@ -404,11 +404,11 @@ class BrokerSession:
         self.state = State.CONNECTED
         user = self._login.user
         self.version = self._receipts.version = agreement.version
-        self._handlers = CONNECTED[agreement.version]
+        self._handlers = handlers_of(agreement)
         sender = self._sender
         sender.version = agreement.version
         self._dialect = agreement.dialect
-        self._names = Names(self._factory.settings, agreement.host, self.id)
+        self._names = Names(self._factory.settings, agreement.host, self.id, agreement.dialect)
         client_id = agreement.headers.get("client-id") or None
         self._subscriptions.open(
             sender, agreement.version, self._names, client_id, agreement.dialect, agreement.host
@@ -470,6 +470,8 @@ class BrokerSession:
         self._look_at(frame)
         headers = frame.headers
         assert self._routes is not None
+        for name in self._dialect.refused_on_send.intersection(headers):
+            raise ProtocolViolation("header not allowed on SEND", f"{name} is the broker's to give")
         if "destination-type" in headers:
             put, message.address, policy = self._routes.of(headers)
             message.keeping = keeping_of(headers, policy, self._factory.now)
@@ -502,7 +504,10 @@ class BrokerSession:
                 for one in self._routes.in_transaction(message, policy):
                     transaction.send(one)
             self._transactions.check()
-            self._receipts.done(frame)
+            if self._dialect.receipts_at_commit:
+                transaction.owes(frame)
+            else:
+                self._receipts.done(frame)
             return None
         if late is not None:
             letters = self._factory.overdue.dead_letters_of(late, self.id, self._peer)
@@ -592,7 +597,7 @@ class BrokerSession:
     def _acknowledge(self, frame: Frame, outcome: Outcome) -> None:
         """ACK and NACK in every version and ack mode, in a transaction or not."""
         transaction = self._transactions.named(frame) if "transaction" in frame.headers else None
-        ack = self._deliveries.find(frame, self.version, self._subscriptions.count)
+        ack = self._deliveries.find(frame, self._subscriptions.count)
         if ack is None:
             self._receipts.done(frame)  # innocently late
             return
@@ -651,6 +656,8 @@ class BrokerSession:
         self._factory.scheduler.are_appended(transaction.messages, safe)
         for message in transaction.messages:
             self._factory.events.emit(Sent, self.id, message)
+        for sent in transaction.owed:
+            self._receipts.done(sent, safe)
         self._receipts.done(frame, safe)
         if safe is None:
             return None
@@ -720,6 +727,17 @@ CONNECTED: dict[str, dict[str, Handler]] = {
 """What may come in an open session, by version: what is absent is an error."""
 CONNECTED[V11] = {**CONNECTED[V12], "ACK": BrokerSession._ack_named}
 CONNECTED[V10] = {command: handler for command, handler in CONNECTED[V11].items() if command != "NACK"}
+
+NACK_IN_1_0 = {**CONNECTED[V10], "NACK": BrokerSession._nack}
+"""The same of 1.0, in a dialect that has NACK there."""
+
+
+def handlers_of(agreement: Agreement) -> dict[str, Handler]:
+    """What may come in a session that goes by this."""
+    if agreement.version == V10 and agreement.dialect.nacks_in_1_0:
+        return NACK_IN_1_0
+    return CONNECTED[agreement.version]
+
 
 CLOSED: dict[str, Handler] = {}
 """A closed session is read no further; nothing may come."""

@@ -12,7 +12,10 @@ from stomp_tx.wire.commands import VERSIONS
 
 @dataclass(frozen=True)
 class BrokerSettings:
-    """How a broker treats its sessions.  Times are seconds unless the name says milliseconds (``_ms``)."""
+    """How a broker treats its sessions.  Times are seconds unless the name says milliseconds (``_ms``).
+
+    None stands for what nobody has set, where the dialect of a connection says what it is then.
+    """
 
     server: str = f"stomp-tx/{__version__}"
     """CONNECTED's ``server`` header; empty: none is sent."""
@@ -50,8 +53,9 @@ class BrokerSettings:
     lenient: bool = False
     """Let a connection go on after an ERROR about ACK, NACK or UNSUBSCRIBE, as RabbitMQ and ActiveMQ do."""
 
-    unprefixed: str = "queue"
-    """What a destination without a known prefix is: ``queue``, ``topic``, or ``refuse``."""
+    unprefixed: str | None = None
+    """What a destination without a known prefix is: ``queue``, ``topic``, or ``refuse``.  Unset: as the
+    dialect has it."""
 
     queue_prefixes: tuple[str, ...] = ()
     """What names of queues may begin with besides ``/queue/``, as in "jms.queue."."""
@@ -74,8 +78,9 @@ class BrokerSettings:
     hosts: tuple[str, ...] = ()
     """Virtual hosts besides the default one: each has queues and topics of its own."""
 
-    unknown_host: str = "default"
-    """What a CONNECT gets whose ``host`` is none of them: the ``default`` one, or ``refuse``."""
+    unknown_host: str | None = None
+    """What a CONNECT gets whose ``host`` is none of them: the ``default`` one, or ``refuse``.  Unset: as the
+    dialect has it."""
 
     dialect: str = "auto"
     """Whose words count where they collide: ``auto``, ``activemq``, ``artemis`` or ``rabbitmq``."""
@@ -174,14 +179,14 @@ class BrokerSettings:
         for name in ("connect_timeout", "login_wait", "stop_timeout"):
             if getattr(self, name) <= 0:
                 raise ConfigurationError(f"{name} must be more than 0")
-        self._one_of("unknown_host", ("default", "refuse"))
+        self._one_of("unknown_host", ("default", "refuse", None))
         self._one_of("dialect", ("auto", "activemq", "artemis", "rabbitmq"))
         for host in self.hosts:
             if not host or quote(host, safe=":") != host:
                 raise ConfigurationError(f"{host!r} can't be the name of a virtual host")
         if "" in (*self.queue_prefixes, *self.topic_prefixes):
             raise ConfigurationError("a prefix can't be empty", "see unprefixed")
-        self._one_of("unprefixed", ("queue", "topic", "refuse"))
+        self._one_of("unprefixed", ("queue", "topic", "refuse", None))
         self._one_of("slow_topic", ("drop-oldest", "disconnect"))
         for name in (
             "prefetch",
@@ -197,8 +202,8 @@ class BrokerSettings:
         if unknown or not self.versions:
             raise ConfigurationError(f"versions must be some of {', '.join(VERSIONS)}", f"not {unknown}")
 
-    def _one_of(self, name: str, values: tuple[str, ...]) -> None:
+    def _one_of(self, name: str, values: tuple[str | None, ...]) -> None:
         if getattr(self, name) not in values:
             raise ConfigurationError(
-                f"{name} must be one of {', '.join(values)}, not {getattr(self, name)!r}"
+                f"{name} must be one of {', '.join(filter(None, values))}, not {getattr(self, name)!r}"
             )

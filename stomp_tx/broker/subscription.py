@@ -234,18 +234,29 @@ class NamedAckSubscription(AckSubscription):
     of its own then, or an ACK of 1.0 could not say which.
     """
 
-    __slots__ = ()
+    __slots__ = ("_naming",)
+
+    def __init__(
+        self,
+        sender: IFrameSender,
+        version: str,
+        terms: Terms,
+        exhausted: list[Subscription],
+        deliveries: Deliveries,
+    ) -> None:
+        super().__init__(sender, version, terms, exhausted, deliveries)
+        self._naming = deliveries.naming
 
     def offer(self, message: Message) -> bool:
         if self.window:
             self.holds(message)
         tail = message.encoded or message_tail(message, self.version)
         shown = message.id
-        if not self.destination.stores or (self.version == V10 and is_bound(message.address)):
+        if not self.destination.stores or (self._naming == V10 and is_bound(message.address)):
             shown = f"{shown}-{self.number}"
             tail = with_message_id(tail, message.id, shown)
         self.sent += 1
-        ack = delivery_name(shown, self.id, self.version)
+        ack = delivery_name(shown, self.id, self._naming)
         self._by_ack[ack] = message, self
         if self.order is not None:
             self.order[ack] = self.sent

@@ -9,7 +9,7 @@ from stomp_tx.address import is_bound, is_topic, split, within
 from stomp_tx.broker.access import Access
 from stomp_tx.broker.browsing import Browse, View
 from stomp_tx.broker.deliveries import Deliveries, Delivery
-from stomp_tx.broker.dialect.dialects import Dialect
+from stomp_tx.broker.dialect.dialects import Dialect, made_id
 from stomp_tx.broker.dialect.subscribing import (
     Durable,
     durable_of,
@@ -35,7 +35,7 @@ from stomp_tx.errors import LimitExceeded, ProtocolViolation
 from stomp_tx.interfaces import IFrameSender, Safe
 from stomp_tx.message import Batch, Message, Outcome
 from stomp_tx.wildcards import is_pattern
-from stomp_tx.wire.commands import ACK_MODES, V10
+from stomp_tx.wire.commands import ACK_MODES, V10, V11
 from stomp_tx.wire.frame import Frame
 
 if TYPE_CHECKING:
@@ -95,6 +95,7 @@ class Subscriptions:
         self._client_id = client_id
         self._dialect = dialect
         self._host = host
+        self.deliveries.naming = V10 if dialect.acks_by_message_id and version == V11 else version
 
     def __iter__(self) -> Iterator[Subscription]:
         return iter(list(self._by_key.values()))
@@ -142,7 +143,7 @@ class Subscriptions:
             mode = "auto"  # there is nothing to acknowledge
         redelivery = redelivery_of(headers, policy)
         wants = self._wants(headers)
-        durable = queue or self._durable(headers, address, subscription_id)
+        durable = queue or self._durable(headers, address, headers.get("id"))
         shared = None if durable is not None else shared_of(headers, address)
         if view is not None:
             self._check_view(address)
@@ -227,10 +228,12 @@ class Subscriptions:
         """What the new one goes by, and the id that it has."""
         settings = self._factory.settings
         name = frame.headers.get("id")
-        if name is None and self._version != V10:
-            raise ProtocolViolation("id header missing", "SUBSCRIBE names the subscription, as in id:0")
         if name is not None and len(name) > settings.name_length:
             raise ProtocolViolation("id header too long", f"it may have {settings.name_length} characters")
+        if name is None and self._version != V10:
+            if not self._dialect.makes_ids:
+                raise ProtocolViolation("id header missing", "SUBSCRIBE names the subscription, as in id:0")
+            name = made_id(frame.headers["destination"])
         key = name if name is not None else self._key_of(frame.headers.get("destination"))
         if key in self._by_key:
             raise ProtocolViolation(
@@ -376,8 +379,11 @@ class Subscriptions:
         destination = headers.get("destination")
         subscription_id = headers.get("id")
         key = subscription_id
-        if key is None and destination is not None and self._version == V10:
-            key = self._find_by_destination(destination)
+        if key is None and destination is not None:
+            if self._version == V10:
+                key = self._find_by_destination(destination)
+            elif self._dialect.makes_ids:
+                key = made_id(destination)
         live = None if key is None else self._by_key.get(key)
         durable = self._durable(headers, self._topic(live, destination), subscription_id)
         if durable is not None:

@@ -18,14 +18,16 @@ class Transaction:
 
     asks_again -- who may do what has changed since it has begun
     late -- what had expired when it was sent in it: nobody gets it, and COMMIT tells
+    owed -- frames whose RECEIPTs are due at COMMIT; nothing of them is kept but that
     """
 
-    __slots__ = ("asks_again", "frames", "late", "messages", "octets", "taken")
+    __slots__ = ("asks_again", "frames", "late", "messages", "octets", "owed", "taken")
 
     def __init__(self) -> None:
         self.asks_again = False
         self.messages: list[Message] = []
         self.late: list[Late] = []
+        self.owed: list[Frame] = []
         self.taken: list[tuple[Named, Outcome]] = []
         self.frames = 0
         self.octets = 0
@@ -41,6 +43,12 @@ class Transaction:
         self.late.append(late)
         self.frames += 1
         self.octets += late.message.size
+
+    def owes(self, frame: Frame) -> None:
+        """What this frame has asked for is told at COMMIT."""
+        receipt = frame.headers.get("receipt")
+        if receipt is not None:
+            self.owed.append(Frame(frame.command, {"receipt": receipt}))
 
     def settle(self, taken: list[Named], outcome: Outcome) -> None:
         """An ACK or NACK in it, and the deliveries that it covers."""

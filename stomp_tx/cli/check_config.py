@@ -32,13 +32,13 @@ def check_config(file: str, show: bool) -> None:
     """
     from twisted.internet import reactor
 
-    from stomp_tx import configuration
+    from stomp_tx import configuration, listing
     from stomp_tx.parts import parts_of
 
     read = configuration.read(file)
     parts_of(read, reactor).engine.check()
     if show:
-        print(configuration.written(read), end="")
+        print(listing.written(read), end="")
     else:
         print(f"{printable(file)}: good")
         print(_who_may_do_what(read.access))

@@ -129,7 +129,7 @@ class MemoryBroker:
         """One who speaks in frames, and was answered with CONNECTED; ``headers`` are CONNECT's."""
         peer = self.stranger()
         peer.version = version
-        peer.says("CONNECT", {"accept-version": version, "host": "test", **named(headers)})
+        peer.says("CONNECT", {"accept-version": version, "host": "/", **named(headers)})
         peer.hears("CONNECTED")
         return peer
 

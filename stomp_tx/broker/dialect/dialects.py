@@ -15,6 +15,14 @@ class Dialect(NamedTuple):
     prefetch_in_octets -- ``activemq.prefetchSize`` counts octets, not messages
     tells_redelivered -- each MESSAGE says ``redelivered``, also that it is not
     stamps -- headers that each message it sends gets where it has none: the time, and what it asked for
+    nacks_in_1_0 -- there is NACK in 1.0 as well
+    acks_by_message_id -- ACK and NACK of 1.1 may leave their ``subscription`` out, as in 1.0
+    makes_ids -- a SUBSCRIBE of 1.1 or 1.2 without ``id`` has one: see ``made_id``
+    has_escaped_slashes -- names of queues and topics have no slashes: ``%2F`` stands for one
+    refused_on_send -- headers that a SEND may not have
+    receipts_at_commit -- a SEND in a transaction is receipted when that is committed, and else never
+
+    The others are what the settings of the same name are where nobody has set them.
     """
 
     name: str
@@ -23,6 +31,14 @@ class Dialect(NamedTuple):
     prefetch_in_octets: bool = False
     tells_redelivered: bool = False
     stamps: tuple[tuple[str, str], ...] = ()
+    nacks_in_1_0: bool = False
+    acks_by_message_id: bool = False
+    makes_ids: bool = False
+    has_escaped_slashes: bool = False
+    refused_on_send: frozenset[str] = frozenset()
+    receipts_at_commit: bool = False
+    unprefixed: str = "queue"
+    unknown_host: str = "default"
 
 
 NOW = "now"
@@ -46,7 +62,18 @@ DIALECTS = {
             tells_redelivered=True,
             stamps=(*_JMS, ("persistent", "false")),
         ),
-        Dialect("rabbitmq", tells_redelivered=True),
+        Dialect(
+            "rabbitmq",
+            tells_redelivered=True,
+            nacks_in_1_0=True,
+            acks_by_message_id=True,
+            makes_ids=True,
+            has_escaped_slashes=True,
+            refused_on_send=frozenset({"message-id"}),
+            receipts_at_commit=True,
+            unprefixed="refuse",
+            unknown_host="refuse",
+        ),
     )
 }
 
@@ -57,3 +84,8 @@ def dialect_named(name: str) -> Dialect:
     if found is None:
         raise ProtocolViolation("unknown dialect", f"{name[:40]!a} is none of {', '.join(DIALECTS)}")
     return found
+
+
+def made_id(destination: str) -> str:
+    """The id of a subscription whose client gave it none: what RabbitMQ itself calls it."""
+    return f"Q_{destination}"

@@ -28,7 +28,7 @@ _RARE = frozenset(
     {
         *TIMES,
         "priority",
-        *("transaction", "reply-to", "destination-type", "retain"),
+        *("transaction", "reply-to", "destination-type", "retain", "message-id"),
         *OURS,
         *_DEDUPE,
         *_GROUPS,
