@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from stomp_tx.auth.passwords import PasswordFile
-from tests.e2e.running import PATIENCE, Broker, Peer, broker, environment, over_tcp
+from tests.e2e.running import PATIENCE, Broker, Peer, broker, environment, eventually, over_tcp
 
 FOR_EVER = str(PATIENCE * 10)
 """A ``linger`` that no test waits for: what ends at all has ended before it."""
@@ -86,6 +86,24 @@ def test_half_a_frame_is_an_error_behind_what_is_owed(running: Broker, way: str,
         ann.hears("RECEIPT")
         assert "in the middle of a frame" in ann.hears("ERROR")
         ann.hears_the_end()
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_who_closes_the_whole_connection_is_gone_with_receipts_owed(
+    running: Broker, way: str, tmp_path: Path
+) -> None:
+    sends = [(f"SEND destination:/queue/a persistent:true receipt:{number}", "x") for number in range(300)]
+    with peer(running, way, tmp_path) as ann:
+        ann.says(CONNECT)
+        ann.hears("CONNECTED")
+        ann.socket.sendall(script(*sends))
+    eventually(lambda: "disconnected" in running.log, "the broker sees the end")
+    with peer(running, way, tmp_path) as bob:
+        bob.says(CONNECT)
+        bob.hears("CONNECTED")
+        bob.says("SUBSCRIBE id:1 destination:/queue/a")
+        for _ in range(300):
+            bob.hears("MESSAGE")
 
 
 def test_a_client_whose_broker_closes_its_side_has_lost_it(tmp_path: Path) -> None:
