@@ -8,11 +8,12 @@ import shlex
 from collections.abc import Container
 from typing import Any
 
-from twisted.internet.endpoints import serverFromString
+from twisted.internet.endpoints import SSL4ServerEndpoint, serverFromString
 from twisted.internet.interfaces import IStreamServerEndpoint
 
 from stomp_tx.errors import ConfigurationError
 from stomp_tx.proxied import ProxiedEndpoint
+from stomp_tx.tls import pass_over_protocols
 
 KINDS = "tcp:61613, tcp6:61613, stomps:61617, unix:/run/stomp, systemd:domain=INET:index=0, haproxy:tcp:61613"
 
@@ -38,11 +39,11 @@ def endpoint_from_string(reactor: Any, description: str) -> IStreamServerEndpoin
     Raises ConfigurationError, which says what is wrong with the string or with the files that it names.
     """
     try:
-        if description.startswith(PROXIED):
-            inner = serverFromString(reactor, with_backlog(description.removeprefix(PROXIED)))
-            return ProxiedEndpoint(inner, reactor)
-        endpoint: IStreamServerEndpoint = serverFromString(reactor, with_backlog(description))
-        return endpoint
+        inner = with_backlog(description.removeprefix(PROXIED))
+        endpoint: IStreamServerEndpoint = serverFromString(reactor, inner)
+        if isinstance(endpoint, SSL4ServerEndpoint):
+            pass_over_protocols(endpoint._sslContextFactory.getContext())
+        return ProxiedEndpoint(endpoint, reactor) if description.startswith(PROXIED) else endpoint
     except OSError as error:
         if error.filename is None:
             raise _wrong(description, str(error)) from None

@@ -61,6 +61,14 @@ def asks_for_certificates() -> bool:
     return any(one.asks_for_certificates for one in _in_use)
 
 
+def pass_over_protocols(context: SSL.Context) -> None:
+    """Let clients in whatever application protocols they offer (ALPN): STOMP has no name among them.
+
+    Twisted ends the handshake with the alert internal_error where it knows none of them.
+    """
+    context.set_alpn_select_callback(lambda _connection, _offered: SSL.NO_OVERLAPPING_PROTOCOLS)
+
+
 @implementer(IOpenSSLContextFactory)
 class ServerContext:
     """What the connections of one port are encrypted with, from files that are read at once, and again.
@@ -150,6 +158,7 @@ class ServerContext:
         )
         context: SSL.Context = options.getContext()
         context.check_privatekey()
+        pass_over_protocols(context)
         if not self._crl:
             return context, None
         revoked = RevocationLists(_read(self._crl), self._crl, [one.to_cryptography() for one in roots])

@@ -177,6 +177,16 @@ class HandshakeTests(TLSCase):
         self.assertIsNotNone(self.shake(server, self.client(user="ann")))
         self.assertRaises(SSL.Error, self.shake, server, self.client(user="eve"))
 
+    def test_application_protocols_that_a_client_offers_are_passed_over(self) -> None:
+        server = self.context()
+        for read_again in (False, True):
+            if read_again:
+                server.read()
+            client = self.client()
+            client.set_alpn_protos([b"stomp", b"http/1.1"])
+            self.shake(server, client)
+            self.assertEqual(client.get_alpn_proto_negotiated(), b"")
+
     def test_versions(self) -> None:
         self.assertRaises(SSL.Error, self.shake, self.context(), self.client(version=SSL.TLS1_1_VERSION))
         self.shake(self.context(), self.client(version=SSL.TLS1_2_VERSION))

@@ -164,6 +164,24 @@ def test_tls_with_a_certificate_that_the_client_verifies(tmp_path):
             ann.connects().exchanges_a_message()
 
 
+@pytest.mark.parametrize("kind", ["ssl", "stomps", "haproxy:ssl"])
+def test_a_tls_client_may_offer_application_protocols(tmp_path, kind):
+    """STOMP has no name among them (ALPN): none is chosen, and the connection is as any other."""
+    authority = Authority(tmp_path, "ours")
+    authority.server("localhost")
+    arguments = ("--port", f"{kind}:0:interface=127.0.0.1", "--allow-anonymous")
+    header = b"PROXY TCP4 192.0.2.7 192.0.2.1 51234 61613\r\n" if "haproxy" in kind else b""
+    with broker(tmp_path, *arguments) as running:
+        for offered in (["stomp", "http/1.1"], ["h2"], []):
+            context = trusting(authority.file)
+            if offered:
+                context.set_alpn_protocols(offered)
+            with over_tls(running.port(kind), context) as ann:
+                assert ann.socket.selected_alpn_protocol() is None
+                ann.socket.sendall(header)
+                ann.connects().exchanges_a_message()
+
+
 def test_the_command_for_a_development_certificate_makes_one(tmp_path):
     if shutil.which("openssl") is None:
         pytest.skip("there is no openssl here")
