@@ -24,6 +24,7 @@ from zope.interface import implementer
 from stomp_tx.errors import FrameError, NoHeartBeat, StompError
 from stomp_tx.heartbeat import Beat, Monitor
 from stomp_tx.interfaces import IFrameReceiver, IFrameSender
+from stomp_tx.keepalive import Keepalive
 from stomp_tx.pace import Pace
 from stomp_tx.reading import MOST, Share
 from stomp_tx.unfinished import Unfinished
@@ -131,6 +132,8 @@ class StompFrameProtocol(LineReceiver):
     clock -- for heart-beats and the bounded close; needed when no outbox is given
     limits -- how large an arriving frame may be
     grace -- the peer is dead after this many of its heart-beat intervals in silence
+    idle -- seconds of silence that end a connection whose peer has promised no heart-beats; 0.0: none do
+    keepalive -- how TCP finds out that a silent peer is gone; None: it does not
     linger -- seconds that a connection which ends has for sending what is owed, and the peer for reading it
     buffer -- octets that may wait in the transport before the receiver is paused
     trailing_eol -- end each frame with a line feed after its NUL, for clients that want one
@@ -154,6 +157,8 @@ class StompFrameProtocol(LineReceiver):
         clock: IReactorTime | None = None,
         limits: Limits | None = None,
         grace: float = 2.0,
+        idle: float = 0.0,
+        keepalive: Keepalive | None = None,
         linger: float = 5.0,
         buffer: int = 1024 * 1024,
         trailing_eol: bool = False,
@@ -169,6 +174,8 @@ class StompFrameProtocol(LineReceiver):
         self._outbox = outbox
         self._parser = FrameParser(limits)
         self._grace = grace
+        self._idle = idle
+        self._keepalive = keepalive
         self._linger = linger
         self._buffer = b""  # LineReceiver's: what arrived while reading was paused
         self._send_buffer = buffer
@@ -202,6 +209,8 @@ class StompFrameProtocol(LineReceiver):
                 transport.setTcpNoDelay(True)
             except OSError:
                 pass  # a unix socket, which calls itself TCP in Twisted before 25
+        if self._keepalive is not None:
+            self._keepalive.watch(transport)
         if isinstance(transport, Connection):
             self._socket = transport
             # To Twisted this is how much it reads at a time, too: see outbound_filling.
@@ -496,8 +505,12 @@ class StompFrameProtocol(LineReceiver):
         clock = self._outbox.clock
         if sending:
             self._beat = Beat(clock, sending, self._send_beat)
-        if receiving and not self._at_end:
+        if self._at_end:
+            return
+        if receiving:
             self._monitor = Monitor(clock, receiving * self._grace, self._peer_is_silent)
+        elif self._idle:
+            self._monitor = Monitor(clock, self._idle, self._peer_is_idle)
 
     def _send_beat(self) -> None:
         # With a full transport octets are on their way already, and beats would pile up behind them.
@@ -506,6 +519,14 @@ class StompFrameProtocol(LineReceiver):
 
     def _peer_is_silent(self) -> None:
         self.end_for(NoHeartBeat())
+
+    def _peer_is_idle(self) -> None:
+        self.end_for(
+            StompError(
+                "idle for too long",
+                f"nothing came for {self._idle:g} seconds: agree on heart-beats to be silent for longer",
+            )
+        )
 
     def _let_go(self) -> None:
         """What has come of a frame is for nobody any more."""

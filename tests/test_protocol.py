@@ -598,6 +598,31 @@ class HeartBeatTests(ProtocolCase):
         self.clock.pump([0.1] * 30)
         self.assertIn("no heart-beat", str(self.receiver.happened[0]))
 
+    def test_where_none_are_expected_idleness_may_be_bounded(self) -> None:
+        for sending in (0.0, 1.0):
+            self.receiver = Recorder()
+            self.protocol = self.make(idle=10.0, grace=3.0)
+            self.receiver.sender.start_heart_beat(sending, 0.0)
+            for _ in range(3):
+                self.clock.pump([0.5] * 19)
+                self.protocol.dataReceived(b"\n")
+            self.assertEqual(self.receiver.happened, [])
+            self.clock.pump([0.5] * 21)
+            self.assertIn("idle for too long", str(self.receiver.happened[0]))
+            self.assertTrue(self.transport.disconnecting)
+
+    def test_it_is_not_where_some_are_or_where_it_is_not_read(self) -> None:
+        self.protocol = self.make(idle=10.0)
+        self.receiver.sender.start_heart_beat(0.0, 60.0)
+        self.clock.pump([1.0] * 100)
+        self.assertEqual(self.receiver.happened, [])
+        self.protocol = self.make(idle=10.0)
+        self.receiver.sender.start_heart_beat(0.0, 0.0)
+        self.receiver.answers = [Deferred()]
+        self.protocol.dataReceived(BEGIN % 1)
+        self.clock.pump([1.0] * 100)
+        self.assertNotIn("idle for too long", str(self.receiver.happened))
+
     def test_none_without_agreement(self) -> None:
         self.receiver.sender.start_heart_beat(0.0, 0.0)
         self.clock.pump([10.0] * 100)

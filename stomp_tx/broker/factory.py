@@ -135,6 +135,7 @@ class StompBrokerFactory(ServerFactory):
         )
         self.scheduler.due_at = self._upkeep.due_at
         self._outbox = Outbox(clock)
+        self._keepalive = self.settings.keepalive()
         self._unfinished = Unfinished(self.settings.unfinished_octets, place_of)
         self._make_session_id = make_session_id or (lambda: secrets.token_hex(8))
         # A message's id is prefix and number: unique across restarts, and nothing in it needs an escape.
@@ -163,6 +164,8 @@ class StompBrokerFactory(ServerFactory):
             outbox=self._outbox,
             limits=self.limits,
             grace=settings.heart_beat_grace,
+            idle=settings.idle_timeout,
+            keepalive=self._keepalive,
             linger=settings.linger,
             buffer=settings.send_buffer,
             trailing_eol=settings.trailing_eol,

@@ -7,6 +7,7 @@ from urllib.parse import quote
 
 from stomp_tx import __version__
 from stomp_tx.errors import ConfigurationError
+from stomp_tx.keepalive import Keepalive
 from stomp_tx.wire.commands import VERSIONS
 
 
@@ -34,6 +35,18 @@ class BrokerSettings:
 
     heart_beat_grace: float = 2.0
     """A client is dead after this many of its heart-beat intervals in silence."""
+
+    idle_timeout: float = 0.0
+    """Seconds without a byte after which a client that sends no heart-beats is closed; 0: never."""
+
+    tcp_keepalive: int = 60
+    """Seconds of silence after which the system asks a TCP client whether it is still there; 0: never."""
+
+    tcp_keepalive_interval: int = 15
+    """Seconds between two of these questions."""
+
+    tcp_keepalive_probes: int = 4
+    """Questions without an answer after which the connection is lost."""
 
     linger: float = 5.0
     """For sending and reading what is owed, before a connection that ends is cut."""
@@ -179,6 +192,7 @@ class BrokerSettings:
         for name in ("connect_timeout", "login_wait", "stop_timeout"):
             if getattr(self, name) <= 0:
                 raise ConfigurationError(f"{name} must be more than 0")
+        self.keepalive()
         self._one_of("unknown_host", ("default", "refuse", None))
         self._one_of("dialect", ("auto", "activemq", "artemis", "rabbitmq"))
         for host in self.hosts:
@@ -201,6 +215,10 @@ class BrokerSettings:
         unknown = [version for version in self.versions if version not in VERSIONS]
         if unknown or not self.versions:
             raise ConfigurationError(f"versions must be some of {', '.join(VERSIONS)}", f"not {unknown}")
+
+    def keepalive(self) -> Keepalive:
+        """How connections are asked whether their clients are there.  Raises ConfigurationError."""
+        return Keepalive(self.tcp_keepalive, self.tcp_keepalive_interval, self.tcp_keepalive_probes)
 
     def _one_of(self, name: str, values: tuple[str | None, ...]) -> None:
         if getattr(self, name) not in values:

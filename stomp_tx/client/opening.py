@@ -58,7 +58,11 @@ class _OneConnection(Factory):
     def buildProtocol(self, addr: IAddress | None) -> StompFrameProtocol:
         settings = self._settings
         protocol = StompFrameProtocol(
-            self._session, clock=self._clock, limits=settings.limits, grace=settings.heart_beat_grace
+            self._session,
+            clock=self._clock,
+            limits=settings.limits,
+            grace=settings.heart_beat_grace,
+            keepalive=settings.keepalive(),
         )
         protocol.factory = self
         return protocol

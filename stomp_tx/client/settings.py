@@ -8,6 +8,7 @@ from typing import TypedDict
 
 from stomp_tx.client.codecs import Codecs
 from stomp_tx.errors import ConfigurationError
+from stomp_tx.keepalive import Keepalive
 from stomp_tx.wire.commands import VERSIONS
 from stomp_tx.wire.limits import Limits
 
@@ -40,6 +41,15 @@ class ClientSettings:
     ActiveMQ lets two of them pass between its beats: there each counts twice.
     """
 
+    tcp_keepalive: int = 60
+    """Seconds of silence after which the system asks the broker whether it is still there; 0: never."""
+
+    tcp_keepalive_interval: int = 15
+    """Seconds between two of these questions."""
+
+    tcp_keepalive_probes: int = 4
+    """Questions without an answer after which the connection is lost."""
+
     headers: Mapping[str, str] = field(default_factory=dict)
     """Further headers of CONNECT, such as ActiveMQ's ``client-id``."""
 
@@ -58,7 +68,12 @@ class ClientSettings:
     limits: Limits = field(default_factory=Limits)
     """How large an arriving frame may be."""
 
+    def keepalive(self) -> Keepalive:
+        """How connections are asked whether the broker is there.  Raises ConfigurationError."""
+        return Keepalive(self.tcp_keepalive, self.tcp_keepalive_interval, self.tcp_keepalive_probes)
+
     def __post_init__(self) -> None:
+        self.keepalive()
         unknown = [version for version in self.versions if version not in VERSIONS]
         if unknown or not self.versions:
             raise ConfigurationError(f"versions must be some of {', '.join(VERSIONS)}", f"not {unknown}")
@@ -81,6 +96,9 @@ class ClientOptions(TypedDict, total=False):
     versions: tuple[str, ...]
     heart_beat_ms: tuple[int, int]
     heart_beat_grace: float
+    tcp_keepalive: int
+    tcp_keepalive_interval: int
+    tcp_keepalive_probes: int
     headers: Mapping[str, str]
     connect_timeout: float | None
     receipt_timeout: float | None

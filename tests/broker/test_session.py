@@ -659,6 +659,44 @@ class EndTests(SynchronousTestCase):
         self.assertEqual(broker.clock.getDelayedCalls(), [])
 
 
+class IdleTests(SynchronousTestCase):
+    """``idle_timeout``: clients that are silent, and have not promised to be heard."""
+
+    def setUp(self) -> None:
+        self.broker = Broker(idle_timeout=60.0)
+
+    def test_what_an_idle_client_holds_goes_to_others(self) -> None:
+        for heart_beat in ("0,0", "0,1000"):  # one that wants to hear ours promises none of its own
+            self.setUp()
+            ann, bob = self.broker.connect(heart_beat=heart_beat), self.broker.connect(heart_beat="90000,0")
+            ann.subscribes("/queue/a", ack="client", receipt="subscribed")
+            send(bob, "/queue/a", "1")
+            self.assertEqual([frame.command for frame in ann.everything()], ["RECEIPT", "MESSAGE"])
+            self.broker.clock.pump([1.0] * 59)
+            self.assertFalse(ann.is_closed)
+            self.broker.clock.pump([1.0] * 2)
+            error = ann.everything()[-1]
+            self.assertIn("idle for too long", error.headers["message"])
+            self.assertIn(b"heart-beats", error.body)
+            self.assertTrue(ann.is_closed)
+            bob.subscribes("/queue/a")
+            self.assertEqual(bob.hears_bodies(), [b"1"])
+
+    def test_whatever_it_says_keeps_it(self) -> None:
+        ann = self.broker.connect()
+        for _ in range(5):
+            self.broker.clock.pump([1.0] * 50)
+            ann.sends(b"\n")
+        self.assertFalse(ann.is_closed)
+
+    def test_one_that_has_promised_heart_beats_is_held_to_those(self) -> None:
+        ann = self.broker.connect(heart_beat="90000,0")
+        self.broker.clock.pump([1.0] * 170)
+        self.assertFalse(ann.is_closed)
+        self.broker.clock.pump([1.0] * 20)
+        ann.fails("no heart-beat")
+
+
 class ReceiptFloodTests(SynchronousTestCase):
     """A producer that never reads its receipts is read no more, until it does."""
 
