@@ -8,6 +8,7 @@
     ├── ProtocolViolation     a well-formed frame that may not be sent here
     │   ├── VersionMismatch   no protocol version in common
     │   └── NoHeartBeat       nothing was heard from the peer in the agreed time
+    │       └── IdleTooLong   ... or, where none was agreed on, for as long as it may be silent
     ├── LoginDenied           who it is could not be found out, or may not come in
     ├── LoginUnavailable      who it is can't be found out now, through no fault of theirs
     ├── AccessDenied          this user may not do that
@@ -66,8 +67,20 @@ class ProtocolViolation(StompError):
 class NoHeartBeat(ProtocolViolation):
     """Nothing was heard from the peer in the agreed time (STOMP 1.2, "Heart-beating")."""
 
-    def __init__(self) -> None:
-        super().__init__("no heart-beat", "nothing was heard in the agreed time")
+    def __init__(
+        self, summary: str = "no heart-beat", detail: str = "nothing was heard in the agreed time"
+    ) -> None:
+        super().__init__(summary, detail)
+
+
+class IdleTooLong(NoHeartBeat):
+    """A peer without heart-beats was silent for so many seconds."""
+
+    def __init__(self, seconds: float) -> None:
+        super().__init__(
+            "idle for too long",
+            f"nothing came for {seconds:g} seconds: agree on heart-beats to be silent for longer",
+        )
 
 
 class BrokerStopping(StompError):

@@ -21,7 +21,7 @@ from twisted.protocols.basic import LineReceiver
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
-from stomp_tx.errors import FrameError, NoHeartBeat, StompError
+from stomp_tx.errors import FrameError, IdleTooLong, NoHeartBeat, StompError
 from stomp_tx.heartbeat import Beat, Monitor
 from stomp_tx.interfaces import IFrameReceiver, IFrameSender
 from stomp_tx.keepalive import Keepalive
@@ -521,12 +521,7 @@ class StompFrameProtocol(LineReceiver):
         self.end_for(NoHeartBeat())
 
     def _peer_is_idle(self) -> None:
-        self.end_for(
-            StompError(
-                "idle for too long",
-                f"nothing came for {self._idle:g} seconds: agree on heart-beats to be silent for longer",
-            )
-        )
+        self.end_for(IdleTooLong(self._idle))
 
     def _let_go(self) -> None:
         """What has come of a frame is for nobody any more."""

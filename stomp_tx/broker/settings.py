@@ -52,7 +52,7 @@ class BrokerSettings:
     """For sending and reading what is owed, before a connection that ends is cut."""
 
     farewell_error: bool = False
-    """Send an ERROR when the broker stops or hears no heart-beat, before it closes a connection for that.
+    """Send an ERROR when the broker stops or hears nothing of a client, before it closes the connection.
 
     Clients may take an ERROR for a fault of their own, and end in place of connecting again.
     """

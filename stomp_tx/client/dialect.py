@@ -61,8 +61,8 @@ DIALECTS = (
         dedupe="message-dedupe-id",
         durable={"durable-subscription": "{}"},
         names_receipts=True,
-        no_frame=r"the broker is stopping|no heart-beat|login expired|login refused|subscription too slow"
-        r"|too much under way|logins can't be checked now",
+        no_frame=r"the broker is stopping|no heart-beat|idle for too long|login expired|login refused"
+        r"|subscription too slow|too much under way|logins can't be checked now",
         not_now=r"the broker is stopping|too many (connections|logins)|logins can't be checked now"
         r"|login took too long|no CONNECT in time|too much under way|internal error"
         r"|login refused: .*: try again in \d+ seconds",

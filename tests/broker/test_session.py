@@ -675,9 +675,6 @@ class IdleTests(SynchronousTestCase):
             self.broker.clock.pump([1.0] * 59)
             self.assertFalse(ann.is_closed)
             self.broker.clock.pump([1.0] * 2)
-            error = ann.everything()[-1]
-            self.assertIn("idle for too long", error.headers["message"])
-            self.assertIn(b"heart-beats", error.body)
             self.assertTrue(ann.is_closed)
             bob.subscribes("/queue/a")
             self.assertEqual(bob.hears_bodies(), [b"1"])
@@ -694,7 +691,22 @@ class IdleTests(SynchronousTestCase):
         self.broker.clock.pump([1.0] * 170)
         self.assertFalse(ann.is_closed)
         self.broker.clock.pump([1.0] * 20)
-        ann.fails("no heart-beat")
+        self.assertTrue(ann.is_closed)
+
+    def test_the_log_knows_why_and_the_client_where_the_settings_say_so(self) -> None:
+        for farewell_error in (False, True):
+            broker = Broker(idle_timeout=60.0, farewell_error=farewell_error)
+            seen: list[Disconnected | Failed] = []
+            broker.factory.events.observe(Disconnected, seen.append)
+            broker.factory.events.observe(Failed, seen.append)
+            ann = broker.connect()
+            broker.clock.pump([1.0] * 61)
+            if farewell_error:
+                self.assertIn(b"agree on heart-beats", ann.fails("idle for too long").body)
+            else:
+                ann.hears_the_end()
+            ann.hangs_up()
+            self.assertIn("idle for too long", str(seen[0]))
 
 
 class ReceiptFloodTests(SynchronousTestCase):

@@ -12,7 +12,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from stomp_tx.broker.session import BrokerSession
 from stomp_tx.client import ConnectionLost, ErrorReceived
-from stomp_tx.errors import EngineError, LimitExceeded, ProtocolViolation, StompError
+from stomp_tx.errors import EngineError, IdleTooLong, LimitExceeded, ProtocolViolation, StompError
 from stomp_tx.testing import MemoryBroker
 from stomp_tx.testing.scripted import ScriptedBroker
 from stomp_tx.wire.limits import Limits
@@ -57,6 +57,7 @@ def _may_no_more(session: BrokerSession) -> None:
 OWN_ENDS: dict[str, Callable[[BrokerSession], object]] = {
     "the broker is stopping": BrokerSession.shut_down,
     "no heart-beat": lambda session: session.frame_failed(ProtocolViolation("no heart-beat")),
+    "idle for too long": lambda session: session.frame_failed(IdleTooLong(60.0)),
     "login expired": lambda session: session._login._expired(),
     "login refused": _taken_away,
     "access denied": _may_no_more,
