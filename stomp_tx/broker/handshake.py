@@ -72,8 +72,9 @@ def _host(name: str, settings: BrokerSettings, dialect: Dialect) -> str:
 def connected(agreement: Agreement, session_id: str, settings: BrokerSettings) -> Frame:
     """The CONNECTED frame; ``request-id`` comes back as ``response-id``, as ActiveMQ and Artemis have it."""
     headers = {"version": agreement.version, "heart-beat": agreement.heart_beat, "session": session_id}
-    if settings.server:
-        headers["server"] = settings.server
+    server = agreement.dialect.server if settings.server is None else settings.server
+    if server:
+        headers["server"] = server
     if "request-id" in agreement.headers:
         headers["response-id"] = agreement.headers["request-id"]
     return Frame("CONNECTED", headers)

@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass, fields
 from urllib.parse import quote
 
-from stomp_tx import __version__
 from stomp_tx.errors import ConfigurationError
 from stomp_tx.keepalive import Keepalive
 from stomp_tx.wire.commands import VERSIONS
@@ -18,8 +17,8 @@ class BrokerSettings:
     None stands for what nobody has set, where the dialect of a connection says what it is then.
     """
 
-    server: str = f"stomp-tx/{__version__}"
-    """CONNECTED's ``server`` header; empty: none is sent."""
+    server: str | None = None
+    """CONNECTED's ``server`` header; empty: none is sent.  Unset: as the dialect has it."""
 
     versions: tuple[str, ...] = VERSIONS
     """Protocol versions to agree on, oldest first."""
@@ -187,7 +186,7 @@ class BrokerSettings:
             value = getattr(self, field.name)
             if isinstance(value, (int, float)) and not isinstance(value, bool) and value < 0:
                 raise ConfigurationError(f"{field.name} can't be negative")
-        if not self.server.isprintable():
+        if self.server is not None and not self.server.isprintable():
             raise ConfigurationError("server must be printable: it is sent in a header without escapes")
         for name in ("connect_timeout", "login_wait", "stop_timeout"):
             if getattr(self, name) <= 0:

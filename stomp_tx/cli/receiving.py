@@ -177,8 +177,10 @@ def browse(target: Target, **options: Any) -> int:
         headers.setdefault("selector", options["selector"])
 
     async def story(client: StompClient) -> int:
-        server = client.headers.get("server", "")
-        if server.startswith(("RabbitMQ/", "ActiveMQ-Artemis/")):
+        from stomp_tx.client.dialect import dialect_of
+
+        server = client.headers.get("server")
+        if not dialect_of(server).browses:
             raise ConfigurationError(f"{server} can't browse", "stomp-tx subscribe --ack none --wait 1")
         subscription = await client.subscribe(options["destination"], prefetch=0, headers=headers)
         shown = await show(subscription, options["format"], options["count"], None)

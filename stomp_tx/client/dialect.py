@@ -12,7 +12,7 @@ from stomp_tx.errors import ErrorReceived, LoginRefused
 class Dialect(NamedTuple):
     """How one kind of broker wants to be spoken to; the headers are names, or whole headers.
 
-    server -- how its ``server`` header begins
+    server -- how one of the words of its ``server`` header begins
     prefetch -- the headers of SUBSCRIBE that take a number of messages
     dedupe -- the header of SEND by which a message is known when it is sent again; "": it knows none
     durable -- the headers of SUBSCRIBE and UNSUBSCRIBE for a durable subscription; ``{}`` is its name
@@ -25,6 +25,7 @@ class Dialect(NamedTuple):
         to others when that ends: it is given back before
     late -- how an ERROR begins that is about a message for a subscription that has ended; the connection
         goes on, and the subscription's id is the group in it
+    browses -- whether one can look at what waits in a queue, and leave it there
     silence -- so many of the agreed intervals may lie between two of its heart-beats
     names_receipts -- an ERROR that is about a frame names the receipt that it asked for, if it asked for one
     no_frame -- how an ERROR begins that names no receipt, and is about no frame
@@ -42,6 +43,7 @@ class Dialect(NamedTuple):
     forgets_unused: bool = False
     keeps_unsettled: bool = False
     late: str = ""
+    browses: bool = True
     silence: float = 1.0
     names_receipts: bool = False
     no_frame: str = ""
@@ -55,6 +57,7 @@ class Dialect(NamedTuple):
 
 
 DIALECTS = (
+    # It comes first: in the dialect of another broker it names that one, and itself in a comment.
     Dialect(
         "stomp-tx/",
         prefetch=("prefetch-count",),
@@ -73,6 +76,7 @@ DIALECTS = (
         durable={"durable": "true", "auto-delete": "false"},  # its name is the subscription's id
         subscribes_replies=True,
         keeps_unsettled=True,
+        browses=False,
         late=r"There is no current subscription with tag 'T_(.*)'",
         # Closed by an administrator; a token's end; a deleted queue; a consumer that has not acknowledged.
         no_frame=r"connection_forced|Credential expired|Server cancelled subscription"
@@ -85,6 +89,7 @@ DIALECTS = (
         dedupe="_AMQ_DUPL_ID",
         durable={"durable-subscription-name": "{}"},
         temporary=False,
+        browses=False,
         # The connection's time to live; closed by an administrator.
         no_frame=r"AMQ229(014|005|107|108|120)\b",
         # All that is no matter of login and passcode; a router that is not ready.
@@ -125,7 +130,8 @@ def is_temporary(refusal: LoginRefused) -> bool:
 
 def dialect_of(server: str | None) -> Dialect:
     """The dialect of a broker that has this ``server`` header in CONNECTED."""
+    words = (server or "").split()
     for dialect in DIALECTS:
-        if server is not None and server.startswith(dialect.server):
+        if any(word.startswith(dialect.server) for word in words):
             return dialect
     return UNKNOWN

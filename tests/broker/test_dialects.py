@@ -6,6 +6,7 @@ from typing import Any
 
 from twisted.trial.unittest import SynchronousTestCase
 
+from stomp_tx import __version__
 from stomp_tx.broker.dialect.dialects import DIALECTS
 from tests.broker.test_destination import send
 from tests.conversation import Broker, Client
@@ -152,3 +153,29 @@ class NameTests(SynchronousTestCase):
             self.assertEqual(message.headers["destination"], name)
         client.says("SEND", destination="/exchange/logs/x")
         client.fails("no such exchange")
+
+
+class ServerTests(SynchronousTestCase):
+    """What CONNECTED says the broker is: clients choose their ways by how it begins."""
+
+    def server(self, headers: bytes = b"", **settings: Any) -> str | None:
+        client = Broker(**settings).dial()
+        client.sends(b"CONNECT\naccept-version:1.2\nhost:/\n%b\n\0" % headers)
+        return client.hears("CONNECTED").headers.get("server")
+
+    def test_the_dialect_s_broker_comes_first_and_we_in_a_comment(self) -> None:
+        for dialect, server in (
+            ("auto", f"stomp-tx/{__version__}"),
+            ("activemq", f"ActiveMQ/5.17.2 stomp-tx/{__version__}"),
+            (
+                "artemis",
+                f"ActiveMQ-Artemis/2.44.0 ActiveMQ Artemis Messaging Engine stomp-tx/{__version__}",
+            ),
+            ("rabbitmq", f"RabbitMQ/3.10.8 stomp-tx/{__version__}"),
+        ):
+            self.assertEqual(self.server(dialect=dialect), server)
+            self.assertEqual(self.server(b"dialect:%b\n" % dialect.encode()), server)
+
+    def test_the_settings_may_say_something_else_or_nothing(self) -> None:
+        self.assertEqual(self.server(dialect="rabbitmq", server="mine/1"), "mine/1")
+        self.assertIsNone(self.server(dialect="rabbitmq", server=""))

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+from random import Random
 from typing import Any
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from stomp_tx.client import ConnectionLost, StompClient, Subscription
+from stomp_tx.client import ConnectionLost, Retry, StompClient, Subscription
 from stomp_tx.client.dialect import UNKNOWN, dialect_of
 from stomp_tx.client.session import ENDED
 from stomp_tx.errors import ConfigurationError
-from stomp_tx.testing import ScriptedBroker
+from stomp_tx.testing import Faults, MemoryBroker, ScriptedBroker
+
+QUEUE = "/queue/a"
 
 OURS, RABBITMQ = "stomp-tx/1.0", "RabbitMQ/3.10.8"
 ACTIVEMQ, ARTEMIS = "ActiveMQ/5.17.2", "ActiveMQ-Artemis/2.30.0 ActiveMQ Artemis Messaging Engine"
@@ -244,3 +247,64 @@ class RabbitMQTests(WithServer):
             self.assertTrue(broker.hears_nothing())
             self.late(broker)
             self.assertFalse(client.connected)
+
+
+class OurBrokerTests(SynchronousTestCase):
+    """This project's broker in each dialect: to the client it is always the same one."""
+
+    def test_it_is_known_whatever_it_says_before(self) -> None:
+        for dialect, begins in (
+            ("auto", "stomp-tx/"),
+            ("rabbitmq", "RabbitMQ/3"),
+            ("activemq", "ActiveMQ/5"),
+            ("artemis", "ActiveMQ-Artemis/2"),
+        ):
+            client = MemoryBroker(dialect=dialect).client(host="/")
+            self.assertTrue(client.headers["server"].startswith(begins), client.headers)
+            self.assertIs(dialect_of(client.headers["server"]), dialect_of(OURS))
+
+    def test_others_are_known_by_their_own_names_alone(self) -> None:
+        for server in (RABBITMQ, ACTIVEMQ, ARTEMIS):
+            self.assertTrue(server.startswith(dialect_of(server).server))
+
+    def test_nothing_lost_and_nothing_twice(self) -> None:
+        for dialect in ("auto", "rabbitmq", "activemq", "artemis"):
+            broker = MemoryBroker(dialect=dialect)
+            broker.run(self.send_through_cuts(broker, Random(1)))
+            self.assertEqual(broker.waiting(QUEUE), [b"%d" % number for number in range(100)], dialect)
+
+    async def send_through_cuts(self, broker: MemoryBroker, random: Random) -> None:
+        """A hundred messages; each connection is cut somewhere, the broker's answers as well."""
+        retry = Retry(initial=0.1, maximum=0.1)
+        made = 0
+
+        def faults() -> Faults:
+            nonlocal made
+            made += 1
+            return Faults(cut_after_received=random.randrange(300, 700)) if made < 20 else Faults()
+
+        async with broker.service(faults=faults, window=5, retry=retry, host="/") as service:
+            for number in range(100):
+                await service.send(QUEUE, f"{number}", receipt=True)
+        self.assertGreater(made, 5)
+
+    def test_its_words_work(self) -> None:
+        """A durable subscription, a prefetch, an answer."""
+
+        async def story(broker: MemoryBroker) -> None:
+            client = broker.client(host="/", headers={"client-id": "ann"})
+            how = {"durable": "reader", "ack": "client-individual", "prefetch": 1}
+            news = await client.subscribe("/topic/news", **how)
+            for number in range(2):
+                await client.send("/topic/news", f"{number}", receipt=True)
+            for number in range(2):
+                async with await news.next() as message:
+                    self.assertEqual(message.text(), f"{number}")
+            await news.unsubscribe(forget=True)
+            await client.respond("/queue/sums", lambda message: sum(message.value()))
+            self.assertEqual((await client.request("/queue/sums", [1, 2])).value(), 3)
+
+        for dialect in ("auto", "rabbitmq", "activemq", "artemis"):
+            broker = MemoryBroker(dialect=dialect)
+            broker.run(story(broker))
+            self.assertEqual(broker.engine.bindings, {}, dialect)

@@ -84,7 +84,7 @@ class Peer:
         assert rest == b"", rest
 
     def connects(self) -> Peer:
-        self.says("CONNECT accept-version:1.2 host:localhost login:ann passcode:open-sesame")
+        self.says("CONNECT accept-version:1.2 host:/ login:ann passcode:open-sesame")
         self.hears("CONNECTED")
         return self
 

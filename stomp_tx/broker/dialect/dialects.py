@@ -4,7 +4,11 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
+from stomp_tx import __version__
 from stomp_tx.errors import ProtocolViolation
+
+US = f"stomp-tx/{__version__}"
+"""How CONNECTED's ``server`` names this broker: where it names another one first, as a comment."""
 
 
 class Dialect(NamedTuple):
@@ -37,6 +41,7 @@ class Dialect(NamedTuple):
     has_escaped_slashes: bool = False
     refused_on_send: frozenset[str] = frozenset()
     receipts_at_commit: bool = False
+    server: str = US
     unprefixed: str = "queue"
     unknown_host: str = "default"
 
@@ -46,16 +51,23 @@ NOW = "now"
 
 _JMS = (("timestamp", NOW), ("priority", "4"), ("expires", "0"))
 
-AUTO = Dialect("auto")
+AUTO: Dialect = Dialect("auto")
 """Understands all of them; where they collide, as the others' most usual clients expect."""
 
 DIALECTS = {
     one.name: one
     for one in (
         AUTO,
-        Dialect("activemq", persistent_subscribes=False, replies_subscribe=False, stamps=_JMS),
+        Dialect(
+            "activemq",
+            server=f"ActiveMQ/5.17.2 {US}",
+            persistent_subscribes=False,
+            replies_subscribe=False,
+            stamps=_JMS,
+        ),
         Dialect(
             "artemis",
+            server=f"ActiveMQ-Artemis/2.44.0 ActiveMQ Artemis Messaging Engine {US}",
             persistent_subscribes=False,
             replies_subscribe=False,
             prefetch_in_octets=True,
@@ -64,6 +76,7 @@ DIALECTS = {
         ),
         Dialect(
             "rabbitmq",
+            server=f"RabbitMQ/3.10.8 {US}",
             tells_redelivered=True,
             nacks_in_1_0=True,
             acks_by_message_id=True,
