@@ -383,5 +383,5 @@ def test_settings_print_a_file_that_config_takes(tmp_path):
     assert shown.returncode == 0
     Path(tmp_path / "stomp.toml").write_text(shown.stdout)
     again = run(tmp_path, "--settings", "--config", "stomp.toml")
-    assert again.stdout == shown.stdout
-    assert "\nprefetch = 7\n" in shown.stdout
+    assert "\nprefetch = 7  # --set\n" in shown.stdout
+    assert again.stdout == shown.stdout.replace("# --set\n", "# stomp.toml\n")
