@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Awaitable, Callable
-from typing import TypeVar
+from collections.abc import Callable, Coroutine
+from typing import Any, TypeVar
 
 from twisted.internet.defer import Deferred
 
@@ -26,7 +26,7 @@ class Attempts:
         self._lockout = lockout
         self._sites: dict[str, _Site] = {}
 
-    async def in_turn(self, attempt: Attempt, log_in: Callable[[], Awaitable[T]]) -> T:
+    async def in_turn(self, attempt: Attempt, log_in: Callable[[], Coroutine[Any, Any, T]]) -> T:
         """What comes of ``log_in``, which tells the lockout if it has failed before it is done.
 
         Raises LoginDenied, and does not begin, while this login is locked out or the address is: after as
@@ -44,11 +44,14 @@ class Attempts:
             raise
         finally:
             self._forget(name)
-        try:
-            return await log_in()
-        finally:
+
+        def done(result: T) -> T:
             site.done(attempt)
             self._forget(name)
+            return result
+
+        # No ``finally``, which would let others try when a broker is thrown away as it is.
+        return await Deferred.fromCoroutine(log_in()).addBoth(done)
 
     def _forget(self, name: str) -> None:
         site = self._sites.get(name)
@@ -57,12 +60,12 @@ class Attempts:
 
 
 class _Site:
-    """Those of one site, see lockout.site_of."""
+    """Those of one site, see lockout.site_of.  Its places take turns."""
 
     def __init__(self, lockout: Lockout) -> None:
         self._lockout = lockout
         self._trying: list[Attempt] = []
-        self._waiting: OrderedDict[Deferred[None], Attempt] = OrderedDict()
+        self._waiting: OrderedDict[str, OrderedDict[Deferred[None], Attempt]] = OrderedDict()  # by place
         self._is_letting = False
 
     @property
@@ -71,8 +74,8 @@ class _Site:
 
     def turn(self, attempt: Attempt) -> Deferred[None]:
         """Fires when it may try; fails with LoginDenied."""
-        turn: Deferred[None] = Deferred(self._leave)
-        self._waiting[turn] = attempt
+        turn: Deferred[None] = Deferred(lambda turn: self._leave(turn, attempt))
+        self._waiting.setdefault(attempt.place, OrderedDict())[turn] = attempt
         self._let()
         return turn
 
@@ -81,8 +84,11 @@ class _Site:
         self._trying.remove(attempt)
         self._let()
 
-    def _leave(self, turn: Deferred[None]) -> None:
-        del self._waiting[turn]
+    def _leave(self, turn: Deferred[None], attempt: Attempt) -> None:
+        waiting = self._waiting[attempt.place]
+        del waiting[turn]
+        if not waiting:
+            del self._waiting[attempt.place]
 
     def _let(self) -> None:
         """Let the next ones try.  Those whom it makes done at once come back here while it runs."""
@@ -90,18 +96,24 @@ class _Site:
             return
         self._is_letting = True
         try:
-            while self._waiting:
-                turn, attempt = next(iter(self._waiting.items()))
+            held_up = 0
+            # Who is held up is so by one that is trying, of their place; or all are, by those of all places.
+            while held_up < min(len(self._waiting), len(self._trying) + 1):
+                place, waiting = next(iter(self._waiting.items()))
+                turn, attempt = next(iter(waiting.items()))
+                self._waiting.move_to_end(place)
                 try:
                     self._lockout.must_be_open_to(attempt)
                 except LoginDenied as error:
-                    del self._waiting[turn]
+                    self._leave(turn, attempt)
                     turn.errback(error)
                     continue
                 if not self._lockout.may_fail(attempt, self._trying):
-                    return
-                del self._waiting[turn]
+                    held_up += 1
+                    continue
+                self._leave(turn, attempt)
                 self._trying.append(attempt)
                 turn.callback(None)
+                held_up = 0
         finally:
             self._is_letting = False

@@ -208,6 +208,34 @@ class LockoutTests(LoginCase):
         broker.knocks(IPv6Address("TCP", "2001:db8:2::1", 1), login="ann", passcode="x")
         self.assertEqual(len(asked), 3 + 1)
 
+    def test_of_many_networks_each_has_its_turn(self) -> None:
+        """Somebody else's, perhaps: of some providers each customer has a /64."""
+        broker = self.broker(passwords(), login_failures=3)
+        asked = self.asked(broker)
+        user = (IStompUser, StompUser("ann"), lambda: None)
+        for number in range(20):
+            broker.knocks(IPv6Address("TCP", f"2001:db8:1:{number % 2}::1", 1), login="ann", passcode="x")
+        bob = broker.knocks(IPv6Address("TCP", "2001:db8:1:b::1", 1), login="bob", passcode="x")
+        for number in range(3):
+            asked[number].callback(user)
+        self.assertEqual(len(asked), 6)
+        for number in range(3, 6):
+            asked[number].callback(user)
+        bob.hears("CONNECTED")
+
+    def test_a_network_that_is_held_up_holds_up_no_other(self) -> None:
+        broker = self.broker(passwords(), login_failures=3)
+        asked = self.asked(broker)
+        one, other = (IPv6Address("TCP", f"2001:db8:1:{number}::1", 1) for number in (1, 2))
+        for _ in range(2):
+            broker.knocks(one, login="eve", passcode="x")
+            asked[-1].errback(UnauthorizedLogin())
+        for _ in range(5):
+            broker.knocks(one, login="eve", passcode="x")
+        self.assertEqual(len(asked), 2 + 1)  # which may be the last one
+        broker.knocks(other, login="ann", passcode="x")
+        self.assertEqual(len(asked), 2 + 2)
+
     def test_who_waits_while_others_are_locked_out_gets_in(self) -> None:
         broker = self.broker(passwords(), login_failures=2)
         asked = self.asked(broker)
