@@ -32,6 +32,9 @@ Everything that becomes safe together shares one Deferred: who adds a callback g
 Judge = Callable[[Message], Sequence[Message]]
 """Says which messages are appended instead of one that ends."""
 
+Test = Callable[[Message], bool]
+"""Says of a message whether it is wanted."""
+
 
 class IFrameSender(Interface):
     """Given to a session: its way to the peer.  None of these ever blocks or raises for a lost connection."""
@@ -158,7 +161,7 @@ class IEngine(Interface):
     def publish(message: Message) -> Safe:
         """Let everyone who listens to the topic that its address names hear one message.
 
-        Queues that are bound to the topic keep a copy each.
+        Queues that are bound to the topic keep a copy each, if they want it: see ``select``.
         """
 
     def settle(message: Message, outcome: Outcome) -> Safe:
@@ -183,19 +186,44 @@ class IEngine(Interface):
         The topic may be a pattern, see wildcards.py.  One who listens to several hears each message once.
         """
 
-    def bind(queue: str, topic: str) -> Safe:
+    def bind(queue: str, topic: str, selector: str | None = None) -> Safe:
         """From now on the queue gets a copy of what is published to the topic.  It is bound to one, for good.
 
         The topic may be a pattern, or several of them with commas between.  A binding outlives the process,
         but for queues that are shared (see address.py).  Raises EngineError when it is bound to another.
+
+        selector -- which of it, in words of which an engine knows nothing: see ``select``; empty: all of it.
+            It is kept with the binding, and a later ``bind`` may change it; None leaves it as it is.
+
+        What waits in the queue is not touched.  A selector that takes the place of another one leaves the
+        queue ``unsifted``.  Until a change is safe, the queue gets what either of the two wants.
         """
 
     def unbind(queue: str) -> Safe:
         """Undo ``bind``; the messages that wait there are gone."""
 
+    def select(test_of: Callable[[str, str], Test | None] | None) -> None:
+        """From now on ``test_of(queue, selector)`` says which messages a bound queue wants.
+
+        It is called once for each selector, of those that there are too, and not for empty ones.  Where it
+        gives None, and where there is no ``test_of``, the queue gets all.
+        """
+
+    def sifted(queue: str) -> Safe:
+        """What waits in an unsifted queue has been looked through, and what is unwanted was withdrawn."""
+
     last_position = Attribute("The position of the message that came last: they are counted from 1.")
 
     bindings = Attribute("The queues that are bound, and the topic of each.  Nobody else changes it.")
+
+    selectors = Attribute(
+        "The selectors of bound queues; of one that is not here nobody has said.  Nobody else changes it."
+    )
+
+    unsifted = Attribute(
+        "The bound queues whose selector was another one when some of what waits there came, as keys of a"
+        " dictionary, until ``sifted``.  That outlives the process as the binding does."
+    )
 
     def expire(now: int, judge: Judge) -> bool:
         """Take out what waits and has expired by ``now`` (milliseconds since 1970).

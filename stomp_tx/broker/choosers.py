@@ -98,8 +98,8 @@ class Giver(Protocol):
     def may_have(self, message: Message, subscription: Subscription) -> float:
         """0.0, or how many seconds from now it may have this message; -1.0: it gets it in another way."""
 
-    def unwanted(self, message: Message) -> None:
-        """One that waits is not what a chooser wants."""
+    def unwanted(self, message: Message, subscription: Subscription) -> None:
+        """One that waits is not what it wants."""
 
     def give(self, message: Message, subscription: Subscription) -> bool | None:
         """Give it one that waits.  False: it waits no more.  None: it can't be handed out yet."""
@@ -181,7 +181,7 @@ class Choosers:
                 self._had_its_turn(chooser)
                 is_given = True
             else:
-                self._queue.unwanted(message)
+                self._queue.unwanted(message, chooser.subscription)
 
     def _had_its_turn(self, chooser: Chooser) -> None:
         del self._choosers[chooser.subscription]
@@ -215,7 +215,7 @@ class Choosers:
                     chooser.back(message)
                     return  # ``noticed`` tells when
             else:
-                self._queue.unwanted(message)
+                self._queue.unwanted(message, subscription)
             if not chooser.can_take:
                 return
             if left <= 0:

@@ -18,6 +18,7 @@ from stomp_tx.broker.events import (
     LockedOut,
     LoginRenewed,
     Refused,
+    SelectorChanged,
 )
 from stomp_tx.broker.overdue import DAY, EVERY, reason
 from stomp_tx.broker.sparing import Sparing
@@ -139,6 +140,21 @@ def log_events(events: Events, log: Logger, seconds: Callable[[], float]) -> Non
             **who,
         )
 
+    def selector_changed(event: SelectorChanged) -> None:
+        what = "what waits there stays"
+        if not event.is_first:
+            what = f"{event.dropped} messages that no longer match are dropped"
+        log.info(
+            "{session} {user}'s durable subscription {subscription} to {destination} keeps {keeps}: {what}",
+            session=event.session or "broker",
+            user=printable(event.user),
+            subscription=printable(event.subscription),
+            destination=printable(event.destination),
+            keeps=repr(event.selector[:200]) if event.selector else "all messages",
+            what=what,
+            dropped=event.dropped,
+        )
+
     def disconnected(event: Disconnected) -> None:
         log.info(
             "{session} ({peer}) disconnected: {why}",
@@ -156,4 +172,5 @@ def log_events(events: Events, log: Logger, seconds: Callable[[], float]) -> Non
     events.observe(LoginRenewed, renewed)
     events.observe(Denied, denied)
     events.observe(LockedOut, locked_out)
+    events.observe(SelectorChanged, selector_changed)
     events.observe(Disconnected, disconnected)

@@ -68,6 +68,28 @@ class Unsubscribed(Event):
 
 
 @dataclass(frozen=True)
+class SelectorChanged(Event):
+    """A durable subscription keeps other messages than before, and those that no longer match are dropped.
+
+    ``session`` is empty where that began before the broker started.
+
+    user -- whose subscription it is; "anonymous": nobody's
+    subscription -- its name
+    destination -- what it is to, by its address
+    selector -- which messages it keeps; empty: all
+    dropped -- how many messages waited there that no longer match, and are dropped
+    is_first -- nobody had said before, as in a file of an older version: what waits there stays
+    """
+
+    user: str
+    subscription: str
+    destination: str
+    selector: str
+    dropped: int
+    is_first: bool = False
+
+
+@dataclass(frozen=True)
 class Sent(Event):
     """A message was accepted from a producer (in a transaction: it was committed).
 

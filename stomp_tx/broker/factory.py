@@ -33,6 +33,7 @@ from stomp_tx.broker.retained import Retained
 from stomp_tx.broker.scheduler import Scheduler
 from stomp_tx.broker.session import BrokerSession
 from stomp_tx.broker.settings import BrokerSettings
+from stomp_tx.broker.sieve import Sieve
 from stomp_tx.broker.subscription import Subscription
 from stomp_tx.broker.temporary import Temporary
 from stomp_tx.broker.throttle import Throttle
@@ -115,6 +116,7 @@ class StompBrokerFactory(ServerFactory):
             self._too_slow,
             self.retained.for_subscriber,
         )
+        self.sieve = Sieve(engine, self.registry, self.settings, clock, self.events)
         self.lockout = Lockout(self.settings, clock, self._locked_out)
         self.attempts = Attempts(self.lockout)
         self.door = Door(self.settings, self.lockout)
@@ -128,7 +130,7 @@ class StompBrokerFactory(ServerFactory):
         self._upkeep = Upkeep(
             engine,
             self._judge,
-            (self.bounds.sweep, self._idle.sweep),
+            (self.bounds.sweep, self._idle.sweep, self.sieve.sweep),
             clock,
             self.now,
             self.scheduler.next_due,
@@ -194,10 +196,12 @@ class StompBrokerFactory(ServerFactory):
     def startFactory(self) -> None:
         """The first port is open."""
         self._upkeep.start()
+        self.sieve.start()
 
     def stopFactory(self) -> None:
         """The last port is closed."""
         self._upkeep.stop()
+        self.sieve.stop()
         self.registry.stop()
 
     def _judge(self, message: Message) -> list[Message]:

@@ -24,6 +24,10 @@ class OwnMessages:
         if len(self._ids) > REMEMBERED:
             del self._ids[next(iter(self._ids))]
 
+    def has_sent(self, message: Message) -> bool:
+        """Was it sent by this session?"""
+        return message.id in self._ids
+
     def others_only(self, message: Message) -> bool:
         """Was it sent by somebody else?"""
         return message.id not in self._ids

@@ -6,7 +6,6 @@ from collections.abc import Iterator
 
 from twisted.internet.interfaces import IDelayedCall, IReactorTime
 
-from stomp_tx.address import is_bound
 from stomp_tx.broker.choosers import Choosers
 from stomp_tx.broker.deadletter import DeadLetters
 from stomp_tx.broker.destination import Destination
@@ -42,7 +41,6 @@ class Queue(Destination):
         "_engine",
         "_entering",
         "_groups",
-        "_is_bound",
         "_overdrawn",
         "_ready",
         "_refusals",
@@ -64,7 +62,6 @@ class Queue(Destination):
     ) -> None:
         super().__init__(address, clock, settings, policy, dead_letters, engine.settle)
         self._engine = engine
-        self._is_bound = is_bound(address)
         self._turns = Turns()
         self._ready = self._turns.ready
         self._active: Subscription | None = None  # the exclusive one
@@ -291,9 +288,13 @@ class Queue(Destination):
                 return -1.0
         return self._wait_of(message, subscription)
 
-    def unwanted(self, message: Message) -> None:
-        # A durable subscription is what it wants: nobody will ever ask it for the rest.
-        if self._is_bound and not any(one.wants is None or one.wants(message) for one in self.subscriptions):
+    def unwanted(self, message: Message, subscription: Subscription) -> None:
+        spurns = subscription.spurns
+        if (
+            spurns is not None
+            and spurns(message)
+            and not any(_wants(one, message) for one in self.subscriptions)
+        ):
             self._engine.withdraw(message)
 
     def give(self, message: Message, subscription: Subscription) -> bool | None:

@@ -169,6 +169,9 @@ class BrokerSettings:
     durable_subscriptions: int = 100_000
     """Durable subscriptions of all clients together."""
 
+    durable_selectors: int = 1_000_000
+    """Characters of the selectors of all durable subscriptions together."""
+
     transactions: int = 100
     """Open transactions of one connection."""
 

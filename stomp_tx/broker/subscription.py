@@ -37,6 +37,7 @@ class Terms(NamedTuple):
     wants_retained: bool = True
     tells_redelivered: bool = False
     window: int = 0
+    spurns: Callable[[Message], bool] | None = None
 
 
 class Subscription:
@@ -51,6 +52,7 @@ class Subscription:
     rank -- those of a higher one come first at a queue
     exclusive -- while it is there, it alone gets a queue's messages
     wants -- says of a message whether it wants it; None: it wants all
+    spurns -- says of one that it does not want whether nobody else is to have it either; None: others may
     wants_retained -- does it want what is retained of a topic?
     paused -- its connection has as much to send as it takes
     ready -- its queue may give it the next message
@@ -76,6 +78,7 @@ class Subscription:
         "rank",
         "ready",
         "redelivery",
+        "spurns",
         "version",
         "wants",
         "wants_retained",
@@ -92,6 +95,7 @@ class Subscription:
     ) -> None:
         self.id, self.number, self.mode, self.prefetch, self.redelivery = terms[:5]
         self.rank, self.exclusive, self.wants, self.wants_retained, tells_redelivered = terms[5:10]
+        self.spurns = terms.spurns
         self.version = version
         self.credit = terms.prefetch
         self.paused = sender.full

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING
 
 from stomp_tx.address import is_bound, is_topic, split, within
-from stomp_tx.broker.access import Access
+from stomp_tx.broker.access import Access, must_be_bound
 from stomp_tx.broker.browsing import Browse, View
 from stomp_tx.broker.deliveries import Deliveries, Delivery
 from stomp_tx.broker.dialect.dialects import Dialect, made_id
@@ -29,11 +29,12 @@ from stomp_tx.broker.dialect.values import is_false
 from stomp_tx.broker.events import Subscribed, Unsubscribed
 from stomp_tx.broker.own import OwnMessages
 from stomp_tx.broker.routing import Names, is_temporary, name_for_others, virtual_topic_of
+from stomp_tx.broker.selector import Selector
 from stomp_tx.broker.several import Several
 from stomp_tx.broker.subscription import Subscription, Terms, make_subscription
 from stomp_tx.errors import LimitExceeded, ProtocolViolation
-from stomp_tx.interfaces import IFrameSender, Safe
-from stomp_tx.message import Batch, Message, Outcome
+from stomp_tx.interfaces import IFrameSender, Safe, Test
+from stomp_tx.message import Batch, Outcome
 from stomp_tx.wildcards import is_pattern
 from stomp_tx.wire.commands import ACK_MODES, V10, V11
 from stomp_tx.wire.frame import Frame
@@ -142,23 +143,25 @@ class Subscriptions:
         if view is not None:
             mode = "auto"  # there is nothing to acknowledge
         redelivery = redelivery_of(headers, policy)
-        wants = self._wants(headers)
+        selector = selector_of(headers, settings.selector_length)
+        is_deaf = is_deaf_to_own(headers)
+        wants = self._wants(selector, is_deaf)
         durable = queue or self._durable(headers, address, headers.get("id"))
         shared = None if durable is not None else shared_of(headers, address)
-        if view is not None:
-            self._check_view(address)
         self._must_be_open(address, "subscribe" if view is None else "browse")
         safe: Safe = None
-        if view is None:
+        if view is not None:
+            address = self._viewed(address, shared if durable is None else durable.queue)
+        else:
             self._must_have_room(shared or (address if durable is None else durable.queue), address)
-        if durable is not None and view is None:
-            safe = self._bind(durable, address)
-            address = durable.queue
-        elif shared is not None:
-            self._factory.engine.bind(shared, address)
-            address = shared
-        elif view is None:
-            safe = self._bind_virtual(address)
+            if durable is not None:
+                safe = self._bind(durable, address, "" if selector is None else selector.text)
+                address = durable.queue
+            elif shared is not None:
+                self._factory.engine.bind(shared, address)
+                address = shared
+            else:
+                safe = self._bind_virtual(address)
         self.count += 1
         exclusive = policy.exclusive or is_exclusive(headers)
         terms = Terms(
@@ -173,6 +176,7 @@ class Subscriptions:
             not is_false(headers, "retained"),
             self._dialect.tells_redelivered,
             window_of(headers, self._dialect, policy) if mode != "auto" else 0,
+            self._spurned(durable, is_deaf),
         )
         subscription = make_subscription(self._sender, self._version, terms, self.exhausted, self.deliveries)
         self._by_key[key] = subscription
@@ -180,26 +184,46 @@ class Subscriptions:
             return subscription, self._browse(address, headers.get("destination", ""), view), safe
         return subscription, address, safe
 
-    def _wants(self, headers: Mapping[str, str]) -> Callable[[Message], bool] | None:
-        """What SUBSCRIBE says of the messages that it wants; None: it wants all."""
-        settings = self._factory.settings
-        selector = selector_of(headers, settings.selector_length)
-        deaf = is_deaf_to_own(headers)
-        if selector is None and not deaf:
+    def _wants(self, selector: Selector | None, is_deaf: bool) -> Test | None:
+        """What SUBSCRIBE says of the messages that it wants; None: it wants all.
+
+        is_deaf -- it does not want what this session sends
+        """
+        most = self._factory.settings.selectors
+        if selector is None and not is_deaf:
             return None
-        if sum(one.wants is not None for one in self._by_key.values()) >= settings.selectors:
-            raise LimitExceeded(
-                "too many selectors", f"a connection may have {settings.selectors} subscriptions with one"
-            )
-        if not deaf:
+        if sum(one.wants is not None for one in self._by_key.values()) >= most:
+            raise LimitExceeded("too many selectors", f"a connection may have {most} subscriptions with one")
+        if not is_deaf:
             return selector.matches if selector is not None else None
         if self.own is None:
             self.own = OwnMessages()
         return self.own.others_only if selector is None else self.own.others_that(selector.matches)
 
-    def _check_view(self, address: str) -> None:
+    def _spurned(self, durable: Durable | None, is_deaf: bool) -> Test | None:
+        """What nobody shall have in its stead: JMS keeps none of it for a durable subscription."""
+        if not is_deaf or durable is None or durable.shared or self.own is None:
+            return None
+        return self.own.has_sent
+
+    def _viewed(self, address: str, bound: str | None) -> str:
+        """What a browser looks at: a queue, or what waits for a subscription to a topic.
+
+        bound -- the queue of such a subscription
+        """
+        bindings = self._factory.engine.bindings
+        if bound is not None:
+            must_be_bound(bound, bindings)
+            if bindings[bound] != address:
+                raise ProtocolViolation(
+                    "durable subscription to another topic", f"it is to {bindings[bound]}"
+                )
+            return bound
         if "," in address or is_topic(address) or is_pattern(split(address)[2]):
-            raise ProtocolViolation("nothing to browse", "what waits in one queue can be browsed")
+            raise ProtocolViolation(
+                "nothing to browse", "what waits in one queue can be browsed, or for one durable subscription"
+            )
+        return address
 
     def _browse(self, address: str, destination: str, view: View) -> Browse:
         factory = self._factory
@@ -323,7 +347,7 @@ class Subscriptions:
         if len(self._factory.engine.bindings) >= most:
             raise LimitExceeded("too many durable subscriptions", f"the broker keeps {most}")
 
-    def _bind(self, durable: Durable, topic: str) -> Safe:
+    def _bind(self, durable: Durable, topic: str, selector: str) -> Safe:
         engine = self._factory.engine
         length = self._factory.settings.name_length
         if len(durable.name) > length or len(self._client_id or "") > length:
@@ -343,6 +367,8 @@ class Subscriptions:
                 "durable subscription to another topic",
                 f"{durable.name[:60]!a} is to {bound_to}: UNSUBSCRIBE it there, or use another name",
             )
+        if not durable.shared:
+            return self._factory.sieve.bind(durable.queue, topic, selector, self._session_id)
         safe: Safe = engine.bind(durable.queue, topic)
         return safe
 

@@ -78,6 +78,8 @@ def _rest(queue: QueueReport) -> str:
         rest += f"  first expires {time_of(queue.expires)}"
     if queue.topic is not None:
         rest += f"  bound to {printable(queue.topic)}"
+    if queue.selector:
+        rest += f"  keeps {printable(queue.selector)}"
     return rest
 
 

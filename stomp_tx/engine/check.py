@@ -20,6 +20,7 @@ class QueueReport:
     spilled -- messages that don't persist and are here for want of memory
     expires -- when the first message does, in milliseconds since 1970; 0: none does
     topic -- the one it is bound to
+    selector -- which messages of the topic it keeps; empty: all; None: nobody has said
     """
 
     name: str
@@ -28,6 +29,7 @@ class QueueReport:
     octets: int = 0
     spilled: int = 0
     expires: int = 0
+    selector: str | None = None
 
 
 @dataclass
@@ -124,6 +126,7 @@ SELECT number, name, topic, length, octets,
     typeof(name) = 'text' AND typeof(topic) IN ('text', 'null') AND typeof(mark) = 'integer' AND mark >= 0
 FROM queue ORDER BY name
 """
+_SELECTORS = "SELECT queue, text, typeof(text) = 'text' AND unsifted IN (0, 1) FROM selector ORDER BY queue"
 
 
 def _check_rows(connection: sqlite3.Connection, report: Report) -> None:
@@ -140,6 +143,8 @@ def _check_rows(connection: sqlite3.Connection, report: Report) -> None:
         if number in doomed:
             odd_queues.append(f"queue {name!r} is there, and is being removed")
     report.queues += queues.values()
+    if report.version > 1:
+        _check_selectors(connection, queues, odd_queues)
     rows = {number: [0, 0] for number in queues}
     odd, unreadable = [], []
     astray: dict[object, int] = {}
@@ -185,6 +190,19 @@ def _check_rows(connection: sqlite3.Connection, report: Report) -> None:
             break
 
 
+def _check_selectors(
+    connection: sqlite3.Connection, queues: dict[object, QueueReport], odd: list[str]
+) -> None:
+    for number, text, sound in connection.execute(_SELECTORS):
+        queue = queues.get(number)
+        if queue is None or queue.topic is None:
+            odd.append(f"a selector of no bound queue, number {number}")
+        elif not sound or not _is_text(text):
+            odd.append(f"the selector of {queue.name!r} has values that none can have")
+        else:
+            queue.selector = text
+
+
 def _together(queues: list[QueueReport]) -> list[QueueReport]:
     """The lanes of a queue as one: what has another priority is in a row of its own."""
     found: dict[str, QueueReport] = {}
@@ -192,6 +210,7 @@ def _together(queues: list[QueueReport]) -> list[QueueReport]:
         name = base_of(one.name)
         queue = found.setdefault(name, QueueReport(name, one.topic))
         queue.topic = queue.topic or one.topic
+        queue.selector = one.selector if queue.selector is None else queue.selector
         queue.messages += one.messages
         queue.octets += one.octets
         queue.spilled += one.spilled

@@ -162,6 +162,11 @@ class Journal:
         return None
 
     @property
+    def is_idle(self) -> bool:
+        """Is nothing on its way, and has all that was to happen then happened?"""
+        return not self._scheduled and not self._busy
+
+    @property
     def is_behind(self) -> bool:
         """Is too much on its way?"""
         return self._next.octets + self._octets >= self._most

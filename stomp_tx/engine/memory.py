@@ -14,8 +14,9 @@ from stomp_tx.engine.limits import ENOUGH, EngineLimits
 from stomp_tx.engine.queue import MemoryQueue
 from stomp_tx.engine.reach import Reach
 from stomp_tx.engine.seen import Seen
+from stomp_tx.engine.selectors import Selectors
 from stomp_tx.errors import EngineError
-from stomp_tx.interfaces import IClaim, IEngine, Judge, Safe
+from stomp_tx.interfaces import IClaim, IEngine, Judge, Safe, Test
 from stomp_tx.message import OVERHEAD, USUAL_PRIORITY, Batch, Message, Outcome
 
 AT_ONCE = 5000
@@ -45,6 +46,9 @@ class MemoryEngine:
         self._topics: Reach[Callable[[Message], None]] = Reach()
         self.bindings: dict[str, str] = {}  # bound queue -> topic
         self._bound: Reach[str] = Reach()  # topic -> bound queues
+        self._selectors = Selectors()  # of those
+        self.selectors = self._selectors.texts
+        self.unsifted = self._selectors.unsifted
         self.made: Callable[[str], None] | None = None
         self._bound_since: dict[str, int] = {}  # bound queue -> the last position before it was
         self._seen = Seen(limits, seconds)
@@ -378,9 +382,12 @@ class MemoryEngine:
         return full
 
     def _copies(self, message: Message) -> list[Message]:
-        """One for each queue that is bound to its topic."""
+        """One for each queue that is bound to its topic, and wants it."""
         copies = []
-        for queue in self._bound.of(message.address):
+        queues: Iterable[str] = self._bound.of(message.address)
+        if self._selectors.tests:
+            queues = self._selectors.keeping(queues, message)
+        for queue in queues:
             copy = message.bound_for(queue)
             if is_shared(queue) and copy.keeping is not None:
                 copy.keeping = copy.keeping._replace(
@@ -398,8 +405,11 @@ class MemoryEngine:
         self._topics.add(topic, heard)
         return lambda: self._topics.remove(topic, heard)
 
-    def bind(self, queue: str, topic: str) -> Safe:
-        self._bind(queue, topic)
+    def bind(self, queue: str, topic: str, selector: str | None = None) -> Safe:
+        is_new = self._bind(queue, topic)
+        if selector is not None and selector != self.selectors.get(queue):
+            number = self._selectors.change(queue, selector, is_new)
+            self._selectors.confirm(queue, number, selector, queue in self.unsifted)
         return None
 
     def _bind(self, queue: str, topic: str) -> bool:
@@ -422,6 +432,7 @@ class MemoryEngine:
     def _unbind(self, queue: str) -> None:
         topic = self.bindings.pop(queue, None)
         if topic is not None:
+            self._selectors.forget(queue)
             del self._bound_since[queue]
             for part in topic.split(","):
                 self._bound.remove(part, queue)
@@ -430,6 +441,13 @@ class MemoryEngine:
             for lane in list(found.lanes or (found,)):
                 self._purge(lane)
                 self.forget_if_idle(lane)
+
+    def select(self, test_of: Callable[[str, str], Test | None] | None) -> None:
+        self._selectors.judge_by(test_of)
+
+    def sifted(self, queue: str) -> Safe:
+        self.unsifted.pop(queue, None)
+        return None
 
     def delete(self, queue: str) -> Safe:
         found = self._queues.get(queue)

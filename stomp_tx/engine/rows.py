@@ -88,7 +88,7 @@ class Part:
 class Changes:
     """What one commit changes in the file."""
 
-    __slots__ = ("attempts", "doomed", "dropped", "emptied", "forgotten", "parts", "seen")
+    __slots__ = ("attempts", "doomed", "dropped", "emptied", "forgotten", "parts", "seen", "selectors")
 
     def __init__(self) -> None:
         self.parts: list[Part] = []
@@ -96,6 +96,7 @@ class Changes:
         self.dropped: list[int] = []  # numbers of queues that are no more, and may have rows
         self.emptied: list[int] = []  # the same where they have none
         self.seen: list[tuple[str, str, float]] = []  # address, name, stamp
+        self.selectors: dict[int, tuple[str, bool]] = {}  # text and unsifted, by the queue's number
         self.forgotten: float | None = None  # names with a lower stamp go
         self.doomed = False  # are there messages of queues that are no more?
 
@@ -117,6 +118,7 @@ def _write(connection: sqlite3.Connection, changes: Changes) -> bool:
     if changes.dropped or changes.emptied:
         numbers = json.dumps(changes.dropped + changes.emptied)
         execute("DELETE FROM queue WHERE number IN (SELECT value FROM json_each(?))", (numbers,))
+        execute("DELETE FROM selector WHERE queue IN (SELECT value FROM json_each(?))", (numbers,))
     if changes.parts:
         execute(
             f"INSERT INTO queue SELECT {_items(6)} FROM json_each(?) WHERE true"
@@ -136,6 +138,11 @@ def _write(connection: sqlite3.Connection, changes: Changes) -> bool:
             "UPDATE message SET attempts = json_extract(value, '$[0]') FROM json_each(?)"
             " WHERE queue = json_extract(value, '$[1]') AND position = json_extract(value, '$[2]')",
             (json.dumps([(count, *row) for row, count in changes.attempts.items()]),),
+        )
+    if changes.selectors:
+        execute(
+            f"INSERT OR REPLACE INTO selector SELECT {_items(3)} FROM json_each(?)",
+            (json.dumps([(number, *row) for number, row in changes.selectors.items()]),),
         )
     if changes.seen:
         execute(
@@ -309,6 +316,12 @@ def queues(connection: sqlite3.Connection) -> Iterator[tuple[QueueRow, int, int]
             "SELECT max(position) FROM message WHERE queue = ?", (queue.number,)
         ).fetchone()
         yield queue, last or 0, next_expiry(connection, queue.number)
+
+
+def selectors(connection: sqlite3.Connection) -> dict[int, tuple[str, bool]]:
+    """Text and unsifted of the selectors, by the number of their queue."""
+    found = connection.execute("SELECT queue, text, unsifted FROM selector").fetchall()
+    return {number: (text, bool(unsifted)) for number, text, unsifted in found}
 
 
 def latest_stamp(connection: sqlite3.Connection) -> float | None:

@@ -131,12 +131,15 @@ class SQLiteEngine(MemoryEngine):
     def _restore(self, connection: sqlite3.Connection) -> None:
         rows.recover(connection)
         self._number = rows.last_number(connection)
+        selectors = rows.selectors(connection)
         for row, last, next_expiry in rows.queues(connection):
             self._queue(row.name).restore(row, last, next_expiry)  # type: ignore[attr-defined]
             self.last_position = max(self.last_position, last)
             if row.topic is not None:
                 self._bind(row.name, row.topic)
                 self._bound_since[row.name] = 0
+                if row.number in selectors:
+                    self._selectors.restore(row.name, *selectors[row.number])
         self._names.restore(connection, self._now())
         if rows.some_are_doomed(connection):
             self._journal.group().changes.doomed = True
@@ -372,7 +375,7 @@ class SQLiteEngine(MemoryEngine):
                 earlier = self._safe_again(message) or earlier
             else:
                 if is_topic(message.address):
-                    self._publish_when_safe(message, group)
+                    self._publish_when_safe(message, self._copies(message), group)
                 else:
                     self._append_when_safe(message, group)
         self._wake_for(batch)
@@ -497,33 +500,67 @@ class SQLiteEngine(MemoryEngine):
         keeping = message.keeping
         if keeping is None or not keeping.persistent:
             return super()._publish_kept(message)
-        if keeping.dedupe is None and not self._bound.of(message.address):
-            self._hear(message)  # nobody will ever ask the file for it
-            return None
         if not self._is_first(message):
             return self._safe_again(message)
+        copies = self._copies(message)
+        is_in_order = self._journal.is_idle or not self._bound.of(message.address)
+        if not copies and keeping.dedupe is None and is_in_order:
+            self._hear(message)  # nobody will ever ask the file for it
+            return None
         group = self._journal.group()
-        self._publish_when_safe(message, group)
+        self._publish_when_safe(message, copies, group)
         return group.when_safe()
 
-    def _publish_when_safe(self, message: Message, group: Group) -> None:
+    def _publish_when_safe(self, message: Message, copies: list[Message], group: Group) -> None:
         self._note_name(message, group)
-        for copy in self._copies(message):
+        for copy in copies:
             self._append_when_safe(copy, group)
         group.effects.append((self._hear, message))
 
-    def bind(self, queue: str, topic: str) -> Safe:
+    def bind(self, queue: str, topic: str, selector: str | None = None) -> Safe:
         if is_shared(queue):
-            return super().bind(queue, topic)
-        if self._bind(queue, topic):
-            bound = self._numbered(queue)
+            return super().bind(queue, topic, selector)
+        is_new = self._bind(queue, topic)
+        changes = selector is not None and selector != self.selectors.get(queue)
+        if not is_new and not changes:
+            return self._journal.pending_of(queue, topic)
+        bound = self._numbered(queue)
+        group = self._journal.group()
+        group.names.add((queue, topic))
+        if is_new:
             bound.topic = topic
-            group = self._journal.group()
             group.part(bound)
-            group.names.add((queue, topic))
             group.failed.append(lambda: self._unbind(queue) if self._queues.get(queue) is bound else None)
-            return group.when_safe()
-        return self._journal.pending_of(queue, topic)
+        if selector is not None and changes:
+            self._change_selector(bound, selector, is_new, group)
+        return group.when_safe()
+
+    def _change_selector(self, bound: StoredQueue, text: str, is_new: bool, group: Group) -> None:
+        queue, selectors = bound.name, self._selectors
+        number = selectors.change(queue, text, is_new)
+        unsifted = queue in self.unsifted
+        group.changes.selectors[bound.number] = text, unsifted
+        group.failed.append(lambda: selectors.undo(queue, number))
+
+        def confirm(_: None) -> None:
+            selectors.confirm(queue, number, text, unsifted)
+
+        group.when_safe().addCallback(confirm)
+
+    def sifted(self, queue: str) -> Safe:
+        if queue not in self.unsifted or is_shared(queue):
+            return super().sifted(queue)
+        del self.unsifted[queue]
+        text = self.selectors[queue]
+
+        def undo() -> None:
+            if self.selectors.get(queue) == text:
+                self.unsifted[queue] = None
+
+        group = self._journal.group()
+        group.changes.selectors[self._queues[queue].number] = text, False
+        group.failed.append(undo)
+        return group.when_safe()
 
     def delete(self, queue: str) -> Safe:
         found = self._queues.get(queue)
@@ -568,7 +605,9 @@ class SQLiteEngine(MemoryEngine):
         self.expiring.pop(queue, None)
         self.stuck.pop(queue, None)
         self._unreadable.discard(queue)
-        self._journal.group().parts.pop(queue, None)
+        group = self._journal.group()
+        group.parts.pop(queue, None)
+        group.changes.selectors.pop(queue.number, None)
         self._journal.leave(queue.number, queue.length_stored > 0 or self._journal.changes(queue))
         self.stored_octets -= queue.octets_stored
         queue.number = 0

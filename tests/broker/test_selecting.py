@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 from twisted.trial.unittest import SynchronousTestCase
 
 from stomp_tx.broker import choosers
@@ -170,6 +172,47 @@ class QueueSelectors(InMemory, SynchronousTestCase):
             cat.subscribes("/queue/b")
             self.assertEqual(cat.hears_bodies(), [b"own"])
             cat.hangs_up()
+
+    def shared(self) -> Iterator[tuple[str, dict[str, str]]]:
+        """Ways to name a queue of a topic's messages that several share: destination and headers."""
+        yield "/topic/t::q", {}
+        yield "/topic/t", {"durable": "true", "x_queue_name": "q"}
+        yield "/topic/t", {"x_queue_name": "q"}
+        yield "/topic/t", {"shared_subscription": "q"}
+        yield "/queue/Consumer.A.VirtualTopic.t", {}
+
+    def test_what_one_does_not_want_stays_for_the_others_of_a_shared_queue(self) -> None:
+        for destination, headers in self.shared():
+            for first in ("colour = 'red'", None):
+                self.broker = self.make_broker()
+                self.ann = self.broker.connect()
+                topic = "/topic/VirtualTopic.t" if destination.startswith("/queue") else "/topic/t"
+                bob, cat = self.broker.connect(), self.broker.connect()
+                if first is None:  # it is there already, with something in it
+                    cat.subscribes(destination, ack="client", **headers)
+                    cat.hears_nothing()
+                bob.subscribes(destination, selector="colour = 'red'", **headers)
+                bob.hears_nothing()
+                if first is None:
+                    cat.says("UNSUBSCRIBE", id="1")
+                for body, colour in (("1", "red"), ("2", "blue"), ("3", "red"), ("4", "blue")):
+                    send(self.ann, topic, body, colour=colour, persistent=self.persistent)
+                self.assertTrue(self.ann.hears_nothing())
+                self.assertEqual(bob.hears_bodies(), [b"1", b"3"], destination)
+                cat.subscribes(destination, id="2", selector="colour = 'blue'", **headers)
+                self.assertEqual(cat.hears_bodies(), [b"2", b"4"], destination)
+
+    def test_own_messages_that_one_does_not_want_stay_for_the_others_too(self) -> None:
+        for destination, headers in self.shared():
+            self.broker = self.make_broker()
+            topic = "/topic/VirtualTopic.t" if destination.startswith("/queue") else "/topic/t"
+            bob, cat = self.broker.connect(), self.broker.connect()
+            bob.subscribes(destination, no_local="true", **headers)
+            self.assertTrue(bob.hears_nothing())
+            send(bob, topic, "own", persistent=self.persistent)
+            self.assertTrue(bob.hears_nothing())
+            cat.subscribes(destination, **headers)
+            self.assertEqual(cat.hears_bodies(), [b"own"], destination)
 
     def test_a_durable_subscription_keeps_nothing_that_it_does_not_want(self) -> None:
         bob = self.broker.connect()

@@ -16,13 +16,17 @@ class CheckTests(FileCase):
     def test_check_tells_what_is_in_each_queue(self):
         self.add("/queue/b", 2, 1, expires=1_700_000_000_000)
         self.add("/dsub/ann", 3, 0, topic="/topic/news")
+        self.add("/dsub/bob", 4, 0, topic="/topic/news")
+        self.execute("INSERT INTO selector VALUES (3, '', 0)")
+        self.execute("INSERT INTO selector VALUES (4, 'size > 3\x1b', 0)")
         status, out, err = run("check", self.path)
         self.assertEqual((status, err), (0, ""))
         self.assertEqual(
             out.splitlines(),
             [
-                f"{self.path}: 3 messages (2.9 KiB) in 3 queues",
+                f"{self.path}: 3 messages (2.9 KiB) in 4 queues",
                 "  /dsub/ann            0        0 B  bound to /topic/news",
+                "  /dsub/bob            0        0 B  bound to /topic/news  keeps size > 3\\x1b",
                 "  /queue/a             2    2.0 KiB",
                 "  /queue/b             1     1000 B  first expires 2023-11-14 22:13:20 UTC",
                 "good",
@@ -50,14 +54,14 @@ class CheckTests(FileCase):
         self.add("/queue/b", 2, 1, expires=1_700_000_000_000)
         status, out, _ = run("check", "--json", self.path)
         self.assertEqual(status, 0)
-        queue = {"topic": None, "spilled": 0}
+        queue = {"topic": None, "spilled": 0, "selector": None}
         self.assertEqual(
             json.loads(out),
             {
                 "file": str(self.path),
                 "verdict": "good",
                 "problems": [],
-                "version": 1,
+                "version": 2,
                 "is_whole": True,
                 "messages": 3,
                 "octets": 3000,

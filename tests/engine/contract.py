@@ -259,6 +259,122 @@ class EngineContract:
         self.assertEqual(again.bodies(), [b"4"])
         self.assertEqual(self.engine.octets, 0)
 
+    # -- selectors ----------------------------------------------------------------------------------------
+
+    def selects(self) -> None:
+        """A selector is a text; who has it in their body is wanted."""
+        self.engine.select(lambda queue, text: lambda message: text.encode() in message.body)
+
+    def publish(self, *bodies: str) -> None:
+        for body in bodies:
+            self.settled(self.engine.publish(self.message(body, "/topic/t")))
+
+    def kept(self, queue: str = "/dsub/a") -> list[bytes]:
+        return [message.body for page in self.engine.browse(queue) for message in page]
+
+    def test_a_bound_queue_keeps_what_its_selector_wants_and_all_hear_all(self) -> None:
+        heard: list[bytes] = []
+        self.selects()
+        self.engine.listen("/topic/t", lambda message: heard.append(message.body))
+        self.settled(self.engine.bind("/dsub/a", "/topic/t", "x"))
+        self.settled(self.engine.bind("/dsub/b", "/topic/t", ""))
+        self.settled(self.engine.bind("/dsub/c", "/topic/t"))
+        self.assertEqual(self.engine.selectors, {"/dsub/a": "x", "/dsub/b": ""})
+        self.publish("1", "2x")
+        self.settled(
+            self.engine.commit(Batch([self.message("3", "/topic/t"), self.message("4x", "/topic/t")]))
+        )
+        self.assertEqual(self.kept(), [b"2x", b"4x"])
+        for queue in ("/dsub/b", "/dsub/c"):
+            self.assertEqual(self.kept(queue), [b"1", b"2x", b"3", b"4x"])
+        self.assertEqual(heard, [b"1", b"2x", b"3", b"4x"])
+
+    def test_what_nobody_wants_is_not_kept_and_heard_in_its_place(self) -> None:
+        heard: list[bytes] = []
+        self.selects()
+        self.engine.listen("/topic/t", lambda message: heard.append(message.body))
+        self.settled(self.engine.bind("/dsub/a", "/topic/t", "x"))
+        safe = [self.engine.publish(self.message(body, "/topic/t")) for body in ("1x", "2", "3", "4x", "5")]
+        for each in safe:
+            self.settled(each)
+        self.publish("6")
+        self.assertEqual(heard, [b"1x", b"2", b"3", b"4x", b"5", b"6"])
+        self.settled(self.engine.unbind("/dsub/a"))
+        self.assertEqual((self.engine.octets, self.engine._queues), (0, {}))
+
+    def test_until_somebody_says_what_selectors_mean_they_keep_all(self) -> None:
+        self.settled(self.engine.bind("/dsub/a", "/topic/t", "x"))
+        self.publish("1")
+        self.selects()
+        self.publish("2", "3x")
+        self.engine.select(lambda queue, text: None)
+        self.publish("4")
+        self.engine.select(None)
+        self.publish("5")
+        self.assertEqual(self.kept(), [b"1", b"3x", b"4", b"5"])
+
+    def test_each_selector_is_made_a_test_once_and_empty_ones_never(self) -> None:
+        made: list[tuple[str, str]] = []
+        self.engine.select(lambda queue, text: made.append((queue, text)))
+        self.settled(self.engine.bind("/dsub/a", "/topic/t", ""))
+        self.settled(self.engine.bind("/dsub/b", "/topic/t"))
+        self.assertEqual(made, [])
+        self.settled(self.engine.bind("/dsub/a", "/topic/t", "x"))
+        made.clear()
+        self.settled(self.engine.bind("/dsub/a", "/topic/t", "x"))
+        self.settled(self.engine.bind("/dsub/a", "/topic/t"))
+        self.publish("1x", "2x")
+        self.assertEqual(made, [])
+        self.engine.select(lambda queue, text: made.append((queue, text)))
+        self.assertEqual(made, [("/dsub/a", "x")])
+
+    def test_another_selector_touches_nothing_that_waits_and_leaves_it_unsifted(self) -> None:
+        self.selects()
+        self.settled(self.engine.bind("/dsub/a", "/topic/t", "x"))
+        self.publish("1x", "2y")
+        self.assertEqual(self.engine.unsifted, {})
+        self.settled(self.engine.bind("/dsub/a", "/topic/t", "y"))
+        self.assertEqual((self.engine.selectors, self.engine.unsifted), ({"/dsub/a": "y"}, {"/dsub/a": None}))
+        self.publish("3x", "4y")
+        self.assertEqual(self.kept(), [b"1x", b"4y"])
+        self.settled(self.engine.sifted("/dsub/a"))
+        self.settled(self.engine.sifted("/dsub/a"))
+        self.assertEqual(self.engine.unsifted, {})
+        self.settled(self.engine.bind("/dsub/a", "/topic/t", "z"))
+        self.settled(self.engine.bind("/dsub/a", "/topic/t", ""))
+        self.assertEqual(self.engine.unsifted, {}, "it wants all")
+        self.publish("5")
+        self.assertEqual(self.kept(), [b"1x", b"4y", b"5"])
+
+    def test_the_first_selector_of_one_of_which_nobody_has_said_takes_no_other_s_place(self) -> None:
+        self.selects()
+        self.settled(self.engine.bind("/dsub/a", "/topic/t"))
+        self.publish("1")
+        self.settled(self.engine.bind("/dsub/a", "/topic/t", "x"))
+        self.publish("2", "3x")
+        self.assertEqual((self.kept(), self.engine.unsifted), ([b"1", b"3x"], {}))
+
+    def test_nothing_is_left_of_the_selector_of_one_that_is_bound_no_more(self) -> None:
+        self.selects()
+        self.settled(self.engine.bind("/dsub/a", "/topic/t", "x"))
+        self.settled(self.engine.bind("/dsub/a", "/topic/t", "y"))
+        self.settled(self.engine.unbind("/dsub/a"))
+        self.settled(self.engine.sifted("/dsub/a"))
+        self.assertEqual((self.engine.selectors, self.engine.unsifted), ({}, {}))
+        self.settled(self.engine.bind("/dsub/a", "/topic/t"))
+        self.publish("1")
+        self.assertEqual(self.kept(), [b"1"])
+
+    def test_a_queue_that_is_shared_may_have_one_too(self) -> None:
+        self.selects()
+        self.settled(self.engine.bind("/shared/a", "/topic/t", "x"))
+        self.publish("1", "2x")
+        self.settled(self.engine.bind("/shared/a", "/topic/t", "y"))
+        self.assertEqual((self.kept("/shared/a"), self.engine.unsifted), ([b"2x"], {"/shared/a": None}))
+        self.settled(self.engine.sifted("/shared/a"))
+        self.settled(self.engine.unbind("/shared/a"))
+        self.assertEqual((self.engine.selectors, self.engine.unsifted, self.engine.octets), ({}, {}, 0))
+
     # -- expiry -------------------------------------------------------------------------------------------
 
     def expire(self, now: int, instead: str | None = None) -> list[bytes]:

@@ -31,7 +31,7 @@ class CheckTests(Kept):
         self.engine.settle(taker.got[0], Outcome.ACCEPTED)
         self.turn()
         report = check.check(self.path)
-        self.assertEqual((report.problems, report.is_whole, report.version), ([], True, 1))
+        self.assertEqual((report.problems, report.is_whole, report.version), ([], True, 2))
         found = [(one.name, one.messages, one.octets, one.expires, one.topic) for one in report.queues]
         self.assertEqual(
             found,
@@ -62,7 +62,7 @@ class CheckTests(Kept):
         self.assertNotIn("stomp.db-wal", self.names())
 
     def test_an_empty_one_is_good(self) -> None:
-        self.assertEqual(check.check(self.path), Report(version=1, is_whole=True))
+        self.assertEqual(check.check(self.path), Report(version=2, is_whole=True))
 
     def test_messages_that_do_not_persist_are_counted_apart(self) -> None:
         self.reopens(total_octets=1, overflow="spill")
@@ -78,7 +78,30 @@ class CheckTests(Kept):
         self.execute("INSERT INTO doomed SELECT number FROM queue")
         self.assertIn("'/queue/a' is there, and is being removed", self.problems())
         self.execute("DELETE FROM queue")
-        self.assertEqual(check.check(self.path), Report(version=1, is_whole=True))
+        self.assertEqual(check.check(self.path), Report(version=2, is_whole=True))
+
+    def test_selectors_are_told_and_checked(self) -> None:
+        self.engine.bind("/dsub/a", "/topic/t", "colour = 'red'")
+        self.engine.bind("/dsub/b", "/topic/t", "")
+        self.engine.bind("/dsub/c", "/topic/t")
+        self.append("1")
+        report = check.check(self.path)
+        self.assertEqual(report.problems, [])
+        self.assertEqual([one.selector for one in report.queues], ["colour = 'red'", "", None, None])
+        self.stops()
+        self.execute("UPDATE selector SET unsifted = 7 WHERE text = ''")
+        (queue,) = (queue for queue in report.queues if queue.name == "/queue/a")
+        self.assertIsNone(queue.topic)
+        self.execute("INSERT INTO selector SELECT number, 'x', 0 FROM queue WHERE name = '/queue/a'")
+        self.execute("INSERT INTO selector VALUES (99, 'x', 0)")
+        self.assertEqual(
+            self.problems().splitlines(),
+            [
+                "the selector of '/dsub/b' has values that none can have",
+                "a selector of no bound queue, number 4",
+                "a selector of no bound queue, number 99",
+            ],
+        )
 
     # -- damage -------------------------------------------------------------------------------------------
 
@@ -139,7 +162,7 @@ class CheckTests(Kept):
         self.execute("CREATE INDEX spilled ON message (queue)")
         self.assertEqual(
             self.problems().splitlines(),
-            ["the index expiring is missing", "the index spilled is not as version 1 has it"],
+            ["the index expiring is missing", "the index spilled is not as version 2 has it"],
         )
         self.execute("DROP TABLE message")
         self.assertIn("the table message is missing", self.problems())
@@ -167,7 +190,7 @@ class CheckTests(Kept):
             except ConfigurationError:
                 self.assertEqual(page, 0)
             else:
-                self.assertEqual((report.version or 1), 1)
+                self.assertEqual((report.version or 2), 2)
                 # SQLite has no checksums: a page that is the middle of a body can be anything.
                 self.assertTrue(report.problems or report.messages == 110, page)
             Path(self.path).write_bytes(whole)
@@ -194,9 +217,9 @@ class CheckTests(Kept):
     def test_files_that_are_none_of_ours(self) -> None:
         self.stops()
         self.assertIn("there is no", self.refused(check.check, self.target()))
-        self.execute("PRAGMA user_version = 2")
+        self.execute("PRAGMA user_version = 3")
         self.assertIn(
-            "was written by a newer stomp-tx: its version is 2", self.refused(check.check, self.path)
+            "was written by a newer stomp-tx: its version is 3", self.refused(check.check, self.path)
         )
         self.execute("PRAGMA application_id = 1")
         self.assertIn(

@@ -39,7 +39,7 @@ class OpenTests(SynchronousTestCase):
         tables = {
             name for (name,) in connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'")
         }
-        self.assertEqual(tables, {"queue", "message", "doomed", "seen"})
+        self.assertEqual(tables, {"queue", "message", "doomed", "seen", "selector"})
 
     def test_opened_again_it_is_the_same(self) -> None:
         self.made()

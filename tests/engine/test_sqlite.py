@@ -214,6 +214,140 @@ class RestartTests(Files):
         self.assertEqual(count, 1)
         self.assertEqual(self.left("/dsub/a"), [("new", 0)])
 
+    def selects(self) -> None:
+        """A selector is a text; who has it in their body is wanted."""
+        self.engine.select(lambda queue, text: lambda message: text.encode() in message.body)
+
+    def publish(self, *bodies: str, **more: Any) -> None:
+        for body in bodies:
+            self.engine.publish(self.message(body, "/topic/t", **more))
+        self.turn()
+
+    def kept(self) -> list[bytes]:
+        return [message.body for page in self.engine.browse("/dsub/a") for message in page]
+
+    def selector_rows(self) -> list[tuple[str, str, int]]:
+        reader = self.engine._reader
+        assert reader is not None
+        return reader.execute(
+            "SELECT name, text, unsifted FROM selector LEFT JOIN queue ON queue = number ORDER BY name"
+        ).fetchall()
+
+    def test_selectors_and_what_is_to_be_sifted(self) -> None:
+        for queue, *texts in (("/dsub/a", "x"), ("/dsub/b", ""), ("/dsub/c", "x", "y"), ("/dsub/d",)):
+            self.engine.bind(queue, "/topic/t")
+            for text in texts:
+                self.engine.bind(queue, "/topic/t", text)
+        for selects_first in (False, True):
+            self.turn()
+            self.reopens()
+            self.assertEqual(self.engine.selectors, {"/dsub/a": "x", "/dsub/b": "", "/dsub/c": "y"})
+            self.assertEqual(self.engine.unsifted, {"/dsub/c": None})
+            if selects_first:
+                self.selects()
+                self.publish("1", "2x")
+        self.assertEqual(self.kept(), [b"2x"])
+        self.engine.sifted("/dsub/c")
+        self.turn()
+        self.reopens()
+        self.assertEqual(self.engine.unsifted, {})
+        for queue in "abcd":
+            self.engine.unbind(f"/dsub/{queue}")
+        self.turn()
+        self.assertEqual(self.selector_rows(), [])
+
+    def test_until_a_change_is_safe_it_keeps_what_either_wants(self) -> None:
+        self.selects()
+        self.engine.bind("/dsub/a", "/topic/t", "x")
+        self.turn()
+        self.worker.holds = True
+        safe = self.engine.bind("/dsub/a", "/topic/t", "y")
+        self.assertIs(self.engine.bind("/dsub/a", "/topic/t", "y"), safe)
+        self.publish("1x", "2y", "3z")
+        self.publish("4x", "5y", "6z", persistent=False)
+        self.worker.goes_on()
+        self.turn()
+        self.publish("7x", "8y")
+        self.assertEqual(self.kept(), [b"1x", b"2y", b"4x", b"5y", b"8y"])
+
+    def test_a_change_that_could_not_be_written_is_none_and_nothing_is_missing(self) -> None:
+        self.selects()
+        self.engine.bind("/dsub/a", "/topic/t", "x")
+        self.turn()
+        for changes in (["y"], ["y", "z"], ["", "y"], ["y", "x"]):
+            writer, self.engine._writer = self.engine._writer, sqlite3.connect(":memory:")
+            for text in changes:
+                self.engine.bind("/dsub/a", "/topic/t", text)
+            self.publish("1x", "2y", persistent=False)
+            self.engine._writer.close()  # type: ignore[union-attr]
+            self.engine._writer = writer
+            self.assertEqual((self.engine.selectors, self.engine.unsifted), ({"/dsub/a": "x"}, {}), changes)
+            self.publish("3x", "4y")
+            self.assertEqual(self.kept()[0], b"1x")
+            self.assertEqual(self.kept()[-1], b"3x")
+            self.assertEqual(self.selector_rows(), [("/dsub/a", "x", 0)])
+            self.taker(queue="/dsub/a", done=True).claim.stop()
+
+    def test_of_changes_on_their_way_those_count_that_are_written(self) -> None:
+        self.selects()
+        self.engine.bind("/dsub/a", "/topic/t", "x")
+        self.turn()
+        self.worker.holds = True
+        self.engine.bind("/dsub/a", "/topic/t", "y")
+        self.turn()  # it is being written
+        self.engine.bind("/dsub/a", "/topic/t", "z")
+        work = self.worker.work.pop(0)
+        work[1](True, work[0]())
+        self.clock.advance(0)
+        self.assertEqual(self.selector_rows(), [("/dsub/a", "y", 1)])
+        ((_, done),), self.worker.work = self.worker.work, []
+        done(False, Failure(sqlite3.OperationalError("disk is full")))
+        self.assertEqual(self.engine.selectors, {"/dsub/a": "y"})
+        self.assertEqual(self.engine.unsifted, {"/dsub/a": None})
+        self.worker.goes_on()
+        self.publish("1x", "2y", "3z")
+        self.assertEqual(self.kept(), [b"2y"])
+
+    def test_unbound_before_it_was_written_nothing_is_left(self) -> None:
+        self.engine.bind("/dsub/a", "/topic/t", "x")
+        self.engine.unbind("/dsub/a")
+        self.engine.bind("/dsub/a", "/topic/t", "y")
+        self.turn()
+        self.engine.bind("/dsub/a", "/topic/t", "z")
+        self.engine.unbind("/dsub/a")
+        self.engine.bind("/dsub/b", "/topic/t", "b")
+        self.turn()
+        self.assertEqual(self.selector_rows(), [("/dsub/b", "b", 0)])
+        self.reopens()
+        self.assertEqual(self.engine.selectors, {"/dsub/b": "b"})
+
+    def test_what_could_not_be_marked_as_sifted_is_not(self) -> None:
+        self.engine.bind("/dsub/a", "/topic/t", "x")
+        self.engine.bind("/dsub/a", "/topic/t", "y")
+        self.turn()
+        writer, self.engine._writer = self.engine._writer, sqlite3.connect(":memory:")
+        self.engine.sifted("/dsub/a")
+        self.assertEqual(self.engine.unsifted, {})
+        self.turn()
+        self.engine._writer.close()  # type: ignore[union-attr]
+        self.engine._writer = writer
+        self.assertEqual(self.engine.unsifted, {"/dsub/a": None})
+
+    def test_what_no_queue_wants_takes_no_commit(self) -> None:
+        self.selects()
+        self.engine.bind("/dsub/a", "/topic/t", "x")
+        self.turn()
+        self.worker.holds = True
+        heard: list[bytes] = []
+        self.engine.listen("/topic/t", lambda message: heard.append(message.body))
+        self.assertIsNone(self.engine.publish(self.message("1", "/topic/t")))
+        self.assertEqual((heard, self.worker.work), ([b"1"], []))
+        self.publish("2x", "3")
+        self.assertEqual(heard, [b"1"], "3 comes after 2")
+        self.worker.goes_on()
+        self.turn()
+        self.assertEqual(heard, [b"1", b"2x", b"3"])
+
     def test_names_of_persistent_messages_are_remembered(self) -> None:
         self.append("1", dedupe="x")
         self.append("2", dedupe="y", persistent=False)

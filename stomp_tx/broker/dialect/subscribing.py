@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from typing import NamedTuple
-from urllib.parse import quote
+from urllib.parse import quote, unquote
 
 from stomp_tx.address import BOUND, SHARED, TOPIC, split, within
 from stomp_tx.broker.browsing import View
@@ -256,6 +256,17 @@ def durable_of(
     if address is not None and not _is_topics(address):
         raise ProtocolViolation("durable subscriptions are to topics", f"{address[:60]!a} is a queue")
     return Durable(within(host, queue), name, shared)
+
+
+def owner_and_name(queue: str) -> tuple[str, str]:
+    """Whose durable subscription this queue is of (empty: nobody's), and what people know it by."""
+    _, _, rest = split(queue)
+    parts = [unquote(part) for part in rest.split("/")]
+    owner = ""
+    if parts[0] == "by":
+        _, owner, *parts = parts
+    within_what, name = parts[-2:]
+    return owner, f"{name} of {within_what}" if within_what else name
 
 
 def _is_topics(address: str) -> bool:
