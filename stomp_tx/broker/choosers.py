@@ -59,6 +59,8 @@ class Chooser:
 
     def note(self, message: Message, is_new: bool) -> None:
         """It waits, and was not looked at."""
+        if self.late is not None and self.late <= message.position:
+            return
         if not is_new:
             if self.wants(message):
                 self.returned.append(message)
@@ -67,6 +69,12 @@ class Chooser:
             message = min(self.returned, key=lambda one: one.position)
             self.returned.clear()
         self.late = message.position if self.late is None else min(self.late, message.position)
+
+    def begin_anew(self) -> None:
+        """It has looked at nothing."""
+        self.late, self.pages = 1, None
+        self.page.clear()
+        self.returned.clear()
 
     def candidates(self, browse: Callable[[int], Iterator[list[Message]]]) -> Iterator[Message]:
         """Each message that it has not looked at; who asks no further gives the last one ``back``."""
@@ -131,11 +139,16 @@ class Choosers:
         if chooser is not None and chooser.timer is not None and chooser.timer.active():
             chooser.timer.cancel()
 
+    def begin_anew(self) -> None:
+        """What they may have has changed: when they look next, all look at everything that waits."""
+        for chooser in self._choosers.values():
+            chooser.begin_anew()
+
     def look_again(self) -> None:
-        """What they may have has changed: all look at everything that waits."""
-        for chooser in list(self._choosers.values()):
-            chooser.late = 1
-            self.look(chooser.subscription)
+        """The same now."""
+        self.begin_anew()
+        for subscription in list(self._choosers):
+            self.look(subscription)
 
     def next_for(self, message: Message) -> Subscription | None:
         """Who is to have a message that is being handed out; None: nobody wants it now."""

@@ -95,13 +95,14 @@ class Groups:
         self.held -= 1
 
     def leave(self, subscription: Subscription) -> bool:
-        """It has ended, and has no group any more.  True: something is held whose group nobody has."""
-        for group in [name for name, owner in self._owners.items() if owner is subscription]:
+        """It has ended, and has no group any more.  True: there are some now that nobody has."""
+        its = [name for name, owner in self._owners.items() if owner is subscription]
+        for group in its:
             del self._owners[group]
         for message in self._held.pop(subscription, ()):
             assert message.keeping is not None and message.keeping.group is not None
             self._orphans.setdefault(message.keeping.group, []).append(message)
-        return bool(self._orphans)
+        return bool(its or self._orphans)
 
     def first_of(self, group: str) -> Message:
         """The first that is held of a group that nobody has."""

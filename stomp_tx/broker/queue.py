@@ -134,6 +134,8 @@ class Queue(Destination):
         if self._groups is not None and self._groups.leave(subscription):
             # What it had not acknowledged comes back in this turn, and belongs before what was held for it.
             self._clock.callLater(0, self._adopt)
+            if self._choosers is not None:
+                self._choosers.begin_anew()
         if subscription is self._active:
             # For the same reason.
             self._clock.callLater(0, self._choose_active)

@@ -561,7 +561,7 @@ class BrokerSession:
         if not had_own and self._subscriptions.own is not None:
             self.forget_routes()  # what is sent is remembered from now on
         self._receipts.done(frame, safe)  # clients expect its RECEIPT before the first MESSAGE
-        self._subscriptions.start(subscription, place)
+        self._subscriptions.start(subscription, place, safe)
 
     def _unsubscribe(self, frame: Frame) -> None:
         self._look_at(frame)

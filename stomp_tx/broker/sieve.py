@@ -11,6 +11,7 @@ from collections import deque
 from collections.abc import Iterator
 from itertools import islice
 
+from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IDelayedCall, IReactorTime
 from twisted.logger import Logger
 from twisted.python.failure import Failure
@@ -155,8 +156,11 @@ class Sieve:
     def sweep(self) -> None:
         """Begin with what was left to be looked through.  Called every second or so."""
         for queue in list(self._engine.unsifted):
-            if queue not in self._siftings:
+            sifting = self._siftings.get(queue)
+            if sifting is None:
                 self._sift(queue, "")
+            elif sifting.has_failed:
+                self._begin(sifting)
 
     def _sift(self, queue: str, session: str) -> None:
         engine = self._engine
@@ -165,9 +169,12 @@ class Sieve:
             wants = _matches(selector)
         except Exception:
             return  # it keeps all, as was told when the engine asked
-        waiting = (message for page in engine.browse(queue) for message in page)
-        sifting = _Sifting(queue, engine.bindings[queue], selector, wants, session, waiting)
-        self._siftings[queue] = sifting
+        self._siftings[queue] = sifting = _Sifting(queue, engine.bindings[queue], selector, wants, session)
+        self._begin(sifting)
+
+    def _begin(self, sifting: _Sifting) -> None:
+        sifting.waiting = (message for page in self._engine.browse(sifting.queue) for message in page)
+        sifting.has_failed = False
         self._turns.append(sifting)
         self._go_on_soon()
 
@@ -189,9 +196,10 @@ class Sieve:
 
     def _look(self, sifting: _Sifting) -> bool:
         """At some of what waits.  True: there is more."""
-        if sifting.has_failed or self._engine.selectors.get(sifting.queue) != sifting.selector:
-            self._end(sifting.queue)  # ``sweep`` begins anew, if there is still something to do
-            return False
+        if self._engine.selectors.get(sifting.queue) != sifting.selector:
+            self._end(sifting.queue)
+        if sifting.has_failed or sifting.queue not in self._siftings:
+            return False  # (where it has failed ``sweep`` begins anew)
         looked_at = 0
         for message in islice(sifting.waiting, AT_ONCE):
             looked_at += 1
@@ -219,18 +227,14 @@ class Sieve:
     def _finish(self, sifting: _Sifting) -> None:
         """All has been looked at, and what was dropped is gone for good, if it could be."""
         queue = sifting.queue
-        if self._siftings.get(queue) is not sifting:
-            return
-        if sifting.has_failed:
-            del self._siftings[queue]
-            return
-        self._engine.sifted(queue)
-        self._end(queue, is_done=True)
+        if self._siftings.get(queue) is sifting and not sifting.has_failed:
+            self._engine.sifted(queue)
+            self._end(queue)
 
-    def _end(self, queue: str, is_done: bool = False) -> None:
+    def _end(self, queue: str) -> None:
         """It is looked through no further; say what came of it."""
         sifting = self._siftings.pop(queue, None)
-        if sifting is not None and (sifting.dropped or is_done):
+        if sifting is not None:
             self._tell(sifting.session, queue, sifting.topic, sifting.selector, sifting.dropped)
 
 
@@ -239,32 +243,40 @@ class _Sifting:
 
     session -- whose SUBSCRIBE was the reason; empty: that was before the broker started
     waiting -- what has not been looked at
-    dropped -- how many have been
-    safe -- when those are gone for good; None: they are
+    dropped -- how many are gone for good
+    safe -- when the others that were dropped are; None: all are
     has_failed -- some could not be dropped
     """
 
-    def __init__(
-        self, queue: str, topic: str, selector: str, wants: Test, session: str, waiting: Iterator[Message]
-    ) -> None:
+    waiting: Iterator[Message]
+
+    def __init__(self, queue: str, topic: str, selector: str, wants: Test, session: str) -> None:
         self.queue = queue
         self.topic = topic
         self.selector = selector
         self.wants = wants
         self.session = session
-        self.waiting = waiting
         self.dropped = 0
         self.safe: Safe = None
         self.has_failed = False
+        self._going: dict[Deferred[None], int] = {}  # how many are gone when these fire
 
     def drops(self, safe: Safe) -> None:
         """One more."""
-        self.dropped += 1
-        if safe is not None and safe is not self.safe:
+        if safe is None:
+            self.dropped += 1
+            return
+        if safe is not self.safe:
             self.safe = safe
-            safe.addErrback(self._note_failure)
+            self._going[safe] = 0
+            safe.addCallbacks(self._gone, self._not_gone, callbackArgs=(safe,), errbackArgs=(safe,))
+        self._going[safe] += 1
 
-    def _note_failure(self, failure: Failure) -> Failure:
+    def _gone(self, _: None, safe: Deferred[None]) -> None:
+        self.dropped += self._going.pop(safe)
+
+    def _not_gone(self, failure: Failure, safe: Deferred[None]) -> Failure:
+        del self._going[safe]
         self.has_failed = True
         return failure
 

@@ -155,7 +155,7 @@ class Subscriptions:
         else:
             self._must_have_room(shared or (address if durable is None else durable.queue), address)
             if durable is not None:
-                safe = self._bind(durable, address, "" if selector is None else selector.text)
+                safe = self._bind(durable, address, "" if selector is None else selector.text.strip())
                 address = durable.queue
             elif shared is not None:
                 self._factory.engine.bind(shared, address)
@@ -238,8 +238,14 @@ class Subscriptions:
             factory.new_message_id,
         )
 
-    def start(self, subscription: Subscription, place: str | Browse) -> None:
-        """Put it in force at that address, or view: messages may reach it before this returns."""
+    def start(self, subscription: Subscription, place: str | Browse, safe: Safe) -> None:
+        """Put it in force at that address, or view: messages may reach it before this returns.
+
+        Where it is not safe yet they wait for that: what was said of the RECEIPT comes before them.
+        """
+        if safe is not None:
+            subscription.paused = True
+            safe.addCallback(self._let_go, subscription)
         if isinstance(place, Browse):
             address = place.address
             place.add(subscription)
@@ -247,6 +253,12 @@ class Subscriptions:
             address = place
             self._factory.registry.add(subscription, address, self._access.may_match)
         self._factory.events.emit(Subscribed, self._session_id, subscription.name, address, subscription.mode)
+
+    def _let_go(self, result: None, subscription: Subscription) -> None:
+        """It is safe."""
+        subscription.paused = self._sender.full
+        if subscription in self and not subscription.paused:
+            subscription.destination.resume(subscription)
 
     def _new_key(self, frame: Frame) -> tuple[str, str | None]:
         """What the new one goes by, and the id that it has."""
@@ -321,9 +333,9 @@ class Subscriptions:
         if destination in self._by_key or self.consume_from(address):
             return
         frame = Frame("SUBSCRIBE", {"id": destination, "destination": destination, "ack": "auto"})
-        subscription, place, _ = self.make(frame)
+        subscription, place, safe = self.make(frame)
         self._automatic[address] = destination
-        self.start(subscription, place)
+        self.start(subscription, place, safe)
 
     # -- durable subscriptions ----------------------------------------------------------------------------
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -21,6 +21,21 @@ FORMAT = click.Choice(("pretty", "json", "body"))
 
 FEW = 1000
 """Messages that may be acknowledged all at the end."""
+
+LOOK = {"browser": "true", "browser-end": "false"}
+"""The headers of SUBSCRIBE to twistd stomp that look at what waits, and at what comes, and take nothing."""
+
+DURABLE = frozenset(
+    (
+        "activemq.subscriptionName",
+        "durable",
+        "durable-subscriber-name",
+        "durable-subscription",
+        "durable-subscription-name",
+        "persistent",
+    )
+)
+"""The headers of SUBSCRIBE that make a durable subscription."""
 
 
 @click.command(short_help="Receive messages.")
@@ -45,7 +60,8 @@ FEW = 1000
     default="each",
     show_default=True,
     help="each: acknowledge what was shown.  auto: let the broker forget what it sends.  none: only look;"
-    " all goes back at the end.",
+    " all goes back at the end.  With --durable it takes nothing, makes no subscription and changes no"
+    " selector; only twistd stomp can do that.",
 )
 @click.option(
     "--prefetch",
@@ -61,7 +77,8 @@ FEW = 1000
 @click.option(
     "--durable",
     metavar="NAME",
-    help="A durable subscription to a topic.  Most brokers want --connect-header client-id:NAME with it.",
+    help="A durable subscription to a topic.  Most brokers want --connect-header client-id:NAME with it.  It"
+    " keeps what matches the last --selector, and drops the rest of what waits.",
 )
 @click.option("-o", "--format", type=FORMAT, default="pretty", show_default=True, help="json: a line each.")
 @click.option("--reconnect", is_flag=True, help="Connect again when the connection is lost, and go on.")
@@ -80,6 +97,8 @@ def subscribe(target: Target, **options: Any) -> int:
           for programs: a JSON object in each line
       stomp-tx subscribe /queue/orders --ack none --wait 1
           what is there; it all goes back
+      stomp-tx subscribe /topic/news --durable reader --ack none --wait 1
+          what waits for a durable subscription; it all stays
     """
     headers = headers_of(options["header"])
     if options["selector"]:
@@ -90,16 +109,21 @@ def subscribe(target: Target, **options: Any) -> int:
     is_few = most is not None and most <= FEW and ack != "auto"
 
     async def story(client: Operations) -> int:
+        looks = ack == "none" and await only_looks(
+            client, options["destination"], options["durable"], headers
+        )
         subscription = await client.subscribe(
             options["destination"],
-            ack="auto" if ack == "auto" else "client-individual",
-            prefetch=most if is_few else 0 if ack == "auto" else prefetch,
+            ack="auto" if looks or ack == "auto" else "client-individual",
+            prefetch=0 if looks or ack == "auto" else most if is_few else prefetch,
             durable=options["durable"],
-            headers=headers,
+            headers={**headers, **LOOK} if looks else headers,
         )
         held: list[Message] = []
 
         def acknowledge(message: Message) -> None:
+            if looks:
+                return
             if is_few:
                 held.append(message)
             elif ack == "each":
@@ -116,6 +140,36 @@ def subscribe(target: Target, **options: Any) -> int:
         return 0
 
     return run_lasting(target, story) if options["reconnect"] else run(target, story)
+
+
+async def only_looks(
+    client: Operations, destination: str, durable: str | None, headers: Mapping[str, str]
+) -> bool:
+    """Is what waits for a durable subscription to be looked at in the broker's own way?
+
+    To subscribe would make it, or give it another selector, which on some brokers drops all that waits there.
+    Raises ConfigurationError where there is no other way.
+    """
+    is_durable = durable is not None or not DURABLE.isdisjoint(headers)
+    if not is_durable and "::" not in destination and "VirtualTopic." not in destination:
+        return False
+    server = await server_of(client)
+    if server.startswith("stomp-tx/"):
+        return True
+    if is_durable:
+        raise ConfigurationError(
+            f"{server or 'this broker'} can't show what waits for a durable subscription",
+            "it would be made, or changed: leave --ack none out for that",
+        )
+    return False
+
+
+async def server_of(client: Operations) -> str:
+    """The broker's ``server`` header; empty where it has none."""
+    from stomp_tx.client import StompClientService
+
+    connected: Any = await client.whenConnected() if isinstance(client, StompClientService) else client
+    return str(connected.headers.get("server", ""))
 
 
 async def show(

@@ -52,6 +52,15 @@ class Selectors:
             self.unsifted.pop(queue, None)
         test = self._made(queue)
         self._set_test(queue, test if is_new else _either(self.tests.get(queue), test))
+        return self._number(queue)
+
+    def sift(self, queue: str) -> int:
+        """What waits in an unsifted queue has been looked through; to be confirmed or undone."""
+        self._safe.setdefault(queue, (self.texts[queue], True))
+        del self.unsifted[queue]
+        return self._number(queue)
+
+    def _number(self, queue: str) -> int:
         number = self._last[queue] = next(self._numbers)
         return number
 

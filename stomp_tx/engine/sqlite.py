@@ -532,13 +532,20 @@ class SQLiteEngine(MemoryEngine):
             group.part(bound)
             group.failed.append(lambda: self._unbind(queue) if self._queues.get(queue) is bound else None)
         if selector is not None and changes:
-            self._change_selector(bound, selector, is_new, group)
+            self._write_selector(bound, self._selectors.change(queue, selector, is_new), group)
         return group.when_safe()
 
-    def _change_selector(self, bound: StoredQueue, text: str, is_new: bool, group: Group) -> None:
+    def sifted(self, queue: str) -> Safe:
+        if queue not in self.unsifted or is_shared(queue):
+            return super().sifted(queue)
+        group = self._journal.group()
+        self._write_selector(self._queues[queue], self._selectors.sift(queue), group)
+        return group.when_safe()
+
+    def _write_selector(self, bound: StoredQueue, number: int, group: Group) -> None:
+        """As it is after a change of this number."""
         queue, selectors = bound.name, self._selectors
-        number = selectors.change(queue, text, is_new)
-        unsifted = queue in self.unsifted
+        text, unsifted = selectors.texts[queue], queue in selectors.unsifted
         group.changes.selectors[bound.number] = text, unsifted
         group.failed.append(lambda: selectors.undo(queue, number))
 
@@ -546,21 +553,6 @@ class SQLiteEngine(MemoryEngine):
             selectors.confirm(queue, number, text, unsifted)
 
         group.when_safe().addCallback(confirm)
-
-    def sifted(self, queue: str) -> Safe:
-        if queue not in self.unsifted or is_shared(queue):
-            return super().sifted(queue)
-        del self.unsifted[queue]
-        text = self.selectors[queue]
-
-        def undo() -> None:
-            if self.selectors.get(queue) == text:
-                self.unsifted[queue] = None
-
-        group = self._journal.group()
-        group.changes.selectors[self._queues[queue].number] = text, False
-        group.failed.append(undo)
-        return group.when_safe()
 
     def delete(self, queue: str) -> Safe:
         found = self._queues.get(queue)

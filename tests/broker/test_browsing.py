@@ -117,6 +117,42 @@ class Browsing(InMemory, SynchronousTestCase):
         self.broker.clock.advance(1)
         self.assertEqual(client.hears_bodies(), [b"5"])
 
+    def test_what_waits_for_a_subscription_to_a_topic(self) -> None:
+        for named in (
+            {"durable-subscription": "d"},
+            {"durable": "true", "x-queue-name": "d"},
+            {"shared-subscription": "d"},
+            {"destination": "/topic/t::d"},
+        ):
+            self.broker = self.make_broker()
+            self.ann = self.broker.connect()
+            headers = {"id": "1", "destination": "/topic/t", **named}
+            bob, cat = self.broker.connect(), self.broker.connect()
+            cat.says("SUBSCRIBE", {**headers, "browser": "true"})
+            cat.fails("no such durable subscription")
+            self.assertEqual(self.broker.engine.bindings, {})
+            bob.says("SUBSCRIBE", {**headers, "ack": "client", "prefetch-count": "1", "selector": "x = 1"})
+            self.assertTrue(bob.hears_nothing())
+            send(self.ann, "/topic/t", "1", "2", "3", persistent=self.persistent, x="1")
+            self.assertTrue(self.ann.hears_nothing())
+            selectors = dict(self.broker.engine.selectors)
+            for more in ({}, {"selector": "x = 2"}, {"selector": "x = 1"}):
+                cat = self.broker.connect()
+                cat.says("SUBSCRIBE", {**headers, "browser": "true", **more})
+                *messages, end = cat.everything()
+                seen = [message.body for message in messages]
+                self.assertEqual(seen, [] if "2" in more.get("selector", "") else [b"2", b"3"], named)
+                self.assertEqual(end.headers["browser"], "end")
+            self.assertEqual(self.broker.engine.selectors, selectors)
+            self.assertEqual(bob.hears_bodies(), [b"1"])
+
+    def test_of_a_durable_subscription_it_is_told_which_topic(self) -> None:
+        bob, cat = self.broker.connect(), self.broker.connect()
+        bob.subscribes("/topic/t", durable_subscription="d")
+        self.assertTrue(bob.hears_nothing())
+        cat.subscribes("/topic/u", durable_subscription="d", browser="true")
+        self.assertIn(b"/topic/t", cat.fails("durable subscription to another topic").body)
+
     def test_what_has_expired_is_not_shown(self) -> None:
         self.send("1", ttl="100")
         self.send("2")

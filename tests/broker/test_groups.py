@@ -105,6 +105,15 @@ class Grouped(InMemory, SynchronousTestCase):
         heard = [bob.hears_bodies(), cat.hears_bodies()]
         self.assertCountEqual(heard, [[b"a1", b"a2", b"a3"], [b"b1", b"b2"]])
 
+    def test_what_one_with_a_selector_has_refused_goes_with_its_group_in_order(self) -> None:
+        bob, cat = self.consumer(selector="x = 1"), self.consumer(selector="x = 1")
+        self.send("a1", "a2", "a3", x="1")
+        first, _, _ = bob.everything()
+        bob.nacks(first)
+        bob.hangs_up()
+        self.broker.clock.advance(0)
+        self.assertEqual(cat.hears_bodies(), [b"a1", b"a2", b"a3"])
+
     def test_what_is_held_is_bounded(self) -> None:
         self.patch(queue, "HELD", 3)
         bob = self.consumer(prefetch_count="1")

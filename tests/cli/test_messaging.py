@@ -115,6 +115,49 @@ def test_to_look_and_leave_it(shell: Shell, queue: str) -> None:
     assert shell.says("subscribe", queue, "--selector", "a = 1", "--wait", "0.3") == ""
 
 
+def test_to_look_at_a_durable_subscription_makes_changes_and_drops_nothing(shell: Shell) -> None:
+    topic = "/topic/looked.at"
+    look = ("subscribe", topic, "--durable", "d", "--ack", "none", "--wait", "0.3", "--format", "body")
+    ran = shell.run(*look)
+    assert ran.returncode == 1 and "no such durable subscription" in ran.stderr
+    shell.says("subscribe", topic, "--durable", "d", "--selector", "colour = 'red'", "--wait", "0.3")
+    for colour in ("red", "blue", "red"):
+        shell.says("send", topic, colour, "-H", f"colour:{colour}", "-p")
+    for selector, seen in (
+        ("colour = 'blue'", []),
+        (None, ["red", "red"]),
+        ("colour = 'red'", ["red", "red"]),
+    ):
+        more = () if selector is None else ("--selector", selector)
+        assert shell.says(*look, *more).split() == seen
+    assert shell.says(*look, "--count", "1", "--reconnect").split() == ["red"]
+    shown = shell.says("subscribe", topic, "--durable", "d", "--count", "2", "--format", "json")
+    assert [json.loads(line)["body"] for line in shown.splitlines()] == ["red", "red"]
+    assert "redelivered" not in shown
+
+
+def test_so_it_is_of_a_queue_that_several_share(shell: Shell) -> None:
+    queue, topic = "/topic/shared::q", "/topic/shared"
+    shell.says("subscribe", queue, "--wait", "0.3")
+    for colour in ("red", "blue"):
+        shell.says("send", topic, colour, "-H", f"colour:{colour}", "-p")
+    look = ("subscribe", queue, "--ack", "none", "--wait", "0.3", "--format", "body")
+    assert shell.says(*look, "--selector", "colour = 'red'") == "red\n"
+    assert shell.says(
+        "subscribe", queue, "--selector", "colour = 'red'", "--wait", "0.3", "--format", "body"
+    ) == ("red\n")
+    assert shell.says(*look) == "blue\n"
+
+
+def test_where_it_can_not_only_look_it_says_so() -> None:
+    with run_broker(*DEFAULT, "--set", "broker.server=") as broker:
+        shell = Shell(broker)
+        for option in (("--durable", "d"), ("-H", "durable:true")):
+            ran = shell.run("subscribe", "/topic/t", *option, "--ack", "none", "--wait", "0.3")
+            assert ran.returncode == 1
+            assert "can't show what waits for a durable subscription" in ran.stderr
+
+
 def test_interrupted_it_leaves_in_order(shell: Shell, queue: str) -> None:
     listening = shell.begins("subscribe", queue, "--format", "body")
     assert listening.stdout is not None
