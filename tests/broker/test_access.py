@@ -135,6 +135,10 @@ OPERATIONS: dict[str, tuple[Callable[[Client], None], set[str]]] = {
         },
     ),
     "browse": (lambda c: c.subscribes("/queue/there", browser="true"), {"browse /queue/there"}),
+    "browse what waits for a durable subscription": (
+        lambda c: c.subscribes("/topic/bound::kept", browser="true"),
+        {"browse /topic/bound"},
+    ),
     "browse what a virtual topic fills, or will": (
         lambda c: c.subscribes("/queue/Consumer.A.VirtualTopic.V", browser="true"),
         {"browse /queue/Consumer.A.VirtualTopic.V", "browse /topic/VirtualTopic.V"},
