@@ -272,8 +272,10 @@ class IEngine(Interface):
         Or some time before.
         """
 
-    def room(queue: str) -> Deferred[None] | None:
+    def room(queue: str, message: Message | None = None) -> Deferred[None] | None:
         """None when the queue is within its limits; else a Deferred that fires when it is again.
+
+        Of a topic: when the queues are that are bound to it; of those, with a message, the ones that want it.
 
         Whoever appends asks after a Deferred from ``append``, and appends no more until this one has fired.
         """

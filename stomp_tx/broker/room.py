@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from typing import TypeVar
 
 from twisted.internet.defer import Deferred
 
+from stomp_tx.address import is_topic
 from stomp_tx.broker.routes import Route
 from stomp_tx.broker.subscriptions import Subscriptions
 from stomp_tx.errors import LimitExceeded, StompError
@@ -36,16 +37,16 @@ class Room:
         self._routes = routes
         self.is_waited_for = False
 
-    def wait(self, key: str | None, address: str) -> Deferred[None] | None:
-        """Fires when there is room for more: too much is on its way to the disk, or a queue is full.
+    def wait(self, key: str | None, message: Message) -> Deferred[None] | None:
+        """Fires when there is room for more such: too much is on its way to the disk, or a queue is full.
 
-        key -- by which the route to that address is remembered
+        key -- by which the route to where it was sent is remembered
         """
         late: Deferred[None] | None = self._engine.caught_up()
         if late is not None:
             return late
-        for one in address.split(","):
-            room: Deferred[None] | None = self._engine.room(one)
+        for one in message.address.split(","):
+            room: Deferred[None] | None = self._engine.room(one, message)
             if room is None:
                 continue
             if not self._subscriptions.consume_from(one):
@@ -54,19 +55,28 @@ class Room:
             self._refuse_next(key, one)
         return None
 
-    def after(self, addresses: Iterable[str]) -> Deferred[None] | None:
+    def after(self, messages: Iterable[Message]) -> Deferred[None] | None:
         """The same after a COMMIT, and dead letters: of what we consume from the next COMMIT is refused."""
         late: Deferred[None] | None = self._engine.caught_up()
         if late is not None:
             return late
-        for one in addresses:
-            room: Deferred[None] | None = self._engine.room(one)
+        for message in self._different(messages):
+            room: Deferred[None] | None = self._engine.room(message.address, message)
             if room is None:
                 continue
-            if not self._subscriptions.consume_from(one):
+            if not self._subscriptions.consume_from(message.address):
                 return self._waited_for(room)
             _give_up(room)
         return None
+
+    def _different(self, messages: Iterable[Message]) -> Iterator[Message]:
+        """One to each address; of topics all, where queues that are bound to them may want some only."""
+        addresses: set[str] = set()
+        for message in messages:
+            address = message.address
+            if address not in addresses or (self._engine.selectors and is_topic(address)):
+                addresses.add(address)
+                yield message
 
     def _waited_for(self, room: Deferred[None]) -> Deferred[None]:
         self.is_waited_for = True
@@ -85,18 +95,26 @@ class Room:
         put, address, policy = routes[key]
 
         def refuse_or_put(message: Message) -> Safe:
-            if self.is_stuck_at(full):
+            if self._is_stuck_at(full, message):
                 raise queue_full(full)
-            routes[key] = put, address, policy
+            if not self._is_stuck_at(full):
+                routes[key] = put, address, policy
             return put(message)
 
         routes[key] = refuse_or_put, address, policy
 
-    def is_stuck_at(self, address: str) -> bool:
-        """Is that queue full, and do we consume from it?"""
+    def stuck_at(self, messages: Iterable[Message]) -> str | None:
+        """Where these can't all go, as it is full, and we consume from it; None: they can."""
+        for message in self._different(messages):
+            if self._is_stuck_at(message.address, message):
+                return message.address
+        return None
+
+    def _is_stuck_at(self, address: str, message: Message | None = None) -> bool:
+        """Is it full, for this message or for any, and do we consume from it?"""
         if not self._subscriptions.consume_from(address):
             return False
-        room = self._engine.room(address)
+        room = self._engine.room(address, message)
         if room is None:
             return False
         _give_up(room)

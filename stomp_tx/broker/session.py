@@ -449,7 +449,7 @@ class BrokerSession:
         if safe is not None or "receipt" in headers:
             self._receipts.done(frame, safe)
             if safe is not None:
-                return self._room.wait(destination, address)
+                return self._room.wait(destination, message)
         return None
 
     def _renew(self, frame: Frame) -> Deferred[None]:
@@ -513,14 +513,14 @@ class BrokerSession:
             letters = self._factory.overdue.dead_letters_of(late, self.id, self._peer)
             safe = self._engine.commit(Batch(letters)) if letters else None
             self._receipts.done(frame, safe)
-            return None if safe is None else self._room.after(letter.address for letter in letters)
+            return None if safe is None else self._room.after(letters)
         safe = put(message)
         self._receipts.done(frame, safe)
         if safe is None:
             return None
         if self._factory.scheduler.is_waiting(message):
             return self._engine.caught_up() or self._engine.room(message.address)
-        return self._room.wait(key_of(headers), message.address)
+        return self._room.wait(key_of(headers), message)
 
     def _retaining(self, what: str, topic: str, put: Put) -> Put:
         """Apollo's ``retain``; what is none of its words says nothing."""
@@ -635,11 +635,10 @@ class BrokerSession:
         transaction = self._transactions.end(frame)
         if transaction.asks_again:
             self._ask_again(transaction)
-        addresses = {message.address for message in transaction.messages}
-        for address in addresses:
-            if self._room.is_stuck_at(address):
-                self._give_back(transaction.held())
-                raise queue_full(address)
+        full = self._room.stuck_at(transaction.messages)
+        if full is not None:
+            self._give_back(transaction.held())
+            raise queue_full(full)
         try:
             self._factory.bounds.check(transaction.messages)
         except LimitExceeded:
@@ -661,7 +660,7 @@ class BrokerSession:
         self._receipts.done(frame, safe)
         if safe is None:
             return None
-        return self._room.after(addresses.union(letter.address for letter in letters))
+        return self._room.after((*transaction.messages, *letters))
 
     def _ask_again(self, transaction: Transaction) -> None:
         """May what was sent in it still go there?  Raises AccessDenied, and gives back what it took."""

@@ -89,7 +89,8 @@ class Operations(ABC):
             the prefetch
         durable -- the name of a durable subscription to a topic: what is sent while nobody is there waits.
             Each broker's own headers say so; ActiveMQ, Artemis and this project's broker (for those headers)
-            also want CONNECT to have a ``client-id``, which is connect(headers={"client-id": ...})
+            also want CONNECT to have a ``client-id``, which is connect(headers={"client-id": ...}).  A
+            ``selector`` in the headers is part of it: with another one what waits may be dropped
         receipt -- False for a broker that sends no RECEIPT: fires when SUBSCRIBE has been sent
         """
         if ack not in ("auto", "client", "client-individual"):

@@ -316,13 +316,16 @@ class MemoryEngine:
             and self._has_own_room(queue, ENOUGH)
         )
 
-    def room(self, queue: str) -> Deferred[None] | None:
+    def room(self, queue: str, message: Message | None = None) -> Deferred[None] | None:
         if self.octets < self._roomy and self._limits_of is None:
             return None
-        return self._room(queue)
+        return self._room(queue, message)
 
-    def _room(self, queue: str) -> Deferred[None] | None:
-        for name in self._bound.of(queue) or (queue,):
+    def _room(self, queue: str, message: Message | None) -> Deferred[None] | None:
+        names: Iterable[str] = self._bound.of(queue)
+        if message is not None and self._selectors.tests:
+            names = self._selectors.keeping(names, message)
+        for name in names if is_topic(queue) else (queue,):
             found = self._queues.get(name)
             if found is not None and self._is_full(found):
                 self._total_is_short |= not self._total_has_room()

@@ -485,11 +485,11 @@ class SQLiteEngine(MemoryEngine):
             return False
         return self._spills or super()._total_has_room()
 
-    def room(self, queue: str) -> Deferred[None] | None:
+    def room(self, queue: str, message: Message | None = None) -> Deferred[None] | None:
         roomy = self.octets < self._roomy and self.stored_octets < self.limits.stored_octets
         if roomy and self._limits_of is None:
             return None
-        return self._room(queue)
+        return self._room(queue, message)
 
     def caught_up(self) -> Deferred[None] | None:
         return self._journal.caught_up()
@@ -503,13 +503,16 @@ class SQLiteEngine(MemoryEngine):
         if not self._is_first(message):
             return self._safe_again(message)
         copies = self._copies(message)
-        is_in_order = self._journal.is_idle or not self._bound.of(message.address)
-        if not copies and keeping.dedupe is None and is_in_order:
+        if not copies and keeping.dedupe is None and self._is_in_order(message):
             self._hear(message)  # nobody will ever ask the file for it
             return None
         group = self._journal.group()
         self._publish_when_safe(message, copies, group)
         return group.when_safe()
+
+    def _is_in_order(self, message: Message) -> bool:
+        """May it be heard now: is none of its topic on its way to the disk?"""
+        return self._journal.is_idle or not self._bound.of(message.address)
 
     def _publish_when_safe(self, message: Message, copies: list[Message], group: Group) -> None:
         self._note_name(message, group)

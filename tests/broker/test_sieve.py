@@ -113,6 +113,47 @@ class AwayTests(Conversations):
         self.assertEqual(len(self.bob(RED).hears_bodies()), 10)
         self.assertEqual(self.ann.transport.producerState, "producing")
 
+    def test_producers_do_not_stand_still_over_what_a_full_one_does_not_want(self) -> None:
+        self.begin(patterns={TOPIC: Policy(length=10)})
+        self.sets(RED)
+        eve = self.broker.connect(client_id="eve")
+        self.subscribes(eve, BLUE)
+        self.leaves(eve)
+        for number in range(10):
+            self.publish(f"{number} red")
+        self.passes()
+        self.assertEqual(self.ann.transport.producerState, "paused")
+        for headers in ({}, {"transaction": "t"}, {"message_dedupe_id": "x"}):
+            self.ann = self.broker.connect()
+            if headers.get("transaction"):
+                self.ann.says("BEGIN", transaction="t")
+            self.publish("1 blue", "2 green", **headers)
+            if headers.get("transaction"):
+                self.ann.says("COMMIT", transaction="t")
+            self.passes()
+            self.assertEqual(self.ann.transport.producerState, "producing", headers)
+        self.publish("3 blue", topic=f"/topic/other,{TOPIC}")
+        self.passes()
+        self.assertEqual(self.ann.transport.producerState, "producing")
+
+    def test_who_has_a_full_one_may_send_what_it_does_not_want(self) -> None:
+        self.begin(patterns={TOPIC: Policy(length=5)})
+        self.subscribes(self.ann, RED, ack="client-individual", prefetch_count="1")
+        self.ann.hears("RECEIPT")
+        for number in range(6):
+            self.publish(f"{number} red")
+            self.passes(3)
+        self.ann.hears("MESSAGE")
+        for headers in ({}, {"transaction": "t"}):
+            if headers:
+                self.ann.says("BEGIN", transaction="t")
+            self.publish("1 blue", "2 blue", **headers)
+            if headers:
+                self.ann.says("COMMIT", transaction="t")
+            self.assertTrue(self.ann.hears_nothing())
+        self.publish("7 red")
+        self.ann.fails("queue full")
+
     def test_several_connections_with_the_same_one_share_it(self) -> None:
         bob, cat = self.bob(RED), self.bob(f" {RED} ")
         self.publish("1 red", "2 blue", "3 red")
@@ -536,6 +577,10 @@ class AwayOnFileTests(OnFile, AwayTests):
 
 class ChangeOnFileTests(OnFile, ChangeTests):
     persistent = "true"
+
+
+class NotPersistentOnFileTests(OnFile, ChangeTests):
+    """Messages that are in memory alone, of a subscription that is in the file."""
 
 
 class ShortWindowTests(OnFile, ChangeTests):

@@ -365,6 +365,20 @@ class EngineContract:
         self.publish("1")
         self.assertEqual(self.kept(), [b"1"])
 
+    def test_there_is_room_for_what_a_full_one_does_not_want(self) -> None:
+        self.selects()
+        self.engine.limit(lambda queue: (2, 0))
+        self.settled(self.engine.bind("/dsub/a", "/topic/t", "x"))
+        self.settled(self.engine.bind("/dsub/b", "/topic/t", "y"))
+        self.publish("1x", "2x", "3y")
+        for message, is_room in (
+            (None, False),
+            (self.message("x", "/topic/t"), False),
+            (self.message("y", "/topic/t"), True),
+            (self.message("z", "/topic/t"), True),
+        ):
+            self.assertEqual(self.engine.room("/topic/t", message) is None, is_room, message)
+
     def test_a_queue_that_is_shared_may_have_one_too(self) -> None:
         self.selects()
         self.settled(self.engine.bind("/shared/a", "/topic/t", "x"))
