@@ -5,8 +5,9 @@ from __future__ import annotations
 from twisted.trial.unittest import SynchronousTestCase
 
 from stomp_tx.auth.written import EXAMPLE
-from stomp_tx.configuration import Configuration, read, written
+from stomp_tx.configuration import Configuration, read
 from stomp_tx.errors import ConfigurationError
+from stomp_tx.listing import written
 from tests.scratch import scratch
 
 ROLES = """
