@@ -11,9 +11,11 @@ from typing import Any
 from twisted.internet.endpoints import SSL4ServerEndpoint, serverFromString
 from twisted.internet.interfaces import IStreamServerEndpoint
 
+from stomp_tx.description import arguments_of, kind_of
 from stomp_tx.errors import ConfigurationError
 from stomp_tx.proxied import ProxiedEndpoint
 from stomp_tx.tls import pass_over_protocols
+from stomp_tx.tls_fault import in_words
 
 KINDS = "tcp:61613, tcp6:61613, stomps:61617, unix:/run/stomp, systemd:domain=INET:index=0, haproxy:tcp:61613"
 
@@ -39,11 +41,16 @@ def endpoint_from_string(reactor: Any, description: str) -> IStreamServerEndpoin
     Raises ConfigurationError, which says what is wrong with the string or with the files that it names.
     """
     try:
-        inner = with_backlog(description.removeprefix(PROXIED))
+        inner = with_backlog(_checked(description.removeprefix(PROXIED)))
         endpoint: IStreamServerEndpoint = serverFromString(reactor, inner)
         if isinstance(endpoint, SSL4ServerEndpoint):
             pass_over_protocols(endpoint._sslContextFactory.getContext())
         return ProxiedEndpoint(endpoint, reactor) if description.startswith(PROXIED) else endpoint
+    except ConfigurationError as error:
+        if isinstance(error.__cause__, OSError) and error.__cause__.filename is not None:
+            raise _missing(description, os.fspath(error.__cause__.filename), error.__cause__) from None
+        detail = "" if error.detail == error.summary else f": {error.detail}"
+        raise _wrong(description, f"{error.summary}{detail}") from None
     except OSError as error:
         if error.filename is None:
             raise _wrong(description, str(error)) from None
@@ -67,6 +74,23 @@ def with_backlog(description: str) -> str:
     return f"{description}:backlog={BACKLOG}"
 
 
+def _checked(description: str) -> str:
+    """The same, when the files of ``ssl:`` are good.
+
+    Twisted has no words for those that are not, and asks at a terminal for the passphrases of keys.
+    """
+    if kind_of(description) == "ssl":
+        # Not above: a broker without TLS runs without pyOpenSSL.
+        from stomp_tx import pem
+
+        named = arguments_of(description, ("port", "privateKey", "certKey"))
+        key = named.get("privateKey", "server.pem")
+        pem.identity(key, named.get("certKey", key))
+        if "extraCertChain" in named:
+            pem.certificates(named["extraCertChain"])
+    return description
+
+
 def development_certificate(pem: str) -> str:
     """The command that makes a key and a certificate for this machine, both in one file."""
     pem = shlex.quote(pem)
@@ -85,11 +109,10 @@ def _missing(description: str, file: str, error: OSError) -> ConfigurationError:
     reason = f"there is no {os.path.basename(file)} in {os.path.dirname(where)}"
     if not isinstance(error, FileNotFoundError):
         reason = f"can't read {where}: {error.strerror}"
-    elif "ssl" in description:
-        reason += (
-            "; name your files with privateKey=FILE:certKey=FILE, or make a certificate for development: "
-            + development_certificate(file)
-        )
+    elif found := re.search(r"\b(ssl|stomps):", description):
+        command = development_certificate(where) if found[1] == "ssl" else "stomp-tx cert"
+        yours = "name your files with privateKey=FILE:certKey=FILE"
+        reason += f"; {yours}, or make a certificate for development: {command}"
     return _wrong(description, reason)
 
 
@@ -106,5 +129,5 @@ def _reason(description: str, error: Exception) -> str:
     if found := re.search(r"invalid literal for int\(\).*: '(.*)'", text):
         return f"{found[1]!r} is no number"
     if "ssl:" in description and type(error).__module__.partition(".")[0] in ("OpenSSL", "cryptography"):
-        return "its PEM files do not hold a private key and a certificate that belong together"
+        return f"OpenSSL does not take what is in its files: {in_words(error)}"
     return text or type(error).__name__

@@ -4,7 +4,8 @@
 
     StompError                what went wrong, in words for a person
     ├── FrameError            octets that are no frame, or a frame that can't be encoded
-    │   └── FrameTooLarge     a frame over one of the limits
+    │   ├── FrameTooLarge     a frame over one of the limits
+    │   └── UnexpectedTLS     TLS, where plain STOMP was expected
     ├── ProtocolViolation     a well-formed frame that may not be sent here
     │   ├── VersionMismatch   no protocol version in common
     │   └── NoHeartBeat       nothing was heard from the peer in the agreed time
@@ -19,6 +20,7 @@
     ├── ConfigurationError    a setting that can't be used
     ├── ConnectionLost        client: the connection ended while something was outstanding
     │   ├── ConnectTimeout    ... or did not open a session in time
+    │   ├── TLSFailed         ... or TLS was not agreed on
     │   ├── StaleMessage      ... before this message was acknowledged
     │   └── TransactionLost   ... before this transaction was committed
     ├── ReceiptTimeout        client: the RECEIPT did not come in time
@@ -58,6 +60,10 @@ class FrameError(StompError):
 
 class FrameTooLarge(FrameError):
     """A frame is over a size limit (STOMP 1.2, "Size Limits")."""
+
+
+class UnexpectedTLS(FrameError):
+    """The peer speaks TLS where plain STOMP was expected: it would not understand an ERROR frame."""
 
 
 class ProtocolViolation(StompError):
@@ -161,6 +167,10 @@ class TransactionLost(ConnectionLost):
 
 class ConnectTimeout(ConnectionLost):
     """Client: the broker did not answer CONNECT in time."""
+
+
+class TLSFailed(ConnectionLost):
+    """Client: TLS was not agreed on, or one side does not accept the other's certificate."""
 
 
 class ReceiptTimeout(StompError):

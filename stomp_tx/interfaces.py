@@ -119,7 +119,10 @@ class IFrameReceiver(Interface):
         """
 
     def disconnected(reason: Failure) -> None:
-        """The connection is gone; give back what you hold.  Called once."""
+        """The connection is gone; give back what you hold.  Called once.
+
+        The reason is a TLSFault (tls_fault.py) where TLS has failed.
+        """
 
 
 class IClaim(Interface):

@@ -27,6 +27,7 @@ from stomp_tx.interfaces import IFrameReceiver, IFrameSender
 from stomp_tx.keepalive import Keepalive
 from stomp_tx.pace import Pace
 from stomp_tx.reading import MOST, Share
+from stomp_tx.tls_fault import explained
 from stomp_tx.unfinished import Unfinished
 from stomp_tx.wire.commands import V12
 from stomp_tx.wire.frame import Frame
@@ -264,6 +265,7 @@ class StompFrameProtocol(LineReceiver):
 
     def connectionLost(self, reason: Failure = connectionDone) -> None:
         """The transport is gone, and so is all that was queued: the receiver is ``disconnected``."""
+        reason = explained(reason, self.transport)
         self._closing = True
         self._stop_timers()
         if self._cut is not None and self._cut.active():

@@ -17,22 +17,23 @@ r"""TLS: the server endpoint ``stomps:``, which knows clients' certificates and 
 from __future__ import annotations
 
 import os
-import re
 import weakref
 from typing import Any
 
 from OpenSSL import SSL, crypto
 from twisted.internet.endpoints import SSL4ServerEndpoint
 from twisted.internet.interfaces import IOpenSSLContextFactory, IStreamServerEndpointStringParser
-from twisted.internet.ssl import Certificate, CertificateOptions, TLSVersion
+from twisted.internet.ssl import CertificateOptions, TLSVersion
 from twisted.logger import Logger
 from twisted.plugin import IPlugin
 from zope.interface import implementer
 
+from stomp_tx import pem
 from stomp_tx.errors import ConfigurationError
 from stomp_tx.revocation import RevocationLists
+from stomp_tx.tls_fault import in_words
+from stomp_tx.verifying import remember_refusals
 
-_ONE = re.compile(rb"-----BEGIN CERTIFICATE-----.+?-----END CERTIFICATE-----", re.DOTALL)
 _VERSIONS = {"1.2": TLSVersion.TLSv1_2, "1.3": TLSVersion.TLSv1_3}
 _VERIFY = ("none", "optional", "required")
 
@@ -42,14 +43,14 @@ _in_use: weakref.WeakSet[ServerContext] = weakref.WeakSet()
 def reload_certificates() -> int:
     """Read the files of all ``stomps:`` ports again, for the connections that come; how many ports there are.
 
-    Raises ConfigurationError, or OSError, when all have been; one whose files are wrong keeps what it has.
+    Raises ConfigurationError when all have been; one whose files are wrong keeps what it has.
     """
-    failed: Exception | None = None
+    failed: ConfigurationError | None = None
     ports = list(_in_use)
     for one in ports:
         try:
             one.read()
-        except (ConfigurationError, OSError) as error:
+        except ConfigurationError as error:
             failed = error
     if failed is not None:
         raise failed
@@ -111,10 +112,9 @@ class ServerContext:
         try:
             self._context, self._revoked = self._made()
         except (SSL.Error, crypto.Error, ValueError, TypeError) as error:
+            # (ConfigurationErrors have said what is wrong with a file; this is about what is in it.)
             raise ConfigurationError(
-                f"can't use {self._certificates} and {self._key}",
-                "they must hold a certificate and the private key that belongs to it, in PEM"
-                + (f" ({error})" if isinstance(error, ValueError) and str(error) else ""),
+                f"OpenSSL does not take what is in {self._certificates} and {self._key}", in_words(error)
             ) from None
         if self._revoked is not None:
             self._revoked.enforce()
@@ -134,16 +134,11 @@ class ServerContext:
         return self._context
 
     def _made(self) -> tuple[SSL.Context, RevocationLists | None]:
-        chain = [Certificate.loadPEM(one).original for one in _ONE.findall(_read(self._certificates))]
-        if not chain:
-            raise ConfigurationError(f"{self._certificates} holds no certificate in PEM")
-        key = crypto.load_privatekey(crypto.FILETYPE_PEM, _read(self._key), _no_passphrase)
+        key, chain = pem.identity(self._key, self._certificates)
         verifying: dict[str, Any] = {}
-        roots: list[Any] = []
+        roots: list[crypto.X509] = []
         if self._verify != "none":
-            roots = [Certificate.loadPEM(one).original for one in _ONE.findall(_read(self._ca))]
-            if not roots:
-                raise ConfigurationError(f"{self._ca} holds no certificate in PEM")
+            roots = pem.certificates(self._ca)
             verifying = {
                 "verify": True,
                 "caCerts": roots,
@@ -157,11 +152,12 @@ class ServerContext:
             **verifying,
         )
         context: SSL.Context = options.getContext()
-        context.check_privatekey()
         pass_over_protocols(context)
+        if verifying:
+            remember_refusals(context)
         if not self._crl:
             return context, None
-        revoked = RevocationLists(_read(self._crl), self._crl, [one.to_cryptography() for one in roots])
+        revoked = RevocationLists(pem.read(self._crl), self._crl, [one.to_cryptography() for one in roots])
         store = context.get_cert_store()
         assert store is not None
         for one in revoked.lists:
@@ -169,16 +165,6 @@ class ServerContext:
         # Of all that lead to a client's: an intermediate authority may have been taken back, too.
         store.set_flags(crypto.X509StoreFlags.CRL_CHECK | crypto.X509StoreFlags.CRL_CHECK_ALL)
         return context, revoked
-
-
-def _read(path: str) -> bytes:
-    with open(path, "rb") as file:
-        return file.read()
-
-
-def _no_passphrase(*_: object) -> bytes:
-    """Nobody is asked for one at a terminal that may not be there."""
-    return b""
 
 
 @implementer(IPlugin, IStreamServerEndpointStringParser)

@@ -1,9 +1,11 @@
 import os
 
+from cryptography.hazmat.primitives import serialization
 from twisted.internet.protocol import Factory
 from twisted.internet.testing import MemoryReactorClock
 from twisted.trial.unittest import SynchronousTestCase
 
+from stomp_tx.certificates import Authority
 from stomp_tx.endpoints import KINDS, development_certificate, endpoint_from_string
 from stomp_tx.errors import ConfigurationError
 from tests.scratch import scratch
@@ -74,10 +76,40 @@ class EndpointTests(SynchronousTestCase):
             self.refused(f"ssl:61617:privateKey={folder}"), f"can't read {folder}: Is a directory"
         )
 
+    def test_missing_files_of_stomps_are_named_with_the_command_that_makes_them(self):
+        detail = self.refused("stomps:61617:privateKey=none.key:certKey=none.pem")
+        self.assertTrue(detail.startswith(f"there is no none.pem in {os.getcwd()}; name your files"), detail)
+        self.assertTrue(detail.endswith("for development: stomp-tx cert"))
+
     def test_file_that_holds_no_certificate_is_refused(self):
         path = scratch(self) / "server.pem"
         path.write_text("no PEM")
-        self.assertEqual(
-            self.refused(f"ssl:61617:privateKey={path}"),
-            "its PEM files do not hold a private key and a certificate that belong together",
+        for kind in ("ssl", "stomps"):
+            self.assertEqual(
+                self.refused(f"{kind}:61617:privateKey={path}"),
+                f"{path} holds no certificate in PEM: no line of it is -----BEGIN CERTIFICATE-----",
+            )
+
+    def test_what_is_wrong_with_files_is_said_before_twisted_reads_them(self):
+        """It would ask for the passphrase of a key at the terminal, and give OpenSSL's own errors."""
+        folder = scratch(self)
+        authority = Authority(str(folder))
+        authority.server()
+        key = serialization.load_pem_private_key((folder / "server.key").read_bytes(), None)
+        (folder / "secret.key").write_bytes(
+            key.private_bytes(
+                serialization.Encoding.PEM,
+                serialization.PrivateFormat.PKCS8,
+                serialization.BestAvailableEncryption(b"open sesame"),
+            )
         )
+        for kind in ("ssl", "stomps"):
+            for port in (f"{folder}/secret.key:{folder}/server.pem", f"privateKey={folder}/secret.key"):
+                if kind == "ssl" or "=" in port:
+                    certificate = "" if "server.pem" in port else f":certKey={folder}/server.pem"
+                    detail = self.refused(f"{kind}:61617:{port}{certificate}")
+                    self.assertIn(f"the private key in {folder}/secret.key is encrypted: nobody can", detail)
+            detail = self.refused(f"{kind}:61617:privateKey={folder}/ca.key:certKey={folder}/server.pem")
+            self.assertIn("the first certificate in ", detail)
+        extra = f"privateKey={folder}/server.key:certKey={folder}/server.pem:extraCertChain={folder}/ca.key"
+        self.assertIn("ca.key holds no certificate in PEM", self.refused(f"ssl:61617:{extra}"))

@@ -317,7 +317,7 @@ class ReloadTests(TLSCase):
 
 class EndpointTests(TLSCase):
     def refused(self, **more: str) -> str:
-        return str(self.assertRaises((ConfigurationError, OSError), self.context, **more))
+        return str(self.assertRaises(ConfigurationError, self.context, **more))
 
     def test_twisted_knows_the_prefix(self) -> None:
         description = f"stomps:0:privateKey={self.at('server.key')}:certKey={self.at('server.pem')}"
@@ -337,7 +337,7 @@ class EndpointTests(TLSCase):
         self.assertIn("needs ca=FILE", self.refused(crl=self.at("crl.pem")))
         self.assertIn("minimum can't be '1.1'", self.refused(minimum="1.1"))
         self.assertIn("no certificate", self.refused(certKey=self.at("server.key")))
-        self.assertIn("can't use", self.refused(privateKey=self.at("ca.key")))
+        self.assertIn("is not that of the private key", self.refused(privateKey=self.at("ca.key")))
         self.assertIn("no certificate", self.refused(ca=self.at("ca.key")))
         self.assertIn("no revocation list", self.refused(ca=self.at("ca.pem"), crl=self.at("ca.pem")))
-        self.assertIn("No such file", self.refused(ca="/nowhere"))
+        self.assertIn("can't read /nowhere: no such file", self.refused(ca="/nowhere"))

@@ -17,6 +17,7 @@ from twisted.plugin import IPlugin
 from zope.interface import Interface, implementer
 
 from stomp_tx.auth.credentials import IBearerToken, IPeerCertificate
+from stomp_tx.description import arguments_of, kind_of
 from stomp_tx.errors import ConfigurationError
 
 KEYS = ("audience", "issuer", "user", "groups", "revoked")
@@ -101,11 +102,18 @@ def _directory(text: str) -> Any:
     _, arguments = _arguments(text, ("server", "dn"))
     if len(arguments) != 2:
         raise ConfigurationError("ldap needs server= and dn=", LDAP_EXAMPLE)
-    reactor = _reactor()
+    reactor, server = _reactor(), arguments["server"]
     try:
-        endpoint = clientFromString(reactor, arguments["server"])
+        if kind_of(server) == "tls":  # Twisted's own may not look at the host's name: see verifying.py
+            from stomp_tx.tls_client import tls_endpoint
+
+            endpoint = tls_endpoint(reactor, None, **arguments_of(server, ("host", "port")))
+        else:
+            endpoint = clientFromString(reactor, server)
+    except ConfigurationError:
+        raise
     except Exception as error:
-        raise ConfigurationError(f"can't use server={arguments['server']}: {error}", LDAP_EXAMPLE) from None
+        raise ConfigurationError(f"can't use server={server}: {error}", LDAP_EXAMPLE) from None
     return LDAPChecker(endpoint, arguments["dn"], reactor)
 
 

@@ -22,7 +22,7 @@ from stomp_tx.broker.events import (
 )
 from stomp_tx.broker.overdue import DAY, EVERY, reason
 from stomp_tx.broker.sparing import Sparing
-from stomp_tx.errors import AccessDenied, LoginDenied, TooManyConnections
+from stomp_tx.errors import AccessDenied, LoginDenied, TooManyConnections, UnexpectedTLS
 from stomp_tx.printable import printable
 
 
@@ -47,6 +47,15 @@ def log_events(events: Events, log: Logger, seconds: Callable[[], float]) -> Non
     def failed(event: Failed) -> None:
         if isinstance(event.error, (LoginDenied, AccessDenied, TooManyConnections)):
             return  # which the log tells as Refused or Denied
+        if isinstance(event.error, UnexpectedTLS):
+            log.warn(
+                "{session} ({peer}) spoke TLS to a plain port: {summary}: {detail}",
+                session=event.session,
+                peer=printable(event.peer),
+                summary=event.error.summary,
+                detail=event.error.detail,
+            )
+            return
         log.warn(
             "{session} ({peer}) got ERROR: {summary}: {detail}",
             session=event.session,

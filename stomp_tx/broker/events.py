@@ -167,6 +167,8 @@ class HeaderUnknown(Event):
 class Failed(Event):
     """An ERROR was sent; after it comes Refused or Denied, where it was about who may do what.
 
+    A client that speaks TLS to a plain port would not understand one, and gets none: UnexpectedTLS.
+
     peer -- the client's address
     error -- its ``summary`` is the frame's ``message`` header, its ``detail`` the body
     """

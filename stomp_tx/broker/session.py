@@ -54,6 +54,7 @@ from stomp_tx.errors import (
     ProtocolViolation,
     StompError,
     TooManyConnections,
+    UnexpectedTLS,
     VersionMismatch,
 )
 from stomp_tx.interfaces import IFrameReceiver, IFrameSender, IStompUser, Safe
@@ -250,7 +251,8 @@ class BrokerSession:
         more = {}
         if isinstance(error, VersionMismatch):
             more["version"] = ",".join(self._factory.settings.versions)
-        self._sender.send_frame(rendering.error(error, self._sender.version, receipt, **more))
+        if not isinstance(error, UnexpectedTLS):
+            self._sender.send_frame(rendering.error(error, self._sender.version, receipt, **more))
         self._factory.events.emit(Failed, self.id, self._peer, error)
         if isinstance(error, LoginDenied):
             self._factory.events.emit(Refused, self.id, self._peer, self._called, error.why)

@@ -27,6 +27,7 @@ from stomp_tx.errors import (
     ReplyTimeout,
     StaleMessage,
     StompError,
+    TLSFailed,
     TransactionLost,
 )
 
@@ -49,6 +50,7 @@ __all__ = [
     "StompClientService",
     "StompError",
     "Subscription",
+    "TLSFailed",
     "Transaction",
     "TransactionLost",
     "connect",

@@ -17,7 +17,7 @@ from stomp_tx.client.loops import Run
 from stomp_tx.client.opening import open_session
 from stomp_tx.client.session import ClientSession
 from stomp_tx.client.settings import ClientSettings
-from stomp_tx.errors import ConfigurationError, ConnectTimeout, FrameError, LoginRefused
+from stomp_tx.errors import ConfigurationError, ConnectTimeout, FrameError, LoginRefused, TLSFailed
 
 Endpoint = IStreamClientEndpoint | str
 
@@ -125,4 +125,5 @@ def is_final(error: Exception) -> bool:
 
 
 def _words(error: Exception) -> str:
-    return str(error).rstrip(".") or type(error).__name__
+    words = str(error).rstrip(".") or type(error).__name__
+    return f"{words}: {error.detail}" if isinstance(error, TLSFailed) else words

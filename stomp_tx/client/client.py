@@ -44,8 +44,9 @@ def connect(
     settings -- the fields of ClientSettings, and explained there: ``login="ann"``, ``passcode=...``
 
     Fails with LoginRefused when the broker answers with ERROR, ConnectTimeout when it does not answer in
-    time, ConnectionLost when the connection ends before (a certificate that is not believed, for example),
-    and with Twisted's ConnectError when there can be no connection at all.  ConfigurationError: a wrong
+    time, TLSFailed when TLS is not agreed on (a certificate that is not trusted, for example), ConnectionLost
+    when the connection ends before for another reason, and with Twisted's ConnectError when there can be no
+    connection at all.  ConfigurationError: a wrong
     argument.  Cancelling it cuts the connection.
     """
     try:

@@ -14,6 +14,7 @@ from twisted.logger import Logger
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
+from stomp_tx.client import loss
 from stomp_tx.client.answer import Answer, failed
 from stomp_tx.client.dialect import UNKNOWN, dialect_of, is_temporary
 from stomp_tx.client.leaving import Leaving
@@ -170,7 +171,7 @@ class ClientSession:
             self._sender.disconnect()
 
     def frame_failed(self, error: StompError) -> None:
-        self._end(self._lost_by(error, f"the client gave up the connection: {error.summary}"))
+        self._end(loss.given_up(error))
 
     def paused(self) -> None:
         pass  # who sends sees sender.full
@@ -192,8 +193,8 @@ class ClientSession:
             self._wait_for_end.pop(0).callback(self.reason)
 
     def _lose(self, reason: Failure) -> None:
-        before = " before the broker's answer to CONNECT" if self.state is State.CONNECTING else ""
-        self._end(self._lost_by(reason.value, f"the connection was lost{before}: {reason.getErrorMessage()}"))
+        has_tls = self._sender.peer_certificate() is not None
+        self._end(loss.ended(reason, self.state is State.CONNECTING, has_tls))
 
     # -- CONNECTED, MESSAGE, RECEIPT, ERROR ---------------------------------------------------------------
 
@@ -305,20 +306,9 @@ class ClientSession:
 
     # -- the end ------------------------------------------------------------------------------------------
 
-    def _lost_by(self, cause: BaseException | None, summary: str) -> ConnectionLost:
-        error = ConnectionLost(summary, getattr(cause, "detail", ""))
-        error.__cause__ = cause
-        return error
-
     def lost(self) -> ConnectionLost:
         """A new ConnectionLost that says why the session is over."""
-        reason = self.reason
-        if reason is None:
-            return ConnectionLost("the client has disconnected", "disconnect() was called")
-        if isinstance(reason, ConnectionLost):
-            return self._lost_by(reason.__cause__, reason.summary)
-        who = "the broker ended" if isinstance(reason, ErrorReceived) else "the client gave up"
-        return self._lost_by(reason, f"{who} the connection: {reason.summary}")
+        return loss.lost(self.reason)
 
     def _end(self, reason: StompError | None, answer: Deferred[None] | None = None) -> None:
         """The conversation is over.  ``answer`` waits for what ``reason``, an ERROR, is about."""

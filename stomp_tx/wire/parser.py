@@ -6,7 +6,7 @@ import re
 from functools import lru_cache
 from io import BytesIO
 
-from stomp_tx.errors import FrameError, FrameTooLarge
+from stomp_tx.errors import FrameError, FrameTooLarge, UnexpectedTLS
 from stomp_tx.wire.commands import BODY_COMMANDS, UNESCAPED_COMMANDS, V10, V12
 from stomp_tx.wire.escaping import unescape
 from stomp_tx.wire.frame import Frame
@@ -18,9 +18,10 @@ _PADDING = b"\n\r\0"
 _ALL_PADDING = re.compile(rb"\n*[\n\r\0]*")
 _BLANK_LINE = re.compile(rb"\n\r?\n")
 _HTTP = (b"GET ", b"POST ", b"HEAD ", b"PUT ", b"OPTIONS ")
-_FIRST_OCTETS = {
+_HTTP_ANSWER = b"HTTP/"
+_TLS = {  # the first octet of a record
     0x16: ("this is a TLS handshake", "the port speaks plain STOMP: connect without TLS, or to the TLS port"),
-    0x15: ("this is a TLS alert", "the port speaks plain STOMP: connect without TLS, or to the TLS port"),
+    0x15: ("this is a TLS alert", "the port speaks TLS, and what connected to it does not"),
 }
 
 
@@ -110,8 +111,10 @@ class FrameParser:
         try:
             head = data[pos:stop].decode()
         except UnicodeDecodeError as error:
+            self._check_language(data, pos)
             raise FrameError("a header is not UTF-8", "commands and headers are encoded in UTF-8") from error
         if "\0" in head:
+            self._check_language(data, pos)
             raise _early_nul()
         lines = head.split("\n")
         if stop - pos > self._short:
@@ -215,8 +218,7 @@ class FrameParser:
 
         ``stop`` is where an empty LF line was found, or -1; there may be a CR LF one before it.
         """
-        if self._version is None:
-            self._check_language(data, pos)
+        self._check_language(data, pos)
         first = data.find(b"\n", pos)
         if (first > pos and data[first - 1] == 13) or self._version in (None, V12):
             blank = _BLANK_LINE.search(data, pos)
@@ -228,12 +230,16 @@ class FrameParser:
         return -1, 0
 
     def _check_language(self, data: bytes, pos: int) -> None:
-        """Say what it is that arrives where STOMP should, if it is something well known."""
-        known = _FIRST_OCTETS.get(data[pos])
+        """Say what it is that arrives where STOMP should begin, if it is something well known."""
+        if self._version is not None:
+            return
+        known = _TLS.get(data[pos])
         if known is not None:
-            raise FrameError(*known)
+            raise UnexpectedTLS(*known)
         if data.startswith(_HTTP, pos):
             raise FrameError("this is an HTTP request", "the port speaks STOMP, not HTTP")
+        if data.startswith(_HTTP_ANSWER, pos):
+            raise FrameError("this is an HTTP answer", "the port speaks HTTP, not STOMP: connect to another")
 
     def _check_unfinished(self, data: bytes, pos: int) -> None:
         """Refuse at once what can't become a header block, so that nobody waits for its end."""

@@ -21,7 +21,9 @@ from twisted.python.components import registerAdapter
 from twisted.trial.unittest import TestCase
 
 from stomp_tx.auth.checkers.ldap import LDAPChecker, folded
+from stomp_tx.auth.factories import directory
 from stomp_tx.errors import ConfigurationError, LoginUnavailable
+from tests.handshakes import HandshakeCase
 
 LDIF = b"""\
 dn: dc=example
@@ -142,3 +144,41 @@ class LDAPCheckerTests(TestCase):
 
     def test_a_name_without_a_place_for_the_login(self) -> None:
         self.assertRaises(ConfigurationError, LDAPChecker, None, "uid=ann", reactor)
+
+
+class OverTLSTests(HandshakeCase):
+    """Nobody but the directory hears a passcode."""
+
+    async def checker(self, name: str) -> LDAPChecker:
+        """Of a directory with this certificate, to which all passcodes are right."""
+
+        class Lax(LDAPServer):
+            def handle_LDAPBindRequest(self, request: Any, controls: Any, reply: Any) -> Any:
+                return LDAPBindResponse(resultCode=0)
+
+        files = f"privateKey={self.ours}/{name}.key:certKey={self.ours}/{name}.pem"
+        port = await self.port_of(f"stomps:0:interface=127.0.0.1:{files}", ServerFactory.forProtocol(Lax))
+        roots = self.folder / "roots"
+        roots.mkdir(exist_ok=True)
+        for one in ("pem", "key"):
+            (roots / f"{one}.pem").write_bytes((self.ours / f"ca.{one}").read_bytes())
+        checker = directory.generateChecker(
+            rf"server=tls\:localhost\:{port}\:trustRoots={roots}:dn=uid={{user}},dc=example"
+        )
+        assert isinstance(checker, LDAPChecker)
+        return checker
+
+    async def test_it_has_to_show_its_certificate(self) -> None:
+        ann = UsernamePassword(b"ann", b"secret")
+        self.assertEqual((await (await self.checker("server")).requestAvatarId(ann)).name, "ann")
+        self.sign("nameless", "localhost")
+        self.sign("self", "localhost", self_signed=True)
+        for name in ("nameless", "self"):
+            checker = await self.checker(name)
+            error = await self.assertFailure(checker.requestAvatarId(ann), LoginUnavailable)
+            self.assertEqual(error.why, "the directory did not answer: certificate verify failed")
+
+    def test_files_that_are_not_there(self) -> None:
+        for more, said in (("trustRoots=/none", "no file /none/"), ("certificate=/x", "can't read /x")):
+            with self.assertRaisesRegex(ConfigurationError, said):
+                directory.generateChecker(rf"server=tls\:localhost\:636\:{more}:dn=uid={{user}}")

@@ -49,13 +49,17 @@ class OctetTests(promises.Conversation):
             self.assertTrue(dave.octets.endswith(end))
 
     def test_other_protocols_are_told_what_this_one_is(self) -> None:
-        for octets, summary in (
-            (b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03", "this is a TLS handshake"),
-            (b"GET / HTTP/1.1\r\nHost: test\r\n", "this is an HTTP request"),
-        ):
+        dave = self.dial()
+        dave.sends(b"GET / HTTP/1.1\r\nHost: test\r\n")
+        dave.fails("this is an HTTP request")
+
+    def test_who_speaks_tls_gets_no_frame(self) -> None:
+        """It would be taken for a broken record: the close says as much."""
+        for octets in (b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03", b"\x15\x03\x01\x00\x02\x02"):
             dave = self.dial()
             dave.sends(octets)
-            dave.fails(summary)
+            self.assertEqual(dave.octets, b"")
+            self.assertTrue(dave.is_closed)
 
     def test_a_stranger_has_less_room(self) -> None:
         for octets in (b"CONNECT\npasscode:" + b"x" * 70_000, b"CONNECT\n" + b"a:b\n" * 20_000):

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
-from stomp_tx.errors import FrameError, FrameTooLarge
+from stomp_tx.errors import FrameError, FrameTooLarge, UnexpectedTLS
 from stomp_tx.wire.frame import Frame
 from stomp_tx.wire.limits import Limits
 from stomp_tx.wire.parser import FrameParser
@@ -282,8 +282,19 @@ class LanguageTests(SynchronousTestCase):
     """What is not STOMP is called by its name, before the session is open."""
 
     def test_tls_and_http(self) -> None:
-        self.assertIn("TLS", fault(b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03", None))
-        self.assertIn("HTTP", fault(b"GET / HTTP/1.1\r\nHost: x\r\n\r\n", None))
+        hello = b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03"
+        for octets in (hello, hello[:1], hello + b"\n\n", hello[:3] + b"\xff\n\n"):
+            self.assertIn("TLS handshake", fault(octets, None))
+            with self.assertRaises(UnexpectedTLS):
+                parser = FrameParser()
+                parser.feed(octets)
+                parser.next_frame()
+        self.assertIn("TLS alert", fault(b"\x15\x03\x03\x00\x02\x02\x16", None))
+        self.assertIn("HTTP request", fault(b"GET / HTTP/1.1\r\nHost: x\r\n\r\n", None))
+        self.assertIn("HTTP answer", fault(b"HTTP/1.1 400 Bad Request\r\n\r\n", None))
+
+    def test_in_an_open_session_it_is_a_frame_like_any_other(self) -> None:
+        self.assertEqual(one(b"GET / HTTP/1.1\nHost: x\n\n\0", "1.1").command, "GET / HTTP/1.1")
 
     def test_no_word_of_connect_is_repeated_whenever_it_comes(self) -> None:
         for version in (None, "1.0", "1.1", "1.2"):

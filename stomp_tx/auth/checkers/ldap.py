@@ -21,6 +21,7 @@ from zope.interface import implementer
 
 from stomp_tx.auth.identity import Identity
 from stomp_tx.errors import ConfigurationError, LoginUnavailable
+from stomp_tx.tls_fault import in_words
 
 USER = "{user}"
 
@@ -96,4 +97,4 @@ class LDAPChecker:
             raise UnauthorizedLogin()
         if failure.check(LoginUnavailable):
             return failure
-        raise LoginUnavailable(f"the directory did not answer: {failure.getErrorMessage()}")
+        raise LoginUnavailable(f"the directory did not answer: {in_words(failure.value)}")
