@@ -14,31 +14,35 @@ parts meet, for those who write one of their own: `stomp_tx.interfaces`.
 
 __version__ = "0.1.0"
 
-from stomp_tx.broker.events import (
-    Connected,
-    Denied,
-    Disconnected,
-    Dropped,
-    ExpiredOnArrival,
-    Failed,
-    HeaderIgnored,
-    HeaderUnknown,
-    LockedOut,
-    LoginRenewed,
-    Refused,
-    SelectorChanged,
-    Sent,
-    Subscribed,
-    Unsubscribed,
-)
-from stomp_tx.broker.factory import StompBrokerFactory
-from stomp_tx.broker.settings import BrokerSettings
+from typing import TYPE_CHECKING
+
 from stomp_tx.errors import StompError
-from stomp_tx.protocol import StompFrameProtocol
 from stomp_tx.wire import frames
 from stomp_tx.wire.frame import Frame
 from stomp_tx.wire.limits import Limits
 from stomp_tx.wire.parser import FrameParser
+
+if TYPE_CHECKING:
+    from stomp_tx.broker.events import (
+        Connected,
+        Denied,
+        Disconnected,
+        Dropped,
+        ExpiredOnArrival,
+        Failed,
+        HeaderIgnored,
+        HeaderUnknown,
+        LockedOut,
+        LoginRenewed,
+        Refused,
+        SelectorChanged,
+        Sent,
+        Subscribed,
+        Unsubscribed,
+    )
+    from stomp_tx.broker.factory import StompBrokerFactory
+    from stomp_tx.broker.settings import BrokerSettings
+    from stomp_tx.protocol import StompFrameProtocol
 
 __all__ = [
     "BrokerSettings",
@@ -66,3 +70,26 @@ __all__ = [
     "__version__",
     "frames",
 ]
+
+_NOT_EVENTS = {
+    "BrokerSettings": "stomp_tx.broker.settings",
+    "StompBrokerFactory": "stomp_tx.broker.factory",
+    "StompFrameProtocol": "stomp_tx.protocol",
+}
+
+if not TYPE_CHECKING:  # a type checker would take any name for one of them
+
+    def __getattr__(name: str) -> object:
+        """What is imported when it is asked for: who only wants a client, or frames, loads no broker."""
+        from importlib import import_module
+
+        if name not in __all__:
+            raise AttributeError(
+                f"module {__name__!r} has no attribute {name!r}", name=name, obj=__import__(__name__)
+            )
+        found = getattr(import_module(_NOT_EVENTS.get(name, "stomp_tx.broker.events")), name)
+        globals()[name] = found
+        return found
+
+    def __dir__() -> list[str]:
+        return sorted({*globals(), *__all__})

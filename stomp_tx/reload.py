@@ -15,6 +15,8 @@ from stomp_tx.configuration import Configuration
 from stomp_tx.errors import ConfigurationError, StompError
 from stomp_tx.tls import reload_certificates
 
+_SIGHUP = getattr(signal, "SIGHUP", None)  # Windows has none: there it takes a restart
+
 _IN_FORCE_AT_ONCE = ("policy", "patterns", "access", "sources")
 
 
@@ -47,14 +49,17 @@ class ReloadService(Service):
 
     def startService(self) -> None:
         super().startService()
+        if _SIGHUP is None:
+            return
         # The handler may run between any two instructions: what it wants done waits for its turn.
         self._before = signal.signal(
-            signal.SIGHUP, lambda *_: self._reactor.callFromThread(self.reload) if self.running else None
+            _SIGHUP, lambda *_: self._reactor.callFromThread(self.reload) if self.running else None
         )
 
     def stopService(self) -> None:
         super().stopService()
-        signal.signal(signal.SIGHUP, self._before)
+        if _SIGHUP is not None:
+            signal.signal(_SIGHUP, self._before)
 
     def reload(self) -> None:
         """Read it all again, and put it in force."""

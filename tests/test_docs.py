@@ -79,7 +79,8 @@ class ReferenceTests(SynchronousTestCase):
             module = import_module(module_name)
             exported = getattr(module, "__all__", None)
             without += [module_name] * (not module.__doc__)
-            for name, value in vars(module).items():
+            for name in exported or vars(module):
+                value = getattr(module, name)
                 if exported is None:
                     is_ours = not name.startswith("_") and getattr(value, "__module__", None) == module_name
                 else:

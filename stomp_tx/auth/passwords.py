@@ -120,7 +120,7 @@ class PasswordFile:
                 if os.path.exists(self.path):
                     before = os.stat(self.path)
                     os.chmod(temporary, before.st_mode & 0o7777)
-                    if os.geteuid() == 0:
+                    if hasattr(os, "geteuid") and os.geteuid() == 0:  # Windows has no owners like these
                         os.chown(temporary, before.st_uid, before.st_gid)
                 os.replace(temporary, self.path)
             except BaseException:

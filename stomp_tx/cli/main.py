@@ -68,7 +68,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     for stream in (sys.stdout, sys.stderr):
         if hasattr(stream, "reconfigure"):
             stream.reconfigure(errors="backslashreplace")
-    ending = [one for one in (signal.SIGTERM, signal.SIGHUP) if signal.getsignal(one) == signal.SIG_DFL]
+    ends = (signal.SIGTERM, getattr(signal, "SIGHUP", signal.SIGTERM))  # Windows has no SIGHUP
+    ending = [one for one in ends if signal.getsignal(one) == signal.SIG_DFL]
     before = {number: signal.signal(number, _interrupt) for number in ending}  # (nohup has SIGHUP ignored)
     try:
         status = stomp_tx.main(arguments, "stomp-tx", standalone_mode=False)

@@ -52,7 +52,8 @@ def install(loop: asyncio.AbstractEventLoop | None = None) -> None:
     """Let Twisted run upon an event loop of asyncio: the one that is running, where none is named.
 
     Done by itself when a client connects.  By hand only where something else imports Twisted's reactor
-    before: it can be chosen once in a process.  Raises ConfigurationError when it is too late.
+    before: it can be chosen once in a process.  Raises ConfigurationError when it is too late, and for a loop
+    that Twisted can't use.
     """
     from twisted.internet.asyncioreactor import AsyncioSelectorReactor
     from twisted.internet.main import installReactor
@@ -60,7 +61,13 @@ def install(loop: asyncio.AbstractEventLoop | None = None) -> None:
     loop = loop or asyncio.get_running_loop()
     installed: Any = sys.modules.get("twisted.internet.reactor")
     if installed is None:
-        reactor = AsyncioSelectorReactor(loop)
+        try:
+            reactor = AsyncioSelectorReactor(loop)
+        except TypeError as error:
+            raise ConfigurationError(
+                f"Twisted can't use this event loop: {error}",
+                "on Windows run your coroutine with asyncio.Runner(loop_factory=asyncio.SelectorEventLoop)",
+            ) from None
         installReactor(reactor)
         # Without threads, which would outlive the loop: Twisted looks names up in a pool of its own.
         reactor.installNameResolver(LoopResolver(loop))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import fcntl
 import os
 import re
 import sqlite3
@@ -12,7 +11,7 @@ from importlib.resources import files
 from pathlib import Path
 from typing import IO
 
-from stomp_tx.engine import private
+from stomp_tx.engine import locking, private
 from stomp_tx.errors import ConfigurationError, EngineError, StompError
 
 APPLICATION = 0x53544D50  # "STMP": whose file it is (PRAGMA application_id)
@@ -174,7 +173,7 @@ def lock(path: str) -> IO[str]:
     except OSError as error:
         raise ConfigurationError(f"can't write {beside}", _advice(error)) from None
     try:
-        fcntl.flock(held, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        locking.lock(held.fileno())
     except OSError:
         held.seek(0)
         who = held.read().strip() or "?"

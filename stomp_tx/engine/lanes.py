@@ -10,11 +10,10 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from stomp_tx.engine.queue import MemoryQueue
-from stomp_tx.engine.stored import StoredQueue
 from stomp_tx.message import Message
 
 
-class _Unborn:
+class Unborn:
     """What a lane is part of while it is being made."""
 
     demand = 0
@@ -23,8 +22,8 @@ class _Unborn:
     noticed: Any = None
 
 
-class _Lane:
-    """What it shares with the queue that it is part of: see there."""
+class Lane:
+    """What a lane shares with the queue that it is part of: see there."""
 
     __slots__ = ()
 
@@ -86,23 +85,12 @@ class _Lane:
         return self._base.depth_in_memory()  # type: ignore[no-any-return]
 
 
-class MemoryLane(_Lane, MemoryQueue):
+class MemoryLane(Lane, MemoryQueue):
     """A lane of a MemoryQueue."""
 
     __slots__ = ("_base", "_priority")
 
     def __init__(self, name: str, engine: Any, base: MemoryQueue, priority: int) -> None:
-        self._base, self._priority = _Unborn(), priority
-        super().__init__(name, engine)
-        self._base = base
-
-
-class StoredLane(_Lane, StoredQueue):
-    """A lane of a StoredQueue."""
-
-    __slots__ = ("_base", "_priority")
-
-    def __init__(self, name: str, engine: Any, base: StoredQueue, priority: int) -> None:
-        self._base, self._priority = _Unborn(), priority
+        self._base, self._priority = Unborn(), priority
         super().__init__(name, engine)
         self._base = base

@@ -14,14 +14,14 @@ from twisted.logger import Logger
 from twisted.python.failure import Failure
 
 from stomp_tx.address import base_of, is_bound, is_shared, is_topic, priority_of
-from stomp_tx.engine import file, private, rows
+from stomp_tx.engine import file, locking, private, rows
 from stomp_tx.engine.journal import Group, Journal, Worker
-from stomp_tx.engine.lanes import StoredLane
 from stomp_tx.engine.limits import ENOUGH, EngineLimits
 from stomp_tx.engine.memory import AT_ONCE, MemoryEngine
 from stomp_tx.engine.names import Names
 from stomp_tx.engine.queue import MemoryQueue
 from stomp_tx.engine.stored import StoredQueue
+from stomp_tx.engine.stored_lane import StoredLane
 from stomp_tx.errors import ConfigurationError, StompError
 from stomp_tx.interfaces import Judge, Safe
 from stomp_tx.message import PERSISTENT, Batch, Message, Outcome
@@ -95,6 +95,7 @@ class SQLiteEngine(MemoryEngine):
     # -- start and stop -----------------------------------------------------------------------------------
 
     def check(self) -> None:
+        locking.must_be_possible()
         if sqlite3.sqlite_version_info < OLDEST:
             raise ConfigurationError(
                 f"SQLite {sqlite3.sqlite_version} is too old",
