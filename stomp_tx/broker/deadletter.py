@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from stomp_tx.address import RETAINED, TEMP_QUEUE, TEMP_TOPIC, TOPIC, base_of, is_bound, split, within
+from stomp_tx.broker.dialect.dialects import AUTO, Dialect
 from stomp_tx.broker.events import Dropped, Events
 from stomp_tx.broker.policy import Policies, Policy
 from stomp_tx.message import OVERHEAD, Keeping, Message
@@ -34,12 +35,15 @@ class DeadLetters:
         events: Events,
         new_id: Callable[[], str],
         name_length: int,
+        dialect: Dialect = AUTO,
     ) -> None:
         """
         now -- gives the milliseconds since 1970
         new_id -- gives the id of a message
         name_length -- characters that an address may have
+        dialect -- says which queue is theirs where no policy does, and nobody had the message
         """
+        self._dialect = dialect
         self._new_id = new_id
         self._name_length = name_length
         self._policies = policies
@@ -59,15 +63,20 @@ class DeadLetters:
         letter = self.instead_of(message, "expired", policy if policy.expired == "dead-letter" else None)
         return [] if letter is None else [letter]
 
-    def instead_of(self, message: Message, reason: str, policy: Policy | None) -> Message | None:
-        """The same for another reason; without a policy it is dropped."""
+    def instead_of(
+        self, message: Message, reason: str, policy: Policy | None, dialect: Dialect | None = None
+    ) -> Message | None:
+        """The same for another reason; without a policy it is dropped.  ``dialect``: of who had it."""
+        queue = None if policy is None else policy.dead_letter
+        if policy is not None and queue is None:
+            queue = (dialect or self._dialect).dead_letter
         # (What was for one session alone is nobody else's.)
         is_private = split(base_of(message.address))[1] in (TEMP_QUEUE, TEMP_TOPIC)
-        if policy is None or not policy.dead_letter or REASON in message.headers or is_private:
+        if not queue or REASON in message.headers or is_private:
             self._events.emit(Dropped, "", "", message, reason)
             return None
         host, _, name = split(_destination(message))
-        address = within(host, policy.dead_letter.replace("*", name)[: self._name_length])
+        address = within(host, queue.replace("*", name)[: self._name_length])
         attempts = message.attempts if reason == "expired" else message.attempts + 1
         headers = {header: value for header, value in message.headers.items() if header not in _GONE}
         headers |= {

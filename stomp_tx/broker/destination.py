@@ -87,7 +87,7 @@ class Destination:
         if outcome is Outcome.REJECTED:
             outcome = self._next_try(message, subscription, batch)
         elif outcome is Outcome.ENDED:
-            self._end(message, "rejected", self.policy, batch)
+            self._end(message, "rejected", self.policy, subscription, batch)
         if self.stores:
             batch.settled.append((message, Outcome.ACCEPTED if outcome is Outcome.ENDED else outcome))
 
@@ -98,15 +98,19 @@ class Destination:
         outcome = Outcome.REJECTED
         if self._was_the_last_try(message, self.policy.attempts_lost):
             outcome = Outcome.ACCEPTED
-            self._end(message, "attempts", self.policy, batch)
+            self._end(message, "attempts", self.policy, subscription, batch)
         batch.settled.append((message, outcome))
 
     def _next_try(self, message: Message, subscription: Subscription, batch: Batch) -> Outcome:
-        if self.policy.nack != "redeliver" and REASON not in message.headers:
-            self._end(message, "rejected", self.policy if self.policy.nack == "dead-letter" else None, batch)
+        nack = self.policy.nack
+        if nack is None:
+            nack = "redeliver" if subscription.redelivery.is_asked_for else subscription.dialect.nack
+        if nack != "redeliver" and REASON not in message.headers:
+            policy = self.policy if nack == "dead-letter" else None
+            self._end(message, "rejected", policy, subscription, batch)
             return Outcome.ENDED
         if self._was_the_last_try(message, subscription.redelivery.attempts):
-            self._end(message, "attempts", self.policy, batch)
+            self._end(message, "attempts", self.policy, subscription, batch)
             return Outcome.ENDED
         self.refuse(message, subscription)
         return Outcome.REJECTED
@@ -115,8 +119,10 @@ class Destination:
         # A dead letter has nowhere to go.
         return 0 < attempts <= message.attempts + 1 and REASON not in message.headers
 
-    def _end(self, message: Message, reason: str, policy: Policy | None, batch: Batch) -> None:
-        instead = self._dead_letters.instead_of(message, reason, policy)
+    def _end(
+        self, message: Message, reason: str, policy: Policy | None, by: Subscription, batch: Batch
+    ) -> None:
+        instead = self._dead_letters.instead_of(message, reason, policy, by.dialect)
         if instead is not None:
             batch.appended.append(instead)
 

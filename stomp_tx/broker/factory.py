@@ -101,7 +101,12 @@ class StompBrokerFactory(ServerFactory):
         self.sessions: dict[BrokerSession, None] = {}
         self.policies = policies or Policies()
         self.dead_letters = DeadLetters(
-            self.policies, self.now, self.events, self.new_message_id, self.settings.name_length
+            self.policies,
+            self.now,
+            self.events,
+            self.new_message_id,
+            self.settings.name_length,
+            DIALECTS[self.settings.dialect],
         )
         self.overdue = Overdue(self.dead_letters, self.events, self.now)
         self.bounds = Bounds(engine, self.policies, self.dead_letters)

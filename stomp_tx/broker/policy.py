@@ -30,6 +30,9 @@ class Redelivery(NamedTuple):
     same_delay: float
     """Before the same consumer gets it again, the first time; another one need not wait."""
 
+    is_asked_for: bool = False
+    """Has the consumer itself asked for it?"""
+
     def wait(self, attempts: int) -> tuple[float, float]:
         """After so many attempts: how long until anybody gets it, and until who refused it may."""
         grown = self.multiplier ** min(max(attempts - 1, 0), 64)
@@ -39,7 +42,10 @@ class Redelivery(NamedTuple):
 
 @dataclass(frozen=True)
 class Policy:
-    """How a destination treats its messages.  Times are seconds."""
+    """How a destination treats its messages.  Times are seconds.
+
+    None stands for what nobody has set, where a dialect says what it is then.
+    """
 
     ttl: float = 0.0
     """How long a message lives whose producer does not say; 0: for ever."""
@@ -56,8 +62,9 @@ class Policy:
     attempts_lost: int = 0
     """The same for one whose consumer left without a word, and may not have seen it; 0: any number."""
 
-    nack: str = "redeliver"
-    """What NACK does: ``redeliver`` until there were ``attempts``, or at once ``dead-letter`` or ``drop``."""
+    nack: str | None = None
+    """What NACK does: ``redeliver`` until there were ``attempts``, or at once ``dead-letter`` or ``drop``.
+    Unset: as the dialect of who sends it has it."""
 
     redelivery_delay: float = 0.0
     """Before a refused message is delivered to anybody again, for the first time."""
@@ -71,8 +78,9 @@ class Policy:
     nack_delay: float = 0.1
     """Before a message goes to the consumer that has refused it, for the first time; others need not wait."""
 
-    dead_letter: str = "/queue/DLQ.*"
-    """The queue of dead letters; ``*`` stands for the destination's name.  Empty: they are dropped."""
+    dead_letter: str | None = None
+    """The queue of dead letters; ``*`` stands for the destination's name.  Empty: they are dropped.
+    Unset: as the dialect of who had the message has it."""
 
     length: int = 0
     """Messages that may wait in a queue, or for a durable subscription; 0: no limit but the engine's."""
@@ -140,14 +148,14 @@ class Policy:
             raise ConfigurationError("redelivery_multiplier must be from 1 to 100")
         self._one_of("expired", ("drop", "dead-letter"))
         self._one_of("overflow", ("pause", "reject", "drop-oldest", "dead-letter"))
-        self._one_of("nack", ("redeliver", "dead-letter", "drop"))
+        self._one_of("nack", ("redeliver", "dead-letter", "drop", None))
         if self.dead_letter and not re.fullmatch(r"/queue/[^\x00-\x1f\x7f]+", self.dead_letter):
             raise ConfigurationError(f"dead_letter must be a queue, /queue/NAME, not {self.dead_letter!r}")
 
-    def _one_of(self, name: str, values: tuple[str, ...]) -> None:
+    def _one_of(self, name: str, values: tuple[str | None, ...]) -> None:
         if getattr(self, name) not in values:
             raise ConfigurationError(
-                f"{name} must be one of {', '.join(values)}, not {getattr(self, name)!r}"
+                f"{name} must be one of {', '.join(filter(None, values))}, not {getattr(self, name)!r}"
             )
 
     @property

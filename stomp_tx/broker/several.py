@@ -38,7 +38,7 @@ class Part(Subscription):
         self._several = several
         self.id, self.number, self.mode, self.version = whole.id, whole.number, whole.mode, whole.version
         self.redelivery, self.rank, self.exclusive = whole.redelivery, whole.rank, whole.exclusive
-        self.wants, self.wants_retained = whole.wants, whole.wants_retained
+        self.wants, self.wants_retained, self.dialect = whole.wants, whole.wants_retained, whole.dialect
         self.spurns = None  # which concerns durable subscriptions alone
         self.credit = self.prefetch = PLENTY
         self.exhausted = whole.exhausted

@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, NamedTuple
 
 from stomp_tx.address import is_bound
+from stomp_tx.broker.dialect.dialects import AUTO, Dialect
 from stomp_tx.broker.policy import Redelivery
 from stomp_tx.broker.rendering import BIG, message_tail, with_message_id
 from stomp_tx.interfaces import IFrameSender
@@ -35,7 +36,7 @@ class Terms(NamedTuple):
     exclusive: bool = False
     wants: Callable[[Message], bool] | None = None
     wants_retained: bool = True
-    tells_redelivered: bool = False
+    dialect: Dialect = AUTO
     window: int = 0
     spurns: Callable[[Message], bool] | None = None
 
@@ -54,6 +55,7 @@ class Subscription:
     wants -- says of a message whether it wants it; None: it wants all
     spurns -- says of one that it does not want whether nobody else is to have it either; None: others may
     wants_retained -- does it want what is retained of a topic?
+    dialect -- its connection's
     paused -- its connection has as much to send as it takes
     ready -- its queue may give it the next message
     backlog -- what waits for it at a topic, oldest first; None while nothing does
@@ -68,6 +70,7 @@ class Subscription:
         "backlog_octets",
         "credit",
         "destination",
+        "dialect",
         "exclusive",
         "exhausted",
         "id",
@@ -94,7 +97,7 @@ class Subscription:
         exhausted: list[Subscription],
     ) -> None:
         self.id, self.number, self.mode, self.prefetch, self.redelivery = terms[:5]
-        self.rank, self.exclusive, self.wants, self.wants_retained, tells_redelivered = terms[5:10]
+        self.rank, self.exclusive, self.wants, self.wants_retained, self.dialect = terms[5:10]
         self.spurns = terms.spurns
         self.version = version
         self.credit = terms.prefetch
@@ -108,7 +111,7 @@ class Subscription:
         # 1.0 says which subscription only where the client gave an id.
         named = "" if terms.id is None else f"\nsubscription:{escape(terms.id, version)}"
         self._start = f"MESSAGE{named}".encode()
-        self._bare = self._start + b"\nredelivered:false" if tells_redelivered else self._start
+        self._bare = self._start + b"\nredelivered:false" if self.dialect.tells_redelivered else self._start
 
     @property
     def name(self) -> str:

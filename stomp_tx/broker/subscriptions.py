@@ -174,7 +174,7 @@ class Subscriptions:
             exclusive,
             wants,
             not is_false(headers, "retained"),
-            self._dialect.tells_redelivered,
+            self._dialect,
             window_of(headers, self._dialect, policy) if mode != "auto" else 0,
             self._spurned(durable, is_deaf),
         )

@@ -57,6 +57,7 @@ class DialectTests(SynchronousTestCase):
         )
 
     def test_redelivered_is_said_always_or_when_it_is_so(self) -> None:
+        self.start(nack="redeliver")
         for dialect, said in (
             ("auto", None),
             ("activemq", None),

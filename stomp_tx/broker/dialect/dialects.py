@@ -44,6 +44,8 @@ class Dialect(NamedTuple):
     server: str = US
     unprefixed: str = "queue"
     unknown_host: str = "default"
+    nack: str = "redeliver"
+    dead_letter: str = "/queue/DLQ.*"
 
 
 NOW = "now"
@@ -64,6 +66,8 @@ DIALECTS = {
             persistent_subscribes=False,
             replies_subscribe=False,
             stamps=_JMS,
+            nack="dead-letter",
+            dead_letter="/queue/ActiveMQ.DLQ",
         ),
         Dialect(
             "artemis",
@@ -73,6 +77,8 @@ DIALECTS = {
             prefetch_in_octets=True,
             tells_redelivered=True,
             stamps=(*_JMS, ("persistent", "false")),
+            nack="dead-letter",
+            dead_letter="/queue/DLQ",
         ),
         Dialect(
             "rabbitmq",

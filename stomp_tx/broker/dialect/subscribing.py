@@ -118,6 +118,7 @@ def redelivery_of(headers: Mapping[str, str], policy: Policy) -> Redelivery:
         bounds.multiplier if multiplier is None else float(min(max(multiplier, 1), 100)),
         longest,
         bounds.same_delay,
+        is_asked_for=True,
     )
 
 

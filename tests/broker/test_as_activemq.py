@@ -1,0 +1,159 @@
+"""The dialects activemq and artemis: what their clients write, octet by octet, does what it does there."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from twisted.trial.unittest import SynchronousTestCase
+
+from stomp_tx.broker.policy import Policies, Policy
+from stomp_tx.wire.frame import Frame
+from tests.conversation import Broker, Client
+
+DLQ = {"activemq": "/queue/ActiveMQ.DLQ", "artemis": "/queue/DLQ"}
+
+
+class AsActiveMQ(SynchronousTestCase):
+    def start(self, dialect: str = "activemq", **settings: Any) -> None:
+        self.broker = Broker(**{"dialect": dialect, **settings})
+
+    def client(self, more: str = "", version: str = "1.2") -> Client:
+        client = self.broker.dial()
+        client.version = version
+        client.sends(f"CONNECT\naccept-version:{version}\nhost:localhost\n{more}\n\0".encode())
+        client.hears("CONNECTED")
+        return client
+
+    def send(self, destination: str = "/queue/a", more: str = "") -> None:
+        self.client().sends(f"SEND\ndestination:{destination}\n{more}\nhi\0".encode())
+
+    def waits_in(self, queue: str) -> list[Frame]:
+        """What is in it; it stays there."""
+        client = self.client("dialect:auto\n")
+        client.subscribes(queue, ack="client")
+        found: list[Frame] = client.everything()
+        client.hangs_up()
+        return found
+
+
+class NackTests(AsActiveMQ):
+    def refuse(self, client: Client, version: str = "1.2") -> None:
+        """Get the message that is in /queue/a, and refuse it."""
+        client.sends(b"SUBSCRIBE\nid:1\ndestination:/queue/a\nack:client-individual\n\n\0")
+        message = client.hears("MESSAGE")
+        if version == "1.2":
+            client.sends(b"NACK\nid:%b\n\n\0" % message.headers["ack"].encode())
+        else:
+            name = message.headers["message-id"].encode()
+            client.sends(b"NACK\nsubscription:1\nmessage-id:%b\n\n\0" % name)
+
+    def test_it_is_a_dead_letter_at_once(self) -> None:
+        for dialect, queue in DLQ.items():
+            for version in ("1.1", "1.2"):
+                for more in ("", "persistent:true\n"):
+                    self.start(dialect)
+                    self.send(more=more)
+                    client = self.client(version=version)
+                    self.refuse(client, version)
+                    self.broker.clock.advance(60)
+                    self.assertTrue(client.hears_nothing())
+                    [letter] = self.waits_in(queue)
+                    self.assertEqual(letter.body, b"hi")
+                    self.assertEqual(letter.headers["dead-letter-reason"], "rejected")
+
+    def test_in_a_transaction_at_commit(self) -> None:
+        self.start()
+        self.send()
+        client = self.client()
+        client.subscribes("/queue/a", ack="client")
+        message = client.hears("MESSAGE")
+        client.sends(b"BEGIN\ntransaction:t\n\n\0")
+        client.nacks(message, transaction="t")
+        self.assertEqual(self.waits_in(DLQ["activemq"]), [])
+        client.sends(b"COMMIT\ntransaction:t\n\n\0")
+        self.assertEqual(len(self.waits_in(DLQ["activemq"])), 1)
+
+    def test_of_several_destinations_at_once(self) -> None:
+        for dialect, queue in DLQ.items():
+            self.start(dialect)
+            client = self.client()
+            client.subscribes("/queue/a.*,/topic/b", ack="client")
+            self.send("/queue/a.1")
+            self.broker.clock.advance(1)
+            client.nacks(client.hears("MESSAGE"))
+            self.assertEqual(len(self.waits_in(queue)), 1)
+
+    def test_artemis_name_for_it_has_no_prefix(self) -> None:
+        self.start("artemis")
+        self.send()
+        self.refuse(self.client())
+        client = self.client()
+        client.sends(b"SUBSCRIBE\nid:1\ndestination:DLQ\n\n\0")
+        self.assertEqual(client.hears("MESSAGE").headers["_AMQ_ORIG_ADDRESS"], "a")
+
+    def test_it_is_the_connection_s_dialect_that_counts(self) -> None:
+        for dialect, queue in (("artemis", "/queue/DLQ"), ("activemq", "/queue/ActiveMQ.DLQ")):
+            self.start("auto")
+            self.send()
+            self.refuse(self.client(f"dialect:{dialect}\n"))
+            self.assertEqual(len(self.waits_in(queue)), 1)
+        self.start("activemq")
+        self.send()
+        client = self.client("dialect:auto\n")
+        self.refuse(client)
+        self.broker.clock.advance(60)
+        client.hears("MESSAGE")
+
+    def test_what_nobody_refuses_goes_where_the_broker_s_own_dialect_says(self) -> None:
+        self.start("artemis", expired="dead-letter", upkeep=True)
+        self.send(more="expires:1\n")
+        self.assertEqual(len(self.waits_in("/queue/DLQ")), 1)
+
+    def test_what_is_set_counts_in_every_dialect(self) -> None:
+        for dialect in DLQ:
+            self.start(dialect, nack="redeliver", nack_delay=0.0)
+            self.send()
+            client = self.client()
+            self.refuse(client)
+            self.assertEqual(client.hears("MESSAGE").headers["redelivered"], "true")
+            for settings in ({"dead_letter": "/queue/dead"}, {"patterns": {"/queue/>": DEAD}}):
+                self.start(dialect, **settings)
+                self.send()
+                self.refuse(self.client())
+                self.assertEqual(len(self.waits_in("/queue/dead")), 1)
+            self.start(dialect, dead_letter="")
+            self.send()
+            self.refuse(self.client())
+            self.assertEqual(self.waits_in(DLQ[dialect]), [])
+
+    def test_a_policy_that_is_read_again_counts_at_once(self) -> None:
+        self.start(nack_delay=0.0)
+        self.send()
+        client = self.client()
+        client.subscribes("/queue/a", ack="client")
+        message = client.hears("MESSAGE")
+        self.broker.factory.change_policies(Policies(Policy(nack="redeliver")))
+        client.nacks(message)
+        client.hears("MESSAGE")
+
+    def test_a_consumer_may_ask_for_redelivery_itself(self) -> None:
+        self.start(nack_delay=0.0)
+        self.send()
+        client = self.client()
+        client.sends(b"SUBSCRIBE\nid:1\ndestination:/queue/a\nack:client\nredelivery-attempts:2\n\n\0")
+        client.nacks(client.hears("MESSAGE"))
+        client.nacks(client.hears("MESSAGE"))
+        self.assertTrue(client.hears_nothing())
+        [letter] = self.waits_in(DLQ["activemq"])
+        self.assertEqual(letter.headers["dead-letter-reason"], "attempts")
+
+    def test_elsewhere_it_comes_again(self) -> None:
+        for dialect in ("auto", "rabbitmq"):
+            self.start(dialect, nack_delay=0.0, unknown_host="default")
+            self.send()
+            client = self.client()
+            self.refuse(client)
+            client.hears("MESSAGE")
+
+
+DEAD = Policy(dead_letter="/queue/dead")
