@@ -174,7 +174,7 @@ class IEngine(Interface):
         """
 
     def commit(batch: Batch) -> Safe:
-        """Append (or publish) and settle many, all or nothing, in the order given."""
+        """Append (or publish) and settle many, all or nothing, in the order given; see Batch for the rest."""
 
     def consume(queue: str, taker: Callable[[Message], bool]) -> IClaim:
         """Take from a queue, as its one taker.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import enum
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
@@ -144,7 +145,12 @@ class Batch:
 
     appended -- the messages that are kept, or published, in their order
     settled -- what became of messages that had been handed out
+    withdrawn -- messages that wait, and go for good; those that wait no more are passed over
+    emptied -- queues that nobody takes from: before anything is appended, what waits there goes, and what is
+        on its way there
     """
 
     appended: list[Message] = field(default_factory=list)
     settled: list[tuple[Message, Outcome]] = field(default_factory=list)
+    withdrawn: Sequence[Message] = ()
+    emptied: Sequence[str] = ()

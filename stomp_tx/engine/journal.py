@@ -14,6 +14,7 @@ from twisted.internet.interfaces import IReactorTime
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
+from stomp_tx.address import base_of
 from stomp_tx.engine.limits import ENOUGH
 from stomp_tx.engine.rows import Changes, Part
 from stomp_tx.errors import StompError
@@ -189,6 +190,20 @@ class Journal:
         groups = (self._next,) if self._writing is None else (self._next, self._writing)
         return sum(len(group.parts[queue].added) for group in groups if queue in group.parts)
 
+    def coming(self, queue: str) -> list[Message]:
+        """What is on its way to that queue, to the disk or to memory."""
+        groups = (self._next,) if self._writing is None else (self._writing, self._next)
+        effects = [message for group in groups for _, message in group.effects]
+        return [message for message in effects if base_of(message.address) == queue]
+
+    def has_cut(self, queue: StoredQueue, position: int) -> None:
+        """Its rows up to this position are no more: none of them need be removed."""
+        part = self._next.parts.get(queue)
+        if part is not None:
+            gone = {id(one) for one in part.removed if one.position <= position}
+            part.removed = [one for one in part.removed if id(one) not in gone]
+            self._next.accepted = [one for one in self._next.accepted if id(one) not in gone]
+
     def next_expiry(self, queue: StoredQueue) -> int:
         """When the first message of it that is on its way to the disk will expire; 0: none will."""
         groups = (self._next,) if self._writing is None else (self._next, self._writing)
@@ -230,7 +245,10 @@ class Journal:
         self._octets = group.octets
         changes = group.changes
         for queue, part in group.parts.items():
-            part.grow()
+            if part.cut:
+                part.grow(queue.length_stored, queue.octets_stored)
+            else:
+                part.grow()
             part.row = queue.row(part.rows, part.octets)
             changes.parts.append(part)
         self._worker.run(lambda: self._write(changes), self._done)

@@ -188,13 +188,37 @@ class MemoryEngine:
         return message.position <= self._bound_since.get(address, message.position)
 
     def commit(self, batch: Batch) -> Safe:
+        if batch.withdrawn:
+            batch = self._with_those_taken_out(batch)
         self._settle_all(batch.settled)
+        for name in batch.emptied:
+            self._empty(name, lambda message: True)
         full = None
         for message in batch.appended:
             safe = self.publish(message) if is_topic(message.address) else self.append(message)
             full = full or safe
         self._wake_for(batch)
         return full
+
+    def _with_those_taken_out(self, batch: Batch) -> Batch:
+        """The same, in which those of the withdrawn ones are settled that have waited until now."""
+        settled = list(batch.settled)
+        for message in batch.withdrawn:
+            queue = self.lane_of(message)
+            if queue is not None and queue.take_out(message):
+                settled.append((message, Outcome.ACCEPTED))
+                if queue.taker is None:
+                    self.forget_if_idle(queue)
+        return Batch(batch.appended, settled, (), batch.emptied)
+
+    def _empty(self, name: str, goes: Callable[[Message], bool]) -> None:
+        """What waits in that queue goes, as far as ``goes(message)`` says so; nobody takes from it."""
+        found = self._queues.get(name)
+        for lane in [] if found is None else list(found.lanes or (found,)):
+            lane.drop(goes)
+            self.forget_if_idle(lane)
+        if self.waiting:
+            self.wake(name)
 
     def _wake_for(self, batch: Batch) -> None:
         if self.waiting:

@@ -338,6 +338,21 @@ class MemoryQueue:
         self._pass_over()
         return over
 
+    def drop(self, goes: Callable[[Message], bool]) -> None:
+        """Drop what waits, as far as ``goes(message)`` says so: nobody takes from it."""
+        waiting = self.messages if self.tail is self.messages else (*self.messages, *self.tail)
+        stay = [one for one in waiting if one.position not in self.gone and not goes(one)]
+        self._engine.octets -= self.octets
+        self.clear()
+        for message in stay:
+            self.messages.append(message)
+            self.octets += message.size
+            if message.keeping is not None:
+                self.waits(message)
+                if message.keeping.last_value is not None:
+                    self.replace(message)
+        self._engine.octets += self.octets
+
     def clear(self) -> None:
         """Drop all that waits in memory."""
         self.messages.clear()

@@ -63,26 +63,37 @@ class Part:
     """What one commit changes in one queue.
 
     added, removed -- messages
+    cut -- all rows up to this position are removed as well
     rows, octets -- by how many the queue grows with that, in the file
     row -- the queue's own, as it is afterwards
     """
 
-    __slots__ = ("added", "octets", "removed", "row", "rows")
+    __slots__ = ("added", "cut", "octets", "removed", "row", "rows")
 
     row: QueueRow
 
     def __init__(self) -> None:
         self.added: list[Message] = []
         self.removed: list[Message] = []
+        self.cut = 0
         self.rows = 0
         self.octets = 0
 
-    def grow(self) -> None:
-        """Nothing more will be added: count it."""
+    def grow(self, length: int = 0, octets: int = 0) -> None:
+        """Nothing more will be added: count it.
+
+        length, octets -- of all rows that the queue has, where there is a cut
+        """
         added, removed = self.added, self.removed
+        if self.cut:
+            added = [one for one in added if one.position > self.cut]
+            removed = [one for one in removed if one.position > self.cut]
         self.rows = len(added) - len(removed)
-        octets = sum([one.size for one in added]) - sum([one.size for one in removed])
-        self.octets = octets - OVERHEAD * self.rows  # memory's
+        grown = sum([one.size for one in added]) - sum([one.size for one in removed])
+        self.octets = grown - OVERHEAD * self.rows  # memory's
+        if self.cut:
+            self.rows -= length
+            self.octets -= octets
 
 
 class Changes:
@@ -133,6 +144,8 @@ def _write(connection: sqlite3.Connection, changes: Changes) -> bool:
                 "DELETE FROM message WHERE queue = ? AND position IN (SELECT value FROM json_each(?))",
                 (part.row.number, json.dumps([message.position for message in part.removed])),
             )
+        if part.cut:
+            execute("DELETE FROM message WHERE queue = ? AND position <= ?", (part.row.number, part.cut))
     if changes.attempts:
         execute(
             "UPDATE message SET attempts = json_extract(value, '$[0]') FROM json_each(?)"

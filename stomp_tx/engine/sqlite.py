@@ -360,8 +360,13 @@ class SQLiteEngine(MemoryEngine):
             group.changes.attempts[queue.number, message.position] = message.attempts + 1
 
     def commit(self, batch: Batch) -> Safe:
+        if batch.withdrawn:
+            batch = self._with_those_taken_out(batch)
         settled = [message for message, outcome in batch.settled if outcome is not Outcome.RELEASED]
-        if not any(message.is_persistent for message in (*batch.appended, *settled)):
+        if not (
+            any(message.is_persistent for message in (*batch.appended, *settled))
+            or any(self._is_in_file(name) for name in batch.emptied)
+        ):
             return super().commit(batch)
         group = self._journal.group()
         for message, outcome in batch.settled:
@@ -370,6 +375,8 @@ class SQLiteEngine(MemoryEngine):
             elif outcome is Outcome.ACCEPTED:
                 group.accepted.append(message)
         self._settle_all(batch.settled)
+        for name in batch.emptied:
+            self._empty_when_safe(name, group)
         earlier: Safe = None
         for message in batch.appended:
             if not self._is_first(message):
@@ -395,6 +402,30 @@ class SQLiteEngine(MemoryEngine):
     def _append_now(self, message: Message) -> None:
         if not self._is_of_the_past(message):
             super()._append_first(message)
+
+    def _lanes(self, name: str) -> list[StoredQueue]:
+        found = self._queues.get(name)
+        return [] if found is None else list(found.lanes or (found,))  # type: ignore[arg-type]
+
+    def _is_in_file(self, name: str) -> bool:
+        """Is something of that queue in the file, or on its way to wherever?"""
+        return any(lane.number for lane in self._lanes(name)) or bool(self._journal.coming(name))
+
+    def _empty_when_safe(self, name: str, group: Group) -> None:
+        """What waits there now goes with the rest of the group, and what is on its way there."""
+        position = self.last_position
+        coming = {id(message): message for message in self._journal.coming(name)}
+        for lane in self._lanes(name):
+            if lane.number:
+                group.part(lane).cut = position
+
+        def empty(mark: Message) -> None:
+            for lane in self._lanes(name):
+                lane.drop_up_to(position)
+                self._journal.has_cut(lane, position)
+            self._empty(name, lambda message: message.position <= position or id(message) in coming)
+
+        group.effects.append((empty, Message("", name, name, {}, b"", 0)))
 
     def expire(self, now: int, judge: Judge) -> bool:
         there_is_more = super().expire(now, judge)

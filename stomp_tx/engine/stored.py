@@ -32,7 +32,7 @@ class StoredQueue(MemoryQueue):
     wait in ``tail`` meanwhile, and join the others in their order.
 
     number -- the queue's in the file; 0: it is not there
-    since -- messages up to this position belonged to an earlier queue of this name
+    since -- messages up to this position belonged to an earlier queue of this name, or are no more
     length_stored, octets_stored -- of its rows
     topic -- the one it is bound to
     spilling -- messages that do not persist, on their way to the file for want of memory
@@ -391,6 +391,12 @@ class StoredQueue(MemoryQueue):
         self.octets -= message.size
         self._has_left(message)
         return True
+
+    def drop_up_to(self, position: int) -> None:
+        """Its rows up to this position are no more."""
+        self.since = max(self.since, position)
+        self.removing.clear()
+        self.unloaded = 0
 
     def clear(self) -> None:
         super().clear()

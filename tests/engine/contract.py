@@ -619,6 +619,39 @@ class EngineContract:
             self.assertEqual(taker.bodies(), [b"1", b"3"])
         self.assertEqual(self.engine.octets, 0)
 
+    def test_those_withdrawn_go_with_the_batch_and_those_that_wait_no_more_are_passed_over(self) -> None:
+        first, middle = self.put("1"), self.put("2", priority=9)
+        self.put("3")
+        taker = Taker(self.engine, "/queue/a")
+        self.ask(taker, 1)
+        self.assertEqual(taker.bodies(), [b"2"])
+        batch = Batch([self.message("4", "/queue/b")], withdrawn=[first, middle])
+        self.settled(self.engine.commit(batch))
+        self.assertEqual((self.waiting("/queue/a"), self.waiting("/queue/b")), ([b"3"], [b"4"]))
+        self.settled(self.engine.settle(taker.got[0], RELEASED))
+        self.assertEqual(self.waiting("/queue/a"), [b"2", b"3"])
+
+    def test_a_queue_is_emptied_before_anything_is_appended(self) -> None:
+        for persistent in (False, True):
+            self.put("1", persistent=persistent)
+            self.put("2", persistent=persistent, priority=9)
+            self.put("3", persistent=not persistent, expires=int(1000 * self.now()) + 5000)
+            self.put("other", "/queue/b", persistent=persistent)
+            appended = [
+                self.message("4", persistent=persistent),
+                self.message("5", persistent=not persistent),
+            ]
+            self.settled(self.engine.commit(Batch(appended, emptied=["/queue/a", "/queue/none"])))
+            self.assertEqual(sorted(self.waiting("/queue/a")), [b"4", b"5"])
+            self.assertEqual(self.engine.depth("/queue/a")[0], 2)
+            self.assertEqual(self.waiting("/queue/b"), [b"other"])
+            self.settled(self.engine.commit(Batch(emptied=["/queue/a", "/queue/b"])))
+            self.settled(None)
+            self.assertEqual(self.engine.queues(), [])
+            self.assertEqual(self.engine.octets, 0)
+            self.engine.expire(int(1000 * self.now()) + 10_000, lambda message: [])
+            self.assertEqual(self.engine.queues(), [])
+
     def test_the_depth_is_what_waits(self) -> None:
         self.assertEqual(self.engine.depth("/queue/a"), (0, 0))
         sizes = [self.put("1").size, self.put("2", priority=9).size]
