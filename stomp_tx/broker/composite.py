@@ -25,7 +25,7 @@ class Part(NamedTuple):
 class Composite:
     """Puts a copy of a message into each."""
 
-    __slots__ = ("_appended", "_bounds", "_engine", "_now", "_parts")
+    __slots__ = ("_appended", "_bounds", "_emptied_by", "_engine", "_now", "_parts")
 
     def __init__(
         self,
@@ -34,12 +34,15 @@ class Composite:
         bounds: Bounds,
         now: Callable[[], int],
         appended: Callable[[Message, Policy], list[Message]],
+        emptied_by: Callable[[Message], list[str]],
     ) -> None:
         """
         now -- gives the milliseconds since 1970
         appended -- says what is appended for a message to one destination
+        emptied_by -- the queues that are emptied for a message
         """
         self._appended = appended
+        self._emptied_by = emptied_by
         self._parts = parts
         self._engine = engine
         self._bounds = bounds
@@ -48,7 +51,7 @@ class Composite:
     def __call__(self, message: Message) -> Safe:
         copies = self.copies(message)
         self._bounds.check(copies)
-        safe: Safe = self._engine.commit(Batch(copies))
+        safe: Safe = self._engine.commit(Batch(copies, emptied=self._emptied_by(message)))
         if safe is None and self._bounds.are_reached(copies):
             return succeed(None)  # ask for room, that says
         return safe

@@ -25,6 +25,7 @@ from stomp_tx.broker.eventlog import log_events
 from stomp_tx.broker.events import Dropped, Events, LockedOut
 from stomp_tx.broker.idle import Idle
 from stomp_tx.broker.lockout import Lockout
+from stomp_tx.broker.management import Management
 from stomp_tx.broker.overdue import Overdue
 from stomp_tx.broker.policy import Policies
 from stomp_tx.broker.producers import Producers
@@ -129,13 +130,20 @@ class StompBrokerFactory(ServerFactory):
         self.producers = Producers(self.policies)
         self.foreign_headers = ForeignHeaders()
         self.scheduler = Scheduler(
-            engine, self.policies, clock, self.now, self.new_message_id, self.settings.scheduled
+            engine,
+            self.policies,
+            clock,
+            self.now,
+            self.new_message_id,
+            self.settings.scheduled,
+            self.retained,
         )
+        self.management = Management(engine, clock, self.new_message_id)
         self._idle = Idle(engine, self.policies, clock, self.registry.is_consumed)
         self._upkeep = Upkeep(
             engine,
             self._judge,
-            (self.bounds.sweep, self._idle.sweep, self.sieve.sweep),
+            (self.bounds.sweep, self._idle.sweep, self.sieve.sweep, self.retained.sweep),
             clock,
             self.now,
             self.scheduler.next_due,

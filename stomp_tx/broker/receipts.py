@@ -55,6 +55,11 @@ class Receipts:
         safe.addCallbacks(self._now_safe, self._not_safe, (self._owed,), {}, (self._owed,), {})
 
     @property
+    def last(self) -> Safe:
+        """Fires when all that came before is safe, or has failed; None: it is."""
+        return self._waits_for
+
+    @property
     def are_owed(self) -> bool:
         """Is something not safe yet that its client may want to hear of?"""
         return self._unsafe > 0

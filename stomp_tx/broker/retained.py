@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 from stomp_tx.address import RETAINED, TOPIC, split, within
 from stomp_tx.broker.bounds import Put
@@ -14,6 +14,9 @@ from stomp_tx.wildcards import Patterns, is_pattern
 
 RETAIN = "retain"
 """Apollo's header on SEND: ``set`` keeps this message, ``remove`` forgets what is kept."""
+
+AT_ONCE = 1000
+"""Messages that are forgotten of one topic before it is others' turn."""
 
 MOST = 1000
 """Retained messages that one subscription gets of topics that match its pattern."""
@@ -32,6 +35,7 @@ class Retained:
         self._engine = engine
         self._policies = policies
         self._dead_letters = dead_letters
+        self._untrimmed: dict[str, None] = {}  # topics of which too many may be kept
 
     def around(self, put: Put, address: str, policy: Policy) -> Put:
         """``put`` for a topic whose last messages are retained; for others the same one."""
@@ -44,6 +48,25 @@ class Retained:
             return safe
 
         return put_and_retain
+
+    def of_word(self, word: str) -> Put | None:
+        """How a message to a topic is put that says this in ``RETAIN``; None: as others, it says nothing."""
+        return {"set": self.set, "remove": self.remove}.get(word)
+
+    def appended(self, message: Message, policy: Policy) -> list[Message]:
+        """What is appended for a message to one destination with that policy."""
+        word = message.headers.get(RETAIN)
+        retains = word == "set" or (policy.retain and word != "remove")
+        if not retains or split(message.address)[1] != TOPIC:
+            return [message]
+        self._untrimmed[message.address] = None
+        return self.with_copy(message)
+
+    def emptied_by(self, message: Message) -> list[str]:
+        """The queues that are emptied when a message is published: those of its topics, where it says so."""
+        if message.headers.get(RETAIN) != "remove":
+            return []
+        return [retained_of(one) for one in message.address.split(",") if split(one)[1] == TOPIC]
 
     def with_copy(self, message: Message) -> list[Message]:
         """A message to a topic, and the one that is retained of it."""
@@ -58,18 +81,36 @@ class Retained:
         self.trim(message.address)
         return safe
 
-    def remove(self, topic: str) -> None:
-        """Forget what is retained of a topic."""
-        self._engine.delete(retained_of(topic))
+    def remove(self, message: Message) -> Safe:
+        """Publish it, and forget what is retained of its topic, all or nothing."""
+        safe: Safe = self._engine.commit(Batch([message], emptied=self.emptied_by(message)))
+        return safe
+
+    def were_appended(self, addresses: Iterable[str]) -> None:
+        """Messages were appended to these: some may be what is retained of a topic."""
+        for address in addresses:
+            if RETAINED in address:
+                host, kind, name = split(address)
+                if kind == RETAINED:
+                    self.trim(within(host, TOPIC + name))
 
     def trim(self, topic: str) -> None:
         """Only the last few are kept."""
         queue, most = retained_of(topic), self._most(topic)
+        left = AT_ONCE
         while self._engine.depth(queue)[0] > most:
             oldest = self._engine.oldest(queue)
-            if oldest is None:
-                return  # they are on their way there
+            if oldest is None or left <= 0:
+                self._untrimmed[topic] = None  # they are on their way there; or it is others' turn
+                return
+            left -= 1
             self._engine.withdraw(oldest)
+
+    def sweep(self) -> None:
+        """Trim what could not be, or has come by itself.  Called every second or so."""
+        topics, self._untrimmed = self._untrimmed, {}
+        for topic in topics:
+            self.trim(topic)
 
     def _most(self, topic: str) -> int:
         return max(1, self._policies.of(topic).retain)

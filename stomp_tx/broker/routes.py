@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from stomp_tx.address import RETAINED, TOPIC, is_bound, is_topic, split
+from stomp_tx.address import RETAINED, is_bound, is_topic, split
 from stomp_tx.broker.access import Access, must_be_bound
 from stomp_tx.broker.bounds import Put
 from stomp_tx.broker.composite import Composite, Part
@@ -12,9 +12,9 @@ from stomp_tx.broker.dialect.dialects import Dialect
 from stomp_tx.broker.dialect.sending import keeping_of, stamp, stamped, tell_keeping
 from stomp_tx.broker.events import Sent
 from stomp_tx.broker.login import Login
+from stomp_tx.broker.management import MANAGEMENT, Planned, manages
 from stomp_tx.broker.own import OwnMessages
 from stomp_tx.broker.policy import Policy
-from stomp_tx.broker.retained import RETAIN
 from stomp_tx.broker.routing import Names, is_temporary
 from stomp_tx.broker.subscriptions import Subscriptions
 from stomp_tx.errors import ProtocolViolation
@@ -68,6 +68,8 @@ class Routes:
         route = self.known.get(key)
         if route is None:
             route = self._made(headers.get("destination"), headers.get("destination-type"))
+            if manages(route[1]):
+                return route  # who sends there asks each time
             if len(self.known) >= MOST:
                 self.known.clear()
             self.known[key] = route
@@ -79,6 +81,10 @@ class Routes:
 
     def _made(self, destination: str | None, type: str | None) -> Route:
         addresses = self._names.addresses_of(destination, type)
+        if len(addresses) > 1 and any(map(manages, addresses)):
+            raise ProtocolViolation(
+                "scheduler command to several destinations", f"SEND it to {MANAGEMENT} alone"
+            )
         for address in addresses:
             self._must_be_open(address)
         return self._to_one(*addresses) if len(addresses) == 1 else self._to_several(addresses)
@@ -91,7 +97,7 @@ class Routes:
 
     def _permission(self, address: str) -> str:
         """What it takes to send there."""
-        return "manage" if self._factory.scheduler.manages(address) else "send"
+        return "manage" if manages(address) else "send"
 
     def _must_be_open(self, address: str) -> None:
         self._access.must_be_open(self._permission(address), address, self._names)
@@ -102,14 +108,16 @@ class Routes:
     def _to_several(self, addresses: list[str]) -> Route:
         factory = self._factory
         parts = [Part(one, "".join(split(one)[1:]), factory.policies.of(one)) for one in addresses]
-        put: Put = Composite(parts, factory.engine, factory.bounds, factory.now, self.appended)
-        return self._around(put), ",".join(addresses), Policy()
+        return self._around(self._composite(parts)), ",".join(addresses), Policy()
+
+    def _composite(self, parts: list[Part]) -> Composite:
+        factory = self._factory
+        empties = factory.retained.emptied_by
+        return Composite(parts, factory.engine, factory.bounds, factory.now, self.appended, empties)
 
     def _to_one(self, address: str) -> Route:
         factory = self._factory
         policy = factory.policies.of(address)
-        if factory.scheduler.manages(address):
-            return self._manage, address, policy
         return self._around(self._straight(address, policy)), address, policy
 
     def _straight(self, address: str, policy: Policy) -> Put:
@@ -126,14 +134,21 @@ class Routes:
             put = self._stamped(put, policy)
         return put
 
-    def _manage(self, message: Message) -> Safe:
-        """What is sent to the scheduler itself."""
-        return self._factory.scheduler.manage(message, self._access.may_manage, self._way_to)
+    def retaining(self, word: str) -> Put | None:
+        """The way of a message to a topic that says this in ``retain``; None: the usual one."""
+        put = self._factory.retained.of_word(word)
+        return None if put is None else self._around(put)
 
-    def _way_to(self, name: str) -> tuple[str, Put]:
+    def must_still_manage(self, planned: Planned) -> None:
+        """Raises AccessDenied when a command that was taken for a transaction is not allowed any more."""
+        self.must_still_be_open(planned.command.message)
+        if planned.reply:
+            self._access.must_still_be_open("send", planned.reply)
+
+    def way_to(self, name: str) -> tuple[str, Put]:
         """The address of where somebody wants an answer, and the way there.  Raises StompError."""
         address = self._names.address_of(name)
-        if "," in address or self._factory.scheduler.manages(address):
+        if "," in address or manages(address):
             raise ProtocolViolation("malformed reply-to header", "it names one destination")
         self._must_be_open(address)
         return address, self._straight(address, self._factory.policies.of(address))
@@ -191,7 +206,7 @@ class Routes:
             return self.appended(message, policy)
         factory = self._factory
         parts = [Part(one, "".join(split(one)[1:]), factory.policies.of(one)) for one in addresses]
-        return Composite(parts, factory.engine, factory.bounds, factory.now, self.appended).copies(message)
+        return self._composite(parts).copies(message)
 
     def appended(self, message: Message, policy: Policy) -> list[Message]:
         """A message to one destination, and what else is appended with it; nothing, where it is no more."""
@@ -200,10 +215,7 @@ class Routes:
             return self._factory.temporary.as_sent(message)
         if is_bound(address):
             must_be_bound(address, self._factory.engine.bindings)
-        retains = policy.retain or message.headers.get(RETAIN) == "set"
-        if retains and split(address)[1] == TOPIC:
-            return self._factory.retained.with_copy(message)
-        return [message]
+        return self._factory.retained.appended(message, policy)
 
 
 def key_of(headers: dict[str, str]) -> str | None:

@@ -6,7 +6,7 @@ import enum
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from twisted.internet.defer import CancelledError, Deferred, succeed
+from twisted.internet.defer import CancelledError, Deferred
 from twisted.internet.interfaces import IDelayedCall
 from twisted.logger import Logger
 from twisted.python.failure import Failure
@@ -16,6 +16,7 @@ from stomp_tx.address import TEMP_QUEUE, TEMP_TOPIC, TOPIC, split
 from stomp_tx.broker import rendering
 from stomp_tx.broker.access import Access
 from stomp_tx.broker.bounds import Put
+from stomp_tx.broker.commit import Commit
 from stomp_tx.broker.deliveries import Delivery, Named
 from stomp_tx.broker.dialect.dialects import AUTO, Dialect
 from stomp_tx.broker.dialect.scheduling import SCHEDULING, schedule_of
@@ -30,15 +31,15 @@ from stomp_tx.broker.events import (
     HeaderIgnored,
     HeaderUnknown,
     Refused,
-    Sent,
     address_text,
 )
 from stomp_tx.broker.handshake import Agreement, agree, connected
 from stomp_tx.broker.login import RENEWAL, Login
+from stomp_tx.broker.management import NOTHING, Command, Found, manages
 from stomp_tx.broker.policy import Policy
 from stomp_tx.broker.receipts import Receipts
 from stomp_tx.broker.retained import RETAIN
-from stomp_tx.broker.room import Room, queue_full
+from stomp_tx.broker.room import Room
 from stomp_tx.broker.routes import Route, Routes, key_of, sign
 from stomp_tx.broker.routing import Names, name_for_others
 from stomp_tx.broker.subscription import Subscription
@@ -440,6 +441,8 @@ class BrokerSession:
             if destination == RENEWAL:
                 return self._renew(frame)
             route = self._routes.of(headers)  # type: ignore[union-attr]  # SEND comes to open sessions only
+            if manages(route[1]):
+                return self._manage(frame, route[1])
         put, address, policy = route
         message_id = f"{self._id_prefix}{next(self._numbers)}"
         message = Message(message_id, destination or "", address, headers, frame.body, frame.size)
@@ -459,11 +462,34 @@ class BrokerSession:
         if "transaction" in frame.headers:
             raise ProtocolViolation("a token can't be sent in a transaction", "SEND it by itself")
 
-        def renewed(_: None) -> None:
+        return self._when_done(self._login.renew(frame.body), frame)
+
+    def _when_done(self, work: Deferred[None], frame: Frame) -> Deferred[None]:
+        """Read on when all of a frame's work is done and safe."""
+
+        def done(_: None) -> None:
             if self.state is State.CONNECTED:
                 self._receipts.done(frame)
 
-        return self._read_on(self._login.renew(frame.body).addCallback(renewed), frame)
+        return self._read_on(work.addCallback(done), frame)
+
+    def _manage(self, frame: Frame, address: str) -> Deferred[None] | None:
+        """What is sent to the scheduler itself."""
+        assert self._routes is not None
+        management = self._factory.management
+        destination = frame.headers["destination"]
+        message = Message("", destination, address, frame.headers, frame.body, frame.size)
+        if "reply-to" in frame.headers:
+            self._translate_reply_to(message)
+        command = Command(message, self._access.may_manage)
+        reply = self._routes.way_to(command.reply_to) if command.reply_to else None
+        if "transaction" in frame.headers:
+            transaction = self._transactions.named(frame)
+            transaction.manage(command, reply[0] if reply else "")
+            self._accept(transaction, frame)
+            return None
+        work = Deferred.fromCoroutine(management.carry_out(command, reply, self._receipts.last))
+        return self._when_done(work, frame)
 
     def _send_unusual(
         self, frame: Frame, message: Message, put: Put, policy: Policy
@@ -486,11 +512,10 @@ class BrokerSession:
         if "reply-to" in headers:
             self._translate_reply_to(message)
         if RETAIN in headers and "," not in message.address and split(message.address)[1] == TOPIC:
-            put = self._retaining(headers[RETAIN], message.address, put)
-        if not SCHEDULING.isdisjoint(headers) and not self._factory.scheduler.manages(message.address):
+            put = self._routes.retaining(headers[RETAIN]) or put
+        schedule = None
+        if not SCHEDULING.isdisjoint(headers):
             schedule = schedule_of(headers, self._factory.now())
-        else:
-            schedule = None
         late = self._factory.overdue.found(message, headers, policy, schedule)
         if late is None and schedule is not None:
             if self._dialect.stamps:
@@ -503,13 +528,10 @@ class BrokerSession:
             if late is not None:
                 transaction.send_late(late)
             else:
+                transaction.empty(self._factory.retained.emptied_by(message))
                 for one in self._routes.in_transaction(message, policy):
                     transaction.send(one)
-            self._transactions.check()
-            if self._dialect.receipts_at_commit:
-                transaction.owes(frame)
-            else:
-                self._receipts.done(frame)
+            self._accept(transaction, frame)
             return None
         if late is not None:
             letters = self._factory.overdue.dead_letters_of(late, self.id, self._peer)
@@ -524,13 +546,13 @@ class BrokerSession:
             return self._engine.caught_up() or self._engine.room(message.address)
         return self._room.wait(key_of(headers), message)
 
-    def _retaining(self, what: str, topic: str, put: Put) -> Put:
-        """Apollo's ``retain``; what is none of its words says nothing."""
-        if what == "set":
-            return self._factory.retained.set
-        if what == "remove":
-            self._factory.retained.remove(topic)
-        return put
+    def _accept(self, transaction: Transaction, frame: Frame) -> None:
+        """A SEND in a transaction; the rest is COMMIT's."""
+        self._transactions.check()
+        if self._dialect.receipts_at_commit:
+            transaction.owes(frame)
+        else:
+            self._receipts.done(frame)
 
     def _translate_reply_to(self, message: Message) -> None:
         """The name of a temporary destination is this session's own: others get one that leads here."""
@@ -611,17 +633,17 @@ class BrokerSession:
         if transaction is not None:
             transaction.settle(taken, outcome)
         else:
-            safe = self._settle([(named, outcome) for named in taken])
+            safe = self._settle(taken, outcome)
         subscription.destination.give_credit(subscription, len(taken))
         subscription.acknowledged(message for _, message, _, _ in taken)
         if transaction is not None:
             self._transactions.check()
         self._receipts.done(frame, safe)
 
-    def _settle(self, settled: list[tuple[Named, Outcome]], appended: list[Message] | None = None) -> Safe:
+    def _settle(self, settled: list[Named], outcome: Outcome) -> Safe:
         """All of it, or nothing."""
-        batch = Batch(appended=list(appended or ()))
-        for (_, message, subscription, _), outcome in settled:
+        batch = Batch()
+        for _, message, subscription, _ in settled:
             subscription.destination.conclude(message, subscription, outcome, batch)
         if not batch.settled and not batch.appended:
             return None  # of a topic
@@ -634,45 +656,30 @@ class BrokerSession:
         self._receipts.done(frame)
 
     def _commit(self, frame: Frame) -> Deferred[None] | None:
-        transaction = self._transactions.end(frame)
-        if transaction.asks_again:
-            self._ask_again(transaction)
-        full = self._room.stuck_at(transaction.messages)
-        if full is not None:
-            self._give_back(transaction.held())
-            raise queue_full(full)
-        try:
-            self._factory.bounds.check(transaction.messages)
-        except LimitExceeded:
-            self._give_back(transaction.held())
-            raise
-        letters = [
-            letter
-            for late in transaction.late
-            for letter in self._factory.overdue.dead_letters_of(late, self.id, self._peer)
-        ]
-        safe = self._settle(transaction.taken, transaction.messages + letters)
-        if safe is None and self._factory.bounds.are_reached(transaction.messages):
-            safe = succeed(None)  # ask for room, that says
-        self._factory.scheduler.are_appended(transaction.messages, safe)
-        for message in transaction.messages:
-            self._factory.events.emit(Sent, self.id, message)
+        transaction = self._transactions.named(frame)
+        if not transaction.commands:
+            return self._commit_found(frame, NOTHING)
+        found = Deferred.fromCoroutine(
+            self._factory.management.find(
+                transaction.commands, transaction.messages, self._receipts.last, *self._transactions.room()
+            )
+        )
+        return self._read_on(found.addCallback(lambda found: self._commit_found(frame, found)), frame)
+
+    def _commit_found(self, frame: Frame, found: Found) -> Deferred[None] | None:
+        """COMMIT, when it is known what the transaction's commands are about."""
+        if self.state is not State.CONNECTED:
+            return None  # it has ended meanwhile
+        assert self._routes is not None
+        transaction = self._transactions.named(frame)
+        commit = Commit(transaction, found, self._routes, self._factory)
+        commit.must_be_possible(self._room)  # else it ends with the session, which gives back what it took
+        self._transactions.end(frame)
+        safe = commit.perform(self.id, self._peer if transaction.late else "")
         for sent in transaction.owed:
             self._receipts.done(sent, safe)
         self._receipts.done(frame, safe)
-        if safe is None:
-            return None
-        return self._room.after((*transaction.messages, *letters))
-
-    def _ask_again(self, transaction: Transaction) -> None:
-        """May what was sent in it still go there?  Raises AccessDenied, and gives back what it took."""
-        assert self._routes is not None
-        try:
-            for message in (*transaction.messages, *(late.message for late in transaction.late)):
-                self._routes.must_still_be_open(message)
-        except AccessDenied:
-            self._give_back(transaction.held())
-            raise
+        return None if safe is None else self._room.after(commit.appended)
 
     def _abort(self, frame: Frame) -> None:
         transaction = self._transactions.end(frame)

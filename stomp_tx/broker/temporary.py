@@ -5,7 +5,7 @@ from __future__ import annotations
 from stomp_tx.address import is_topic
 from stomp_tx.broker.bounds import Put
 from stomp_tx.broker.events import Dropped, Events
-from stomp_tx.broker.routing import Names, name_for_owner
+from stomp_tx.broker.routing import Names, is_temporary, name_for_owner
 from stomp_tx.interfaces import IEngine, Safe
 from stomp_tx.message import Message
 
@@ -39,10 +39,18 @@ class Temporary:
 
         return put_if_there
 
+    def is_gone(self, address: str) -> bool:
+        """Is it a temporary destination that is no more?"""
+        return "/temp-" in address and is_temporary(address) and address not in self._there
+
+    def drop(self, message: Message) -> None:
+        """Its destination is such a one."""
+        self._events.emit(Dropped, "", "", message, "temporary destination is no more")
+
     def as_sent(self, message: Message) -> list[Message]:
         """The message, as its receiver gets it; none when the destination is no more."""
         if message.address not in self._there:
-            self._events.emit(Dropped, "", "", message, "temporary destination is no more")
+            self.drop(message)
             return []
         message.destination = name_for_owner(message.address)
         if message.keeping is not None and message.keeping.persistent:

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from stomp_tx.broker.deliveries import Delivery, Named
+from stomp_tx.broker.management import MOST, Command, Found, Planned
 from stomp_tx.broker.overdue import Late
 from stomp_tx.broker.settings import BrokerSettings
 from stomp_tx.errors import LimitExceeded, ProtocolViolation
@@ -17,15 +20,19 @@ class Transaction:
     covers what had been sent when it arrived.
 
     asks_again -- who may do what has changed since it has begun
+    emptied -- queues that are emptied: what was sent there before that is not sent after all
+    commands -- what is asked of the scheduler
     late -- what had expired when it was sent in it: nobody gets it, and COMMIT tells
     owed -- frames whose RECEIPTs are due at COMMIT; nothing of them is kept but that
     """
 
-    __slots__ = ("asks_again", "frames", "late", "messages", "octets", "owed", "taken")
+    __slots__ = ("asks_again", "commands", "emptied", "frames", "late", "messages", "octets", "owed", "taken")
 
     def __init__(self) -> None:
         self.asks_again = False
         self.messages: list[Message] = []
+        self.emptied: dict[str, int] = {}  # and how many messages were sent before
+        self.commands: list[Planned] = []
         self.late: list[Late] = []
         self.owed: list[Frame] = []
         self.taken: list[tuple[Named, Outcome]] = []
@@ -37,6 +44,29 @@ class Transaction:
         self.messages.append(message)
         self.frames += 1
         self.octets += message.size
+
+    def empty(self, queues: Iterable[str]) -> None:
+        """A SEND in it, that is still to be sent, empties these."""
+        for queue in queues:
+            self.emptied[queue] = len(self.messages)
+
+    def manage(self, command: Command, reply: str) -> None:
+        """A command in it; ``reply``: the address of where copies go.  Raises LimitExceeded."""
+        if len(self.commands) >= MOST:
+            raise LimitExceeded("too many scheduler commands", f"a transaction may have {MOST}")
+        self.commands.append(Planned(command, reply, len(self.messages)))
+        self.frames += 1
+        self.octets += command.message.size
+
+    def kept(self, found: Found) -> list[Message]:
+        """What was sent in it, but for what it has taken back itself; ``found``: by its commands."""
+        if not self.emptied and not found.taken_back:
+            return self.messages
+        return [
+            message
+            for place, message in enumerate(self.messages)
+            if place >= self.emptied.get(message.address, 0) and place not in found.taken_back
+        ]
 
     def send_late(self, late: Late) -> None:
         """The same of one that nobody can get any more."""
@@ -111,6 +141,12 @@ class Transactions:
         """What was allowed in those that are open may be so no more at their COMMIT."""
         for one in self._open.values():
             one.asks_again = True
+
+    def room(self) -> tuple[int, int]:
+        """How many frames more one may have at least, and how many octets."""
+        settings = self._settings
+        frames = settings.transaction_frames - max((one.frames for one in self._open.values()), default=0)
+        return frames, settings.transaction_octets - sum(one.octets for one in self._open.values())
 
     def check(self) -> None:
         """Raises LimitExceeded when they have grown too large."""

@@ -205,8 +205,9 @@ class MemoryEngine:
         settled = list(batch.settled)
         for message in batch.withdrawn:
             queue = self.lane_of(message)
-            if queue is not None and queue.take_out(message):
-                settled.append((message, Outcome.ACCEPTED))
+            found = None if queue is None else queue.take_out_whole(message)
+            if queue is not None and found is not None:
+                settled.append((found, Outcome.ACCEPTED))
                 if queue.taker is None:
                     self.forget_if_idle(queue)
         return Batch(batch.appended, settled, (), batch.emptied)
@@ -268,9 +269,10 @@ class MemoryEngine:
 
     def withdraw(self, message: Message, instead: Sequence[Message] = ()) -> Safe:
         queue = self.lane_of(message)
-        if queue is None or not queue.take_out(message):
+        found = None if queue is None else queue.take_out_whole(message)
+        if queue is None or found is None:
             return None
-        safe = self.commit(Batch(list(instead), [(message, Outcome.ACCEPTED)]))
+        safe = self.commit(Batch(list(instead), [(found, Outcome.ACCEPTED)]))
         if queue.taker is None:
             self.forget_if_idle(queue)
         return safe

@@ -27,6 +27,13 @@ def position_of(message: Message) -> int:
     return message.position
 
 
+def at(waiting: deque[Message], position: int) -> Message | None:
+    """The message of that position; None: it is not there."""
+    place = bisect_left(waiting, position, key=position_of)
+    found = place < len(waiting) and waiting[place].position == position
+    return waiting[place] if found else None
+
+
 @implementer(IClaim)
 class MemoryQueue:
     """The messages that wait, by position.
@@ -230,6 +237,10 @@ class MemoryQueue:
         place = bisect_left(messages, position, key=position_of)
         return place < len(messages) and messages[place].position == position
 
+    def find(self, position: int) -> Message | None:
+        """The whole message that waits at that position in this lane; None: there is none."""
+        return at(self.messages, position)
+
     def pick(self, message: Message) -> bool | None:
         lane: MemoryQueue | None = self if self.lanes is None else self._engine.lane_of(message)
         if lane is None:
@@ -250,6 +261,11 @@ class MemoryQueue:
         self.patchy = True
         self._pass_over()
         return True
+
+    def take_out_whole(self, message: Message) -> Message | None:
+        """The same; gives all of what may be known by its place alone: it may have to be put back."""
+        found = message if message.headers or message.body else self.find(message.position)
+        return found if found is not None and self.take_out(found) else None
 
     def _pass_over(self) -> None:
         """Out of the middle they are taken when they come to the head, or are most of what is there."""

@@ -205,6 +205,13 @@ class SQLiteEngine(MemoryEngine):
             queue, lambda reader: rows.page(reader, queue.number, queue.name, after, queue.arrived)
         )
 
+    def read_one(self, queue: StoredQueue, position: int) -> Message | None:
+        """The message at that position, from the file; None: it is not there, or it can't be read now."""
+        found = self._read(
+            queue, lambda reader: rows.page(reader, queue.number, queue.name, position - 1, position)
+        )
+        return found[0] if found else None
+
     def coming(self, queue: StoredQueue) -> int:
         """How many of its messages are on their way to the disk."""
         return self._journal.added(queue)

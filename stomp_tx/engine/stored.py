@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from itertools import islice
 from typing import TYPE_CHECKING
 
-from stomp_tx.engine.queue import AT_ONCE, MemoryQueue, position_of
+from stomp_tx.engine.queue import AT_ONCE, MemoryQueue, at, position_of
 from stomp_tx.engine.rows import PAGE, Part, QueueRow
 from stomp_tx.message import Message
 
@@ -367,6 +367,12 @@ class StoredQueue(MemoryQueue):
 
     def take_out(self, message: Message) -> bool:
         return super().take_out(message) or self._take_out_of_file(message) or self._take_out_of_tail(message)
+
+    def find(self, position: int) -> Message | None:
+        found = super().find(position) or at(self.tail, position)
+        if found is not None or not self.unloaded or not self.horizon < position <= self.arrived:
+            return found
+        return self._engine.read_one(self, position)
 
     def _take_out_of_file(self, message: Message) -> bool:
         """It may be a row above the horizon."""

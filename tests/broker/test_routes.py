@@ -8,6 +8,7 @@ from typing import Any
 
 from twisted.trial.unittest import SynchronousTestCase
 
+from stomp_tx.broker.events import Dropped
 from stomp_tx.broker.policy import Policy
 from tests.broker.on_file import InMemory, OnFile
 from tests.conversation import Client
@@ -75,6 +76,34 @@ class RouteTests(InMemory, SynchronousTestCase):
             bob.hangs_up()
             self.says(name, how, persistent="true")
             self.assertEqual([one for one in self.broker.engine.queues() if "temp" in one], [])
+
+    def test_what_is_no_more_by_commit(self) -> None:
+        dropped: list[str] = []
+        self.broker.factory.events.observe(Dropped, lambda event: dropped.append(event.why))
+        bob, cat = self.broker.connect(), self.broker.connect()
+        bob.subscribes("/temp-queue/mine")
+        bob.says("SEND", destination="/queue/ask", reply_to="/temp-queue/mine")
+        self.ann.subscribes("/queue/ask", id="ask")
+        name = self.ann.hears("MESSAGE").headers["reply-to"]
+        self.ann.says("BEGIN", transaction="t")
+        self.ann.says("SEND", destination=name, transaction="t")
+        self.ann.says("SEND", destination="/queue/a", body=b"x", transaction="t")
+        bob.hangs_up()
+        self.ann.says("COMMIT", transaction="t", receipt="c")
+        self.ann.hears("RECEIPT")
+        self.assertEqual(dropped, ["temporary destination is no more"])
+        self.assertEqual(self.broker.waiting("/queue/a"), [b"x"])
+        cat.subscribes("/topic/t::q")
+        self.ann.subscribes("/queue/a", ack="client")
+        self.ann.says("BEGIN", transaction="u")
+        self.ann.says("SEND", destination="/topic/t::q", transaction="u")
+        self.ann.acks(self.ann.hears("MESSAGE"), transaction="u")
+        cat.says("UNSUBSCRIBE", id="1", destination="/topic/t", durable="true", x_queue_name="q", receipt="r")
+        cat.hears("RECEIPT")
+        self.ann.says("COMMIT", transaction="u")
+        self.ann.fails("no such durable subscription")
+        self.assertEqual(self.broker.waiting("/queue/a"), [b"x"])
+        self.assertEqual(self.broker.engine.queues(), ["/queue/a"])
 
     def test_what_the_dialect_adds(self) -> None:
         for how in self.WAYS:

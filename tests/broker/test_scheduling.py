@@ -170,6 +170,19 @@ class Scheduling(InMemory, SynchronousTestCase):
         self.ann.says("SEND", destination="/queue/a", delay="100", receipt="r", persistent=self.persistent)
         self.ann.fails("too many scheduled messages")
 
+    def test_those_of_a_transaction_count_together(self) -> None:
+        self.begin(self.make_broker(scheduled=2))
+        for most in (3, 2):
+            self.ann = self.broker.connect()
+            self.ann.says("BEGIN", transaction="t")
+            for body in "123"[:most]:
+                self.send(body, delay="100", transaction="t")
+            self.ann.says("COMMIT", transaction="t", receipt="c")
+            if most == 3:
+                self.ann.fails("too many scheduled messages")
+        self.ann.hears("RECEIPT")
+        self.assertEqual(self.waits(0.2), [b"1", b"2"])
+
     def test_what_can_t_be_is_refused(self) -> None:
         for headers, name in (
             ({"AMQ_SCHEDULED_DELAY": "soon"}, "AMQ_SCHEDULED_DELAY"),

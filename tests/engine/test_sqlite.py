@@ -647,6 +647,21 @@ class FailureTests(Files):
         self.assertEqual(self.engine.octets, 0)
         self.assertEqual(self.left(), [])
 
+    def test_what_was_taken_out_is_there_again_with_its_body(self) -> None:
+        for limits in ({}, {"window_length": 1}):
+            self.reopens(**limits)
+            self.append("1", "2", "3", address="/queue/x")
+            last = next(reversed([one for page in self.engine.browse("/queue/x") for one in page]))
+            for withdraw in (
+                lambda stub: self.engine.withdraw(stub),
+                lambda stub: self.engine.commit(Batch(withdrawn=[stub])),
+            ):
+                self.fails()
+                self.failure(withdraw(last.without_body()))
+                self.recovers()
+            found = [one for page in self.engine.browse("/queue/x") for one in page]
+            self.assertEqual([(one.body, one.headers) for one in found][-1], (b"3", {"x": "1"}))
+
     def test_a_batch_fails_as_a_whole(self) -> None:
         self.append("1")
         self.append("n", persistent=False, address="/queue/n")
