@@ -7,7 +7,7 @@ from typing import TypeVar
 
 from twisted.internet.defer import Deferred
 
-from stomp_tx.address import is_topic
+from stomp_tx.address import base_of, is_topic
 from stomp_tx.broker.routes import Route
 from stomp_tx.broker.subscriptions import Subscriptions
 from stomp_tx.errors import LimitExceeded, StompError
@@ -45,7 +45,7 @@ class Room:
         late: Deferred[None] | None = self._engine.caught_up()
         if late is not None:
             return late
-        for one in message.address.split(","):
+        for one in base_of(message.address).split(","):  # (it may have got into a lane by now)
             room: Deferred[None] | None = self._engine.room(one, message)
             if room is None:
                 continue
@@ -60,23 +60,23 @@ class Room:
         late: Deferred[None] | None = self._engine.caught_up()
         if late is not None:
             return late
-        for message in self._different(messages):
-            room: Deferred[None] | None = self._engine.room(message.address, message)
+        for address, message in self._different(messages):
+            room: Deferred[None] | None = self._engine.room(address, message)
             if room is None:
                 continue
-            if not self._subscriptions.consume_from(message.address):
+            if not self._subscriptions.consume_from(address):
                 return self._waited_for(room)
             _give_up(room)
         return None
 
-    def _different(self, messages: Iterable[Message]) -> Iterator[Message]:
+    def _different(self, messages: Iterable[Message]) -> Iterator[tuple[str, Message]]:
         """One to each address; of topics all, where queues that are bound to them may want some only."""
         addresses: set[str] = set()
         for message in messages:
-            address = message.address
+            address = base_of(message.address)
             if address not in addresses or (self._engine.selectors and is_topic(address)):
                 addresses.add(address)
-                yield message
+                yield address, message
 
     def _waited_for(self, room: Deferred[None]) -> Deferred[None]:
         self.is_waited_for = True
@@ -105,9 +105,9 @@ class Room:
 
     def stuck_at(self, messages: Iterable[Message]) -> str | None:
         """Where these can't all go, as it is full, and we consume from it; None: they can."""
-        for message in self._different(messages):
-            if self._is_stuck_at(message.address, message):
-                return message.address
+        for address, message in self._different(messages):
+            if self._is_stuck_at(address, message):
+                return address
         return None
 
     def _is_stuck_at(self, address: str, message: Message | None = None) -> bool:

@@ -52,6 +52,25 @@ class Bounded(InMemory, SynchronousTestCase):
             heard += bob.hears_bodies()
         self.assertEqual(heard, [b"%d" % number for number in range(30)])
 
+    def test_producers_of_any_priority_go_on_when_there_is_room(self) -> None:
+        for transaction in ({}, {"transaction": "t"}):
+            self.start(length=2)
+            if transaction:
+                self.ann.says("BEGIN", transaction="t")
+            self.send("1", "2", "3", priority="7", **transaction)
+            if transaction:
+                self.ann.says("COMMIT", transaction="t")
+            self.ann.says("SEND", destination="/queue/b", receipt="r")
+            self.assertTrue(self.ann.hears_nothing())
+            bob = self.broker.connect()
+            bob.subscribes("/queue/a")
+            heard: list[bytes] = []
+            for _ in range(5):
+                heard += bob.hears_bodies()
+            self.assertEqual(heard, [b"1", b"2", b"3"])
+            self.assertEqual(self.ann.hears("RECEIPT").headers["receipt-id"], "r")
+            self.assertEqual(self.broker.engine.waiting, {})
+
     def test_octets_count_too(self) -> None:
         self.start(octets=10_000, overflow="drop-oldest")
         self.send(*["x" * 1000] * 20)

@@ -456,11 +456,15 @@ class FullQueueTests(SynchronousTestCase):
         self.assertLessEqual(len(broker.engine._queues["/queue/a"].messages), 11)  # and what bob gave back
 
     def test_nor_is_one_that_consumes_from_it_kept_from_acknowledging_by_its_commit(self) -> None:
+        for headers in ({}, {"priority": "7"}):
+            self.commits_too_much(**headers)
+
+    def commits_too_much(self, **headers: str) -> None:
         broker = Broker(length=2)
         ann = broker.connect()
         ann.subscribes("/queue/a", ack="client-individual", prefetch_count="1")
         ann.says("BEGIN", transaction="t")
-        send(ann, "/queue/a", *"12345", transaction="t")
+        send(ann, "/queue/a", *"12345", transaction="t", **headers)
         ann.says("COMMIT", transaction="t", receipt="c")
         message, receipt = ann.everything()
         self.assertEqual(receipt.headers["receipt-id"], "c")
