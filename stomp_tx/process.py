@@ -7,8 +7,10 @@ import errno
 import gc
 import os
 import re
+import signal
 import socket
 import sys
+import threading
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
@@ -90,6 +92,46 @@ class InterpreterService(Service):
         gc.unfreeze()
 
 
+class EarlySignalsService(Service):
+    """Ends the process in order by a SIGTERM or Ctrl-C that comes before the reactor runs.
+
+    Until then they would kill it, and to open a large file takes a while.
+    """
+
+    def __init__(self, reactor: Any) -> None:
+        self._reactor = reactor
+        self._before: dict[int, Any] = {}
+        self._has_come = False
+
+    def startService(self) -> None:
+        super().startService()
+        if self._reactor.running or threading.current_thread() is not threading.main_thread():
+            return
+        for number in (signal.SIGTERM, signal.SIGINT):
+            before = signal.getsignal(number)
+            if before in (signal.SIG_DFL, signal.default_int_handler):
+                self._before[number] = before
+                signal.signal(number, self._come)
+
+    def stopService(self) -> None:
+        super().stopService()
+        for number, before in self._before.items():
+            if signal.getsignal(number) == self._come:
+                signal.signal(number, before)
+        self._before.clear()
+
+    def _come(self, number: int, frame: object) -> None:
+        if self._has_come:
+            return
+        self._has_come = True
+        if (
+            self._reactor.running
+        ):  # which has a handler of its own for SIGTERM, but leaves this one for Ctrl-C
+            self._reactor.callFromThread(self._reactor.stop)
+        else:
+            self._reactor.callWhenRunning(self._reactor.stop)
+
+
 class EngineService(Service):
     """An engine that starts and stops with the process."""
 
@@ -128,7 +170,8 @@ class SessionsService(Service):
 class PortService(Service):
     """Listens at one endpoint, or ends the process: a broker that can't be reached is none.
 
-    ``listening`` fires once it does.
+    Not before the services that started before it, but for what needs the privileges that a process may give
+    up: ports below 1024, and unix sockets.  ``listening`` fires once it does.
     """
 
     def __init__(
@@ -149,14 +192,18 @@ class PortService(Service):
 
     def privilegedStartService(self) -> None:
         super().privilegedStartService()
+        if needs_privileges(self._description):
+            self._listen()
+
+    def _listen(self) -> None:
         opening = self._endpoint.listen(self._factory)
         self._port = opening.addCallback(self._listens)
         must_succeed(self._port, self._reactor, self._error)
 
     def startService(self) -> None:
         super().startService()
-        if self._port is None:  # `twist` has no privileges to start with
-            self.privilegedStartService()
+        if self._port is None:
+            self._listen()
 
     def stopService(self) -> Deferred[None] | None:
         super().stopService()
@@ -285,10 +332,16 @@ def listening_error(description: str, failure: Failure) -> StompError:
     return ConfigurationError(f"can't listen at {description}", reason)
 
 
+def needs_privileges(description: str) -> bool:
+    """May listening there be for a privileged process only?"""
+    port = _PORT.match(description)
+    return "unix:" in description if port is None else 0 < int(port[2]) < 1024
+
+
+_PORT = re.compile(r"((?:[a-z]+:)?(?:haproxy:)?(?:tcp|tcp6|ssl|stomps):(?:port=)?)([0-9]+)(?=:|$)")
+
+
 def with_actual_port(description: str, port: int) -> str:
     """The description, with the port that was got where it asked for any: port 0."""
-    return re.sub(
-        r"^((?:[a-z]+:)?(?:haproxy:)?(?:tcp|tcp6|ssl|stomps):(?:port=)?)0(?=:|$)",
-        rf"\g<1>{port}",
-        description,
-    )
+    found = _PORT.match(description)
+    return description if found is None or int(found[2]) else f"{found[1]}{port}{description[found.end() :]}"

@@ -29,6 +29,7 @@ from stomp_tx.listing import written
 from stomp_tx.parts import parts_of
 from stomp_tx.process import (
     CannotStart,
+    EarlySignalsService,
     EngineService,
     InterpreterService,
     NotifyService,
@@ -200,6 +201,7 @@ def makeService(options: Options) -> MultiService:
     ]
 
     process = Ordered(reactor)
+    EarlySignalsService(reactor).setServiceParent(process)
     InterpreterService().setServiceParent(process)
     EngineService(parts.engine, reactor).setServiceParent(process)
     SessionsService(factory, reactor, settings.stop_timeout, log).setServiceParent(process)

@@ -1,5 +1,6 @@
 import errno
 import os
+import signal
 import socket
 from types import SimpleNamespace
 
@@ -16,6 +17,7 @@ from stomp_tx import process
 from stomp_tx.errors import ConfigurationError, EngineError
 from stomp_tx.process import (
     CannotStart,
+    EarlySignalsService,
     EngineService,
     NotifyService,
     Ordered,
@@ -132,13 +134,14 @@ class PortServiceTests(SynchronousTestCase):
             callWhenRunning=lambda call, *args: call(*args), stop=lambda: self.stopped.append("reactor")
         )
 
-    def service(self, listening):
+    def service(self, listening, description="tcp:0"):
         self.factories = []
         endpoint = SimpleNamespace(listen=lambda factory: self.factories.append(factory) or listening)
-        return PortService(endpoint, "the factory", self.reactor, "tcp:0", self.opened.append)
+        return PortService(endpoint, "the factory", self.reactor, description, self.opened.append)
 
     def test_listens_once_with_and_without_privileges(self):
         for start in (["startService"], ["privilegedStartService", "startService"]):
+            self.factories = []
             service = self.service(succeed(self.port))
             for method in start:
                 getattr(service, method)()
@@ -148,9 +151,23 @@ class PortServiceTests(SynchronousTestCase):
         self.assertEqual(self.opened, ["tcp:40123"] * 2)
         self.assertEqual(self.stopped, [True] * 2)
 
+    def test_without_need_it_listens_when_what_comes_before_has_started(self):
+        for description, at_once in (
+            ("tcp:61613", False),
+            ("tcp:0", False),
+            ("haproxy:tcp:port=61613:interface=127.0.0.1", False),
+            ("rabbitmq:stomps:443:privateKey=a:certKey=b", True),
+            ("tcp:port=1023", True),
+            ("unix:/run/stomp.sock", True),
+            ("systemd:domain=INET:index=0", False),
+        ):
+            service = self.service(succeed(self.port), description)
+            service.privilegedStartService()
+            self.assertEqual(bool(self.factories), at_once, description)
+
     def test_failure_is_raised_at_once(self):
         service = self.service(fail(CannotListenError("", 1, OSError(errno.EADDRINUSE, "Address in use"))))
-        error = self.assertRaises(CannotStart, service.privilegedStartService)
+        error = self.assertRaises(CannotStart, service.startService)
         self.assertIn("stomp: can't listen at tcp:0: address in use (another process", str(error))
         self.assertNoResult(service.listening)
         self.successResultOf(service.stopService())
@@ -173,6 +190,51 @@ class PortServiceTests(SynchronousTestCase):
 
     def test_stops_without_having_started(self):
         self.assertIsNone(self.service(succeed(self.port)).stopService())
+
+
+class EarlySignalsTests(SynchronousTestCase):
+    """Before the reactor runs."""
+
+    def setUp(self):
+        self.calls = []
+        self.reactor = SimpleNamespace(
+            running=False,
+            stop="stop",
+            callWhenRunning=lambda call: self.calls.append(("when running", call)),
+            callFromThread=lambda call: self.calls.append(("from thread", call)),
+        )
+        self.service = EarlySignalsService(self.reactor)
+        for number in (signal.SIGTERM, signal.SIGINT):
+            self.addCleanup(signal.signal, number, signal.getsignal(number))
+            signal.signal(number, signal.default_int_handler if number == signal.SIGINT else signal.SIG_DFL)
+
+    def test_one_that_comes_early_ends_the_reactor_as_soon_as_it_runs_and_a_second_one_does_nothing(self):
+        for number in (signal.SIGTERM, signal.SIGINT):
+            self.calls.clear()
+            self.service = EarlySignalsService(self.reactor)
+            self.service.startService()
+            for _ in range(2):
+                signal.raise_signal(number)
+            self.assertEqual(self.calls, [("when running", "stop")])
+            self.service.stopService()
+
+    def test_ctrl_c_later_ends_it_too(self):
+        self.service.startService()
+        self.reactor.running = True
+        signal.raise_signal(signal.SIGINT)
+        self.assertEqual(self.calls, [("from thread", "stop")])
+
+    def test_stopped_it_leaves_things_as_they_were(self):
+        self.service.startService()
+        self.service.stopService()
+        self.assertEqual(signal.getsignal(signal.SIGTERM), signal.SIG_DFL)
+        self.assertEqual(signal.getsignal(signal.SIGINT), signal.default_int_handler)
+
+    def test_where_others_have_their_own_it_changes_nothing(self):
+        signal.signal(signal.SIGTERM, signal.SIG_IGN)
+        self.service.startService()
+        self.assertEqual(signal.getsignal(signal.SIGTERM), signal.SIG_IGN)
+        self.service.stopService()
 
 
 class NotifyTests(SynchronousTestCase):

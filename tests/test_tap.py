@@ -18,6 +18,7 @@ from stomp_tx.errors import ConfigurationError
 from stomp_tx.parts import checkers_of
 from stomp_tx.process import (
     CannotStart,
+    EarlySignalsService,
     EngineService,
     InterpreterService,
     NotifyService,
@@ -194,6 +195,7 @@ class ServiceTests(TestCase):
         self.assertEqual(
             [type(one) for one in service],
             [
+                EarlySignalsService,
                 InterpreterService,
                 EngineService,
                 SessionsService,

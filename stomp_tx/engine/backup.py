@@ -10,6 +10,7 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 
 from stomp_tx.engine import file, locking, private
+from stomp_tx.engine.file_lock import FileLock
 from stomp_tx.engine.reading import Source, connect, must_be_a_file, reading, version_of
 from stomp_tx.errors import ConfigurationError, EngineError, StompError
 
@@ -144,7 +145,7 @@ def _unused(target: str, name: str) -> Iterator[None]:
         yield  # no broker ever did
         return
     try:
-        held = file.lock(target)
+        held = FileLock(target, make=False)
     except ConfigurationError as error:
         raise ConfigurationError(f"can't replace {name}", f"{error}: stop it first") from None
     with held:

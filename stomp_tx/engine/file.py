@@ -9,9 +9,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from importlib.resources import files
 from pathlib import Path
-from typing import IO
 
-from stomp_tx.engine import locking, private
+from stomp_tx.engine import private
 from stomp_tx.errors import ConfigurationError, EngineError, StompError
 
 APPLICATION = 0x53544D50  # "STMP": whose file it is (PRAGMA application_id)
@@ -148,6 +147,8 @@ def _split(statements: str) -> list[str]:
 def must_be_usable(path: str) -> None:
     """Raises StompError when the file can't be what a broker writes to, or be made; changes nothing."""
     folder = os.path.dirname(os.path.abspath(path))
+    if os.path.isdir(path):
+        raise ConfigurationError(f"can't open {path}", "it is a folder: name a file")
     if os.path.exists(path):
         open_for_reading(path).close()
         if not os.access(path, os.W_OK):
@@ -158,45 +159,12 @@ def must_be_usable(path: str) -> None:
         raise EngineError(f"can't write {folder}", _READ_ONLY)
 
 
-# -- one broker at a time ---------------------------------------------------------------------------------
-
-
-def lock(path: str) -> IO[str]:
-    """Keep other brokers away from the file, until what this gives is closed or the process ends.
-
-    Raises ConfigurationError when one uses it already.  The lock is on a file beside it: closing any
-    descriptor of the file itself would undo SQLite's own locks.
-    """
-    beside = f"{os.path.realpath(path)}.lock"
-    try:
-        held = open(beside, "a+", opener=private.opener)  # noqa: SIM115  (it stays open)
-    except OSError as error:
-        raise ConfigurationError(f"can't write {beside}", _advice(error)) from None
-    try:
-        locking.lock(held.fileno())
-    except OSError:
-        held.seek(0)
-        who = held.read().strip() or "?"
-        held.close()
-        raise ConfigurationError(
-            f"another broker uses {path}", f"process {who}: end it, or give this one another file"
-        ) from None
-    held.truncate(0)
-    held.write(f"{os.getpid()}\n")
-    held.flush()
-    return held
-
-
 # -- what goes wrong --------------------------------------------------------------------------------------
 
 _FULL = "the disk is full, or the file may not grow: make room; what was receipted is safe"
 _FAULTY = "the disk, or what mounts it, fails, or the file may not grow; what was receipted is safe"
 _READ_ONLY = "the file or its folder can't be written by this user: see to its owner and mode"
 _CORRUPT = "keep a copy of it, see `stomp-tx check`, and put a backup in its place"
-
-
-def _advice(error: OSError) -> str:
-    return f"{(error.strerror or str(error)).lower()}: the broker needs a folder that it can write to"
 
 
 def file_error(path: str, error: sqlite3.Error) -> StompError:

@@ -7,7 +7,7 @@ import shlex
 import sqlite3
 import time
 from collections.abc import Callable
-from typing import IO, Any, TypeVar
+from typing import Any, TypeVar
 
 from twisted.internet.defer import Deferred, succeed
 from twisted.logger import Logger
@@ -15,6 +15,7 @@ from twisted.python.failure import Failure
 
 from stomp_tx.address import base_of, is_bound, is_shared, is_topic, priority_of
 from stomp_tx.engine import file, locking, private, rows
+from stomp_tx.engine.file_lock import FileLock
 from stomp_tx.engine.journal import Group, Journal, Worker
 from stomp_tx.engine.limits import ENOUGH, EngineLimits
 from stomp_tx.engine.memory import AT_ONCE, MemoryEngine
@@ -88,7 +89,7 @@ class SQLiteEngine(MemoryEngine):
             self.append = self._append_or_spill  # type: ignore[method-assign]
         self._number = 0  # the last queue's
         self._names = Names(self._seen, clock.seconds, self.limits.dedupe_window)
-        self._lock: IO[str] | None = None
+        self._lock: FileLock | None = None
         self._writer: sqlite3.Connection | None = None
         self._reader: sqlite3.Connection | None = None
 
@@ -106,7 +107,7 @@ class SQLiteEngine(MemoryEngine):
     def start(self) -> None:
         self.check()
         self.path = os.path.realpath(self.path)  # whoever comes by another name finds the same lock
-        self._lock = file.lock(self.path)
+        self._lock = FileLock(self.path)
         try:
             self._writer = file.open_for_writing(self.path)
             self._reader = file.open_for_reading(self.path)

@@ -322,7 +322,7 @@ def test_a_second_broker_with_the_same_file_ends_and_the_first_goes_on(tmp_path:
         sends(ann.connects(), "/queue/a", "before")
         path, process = tmp_path / "kept.db", running.process.pid
         assert refused(other, f"sqlite:{path}") == (
-            f"another broker uses {path}: process {process}: end it, or give this one another file"
+            f"another broker uses {path}: end process {process}, or give this one another file"
         )
         sends(ann, "/queue/a", "after")
         subscribes(ann, "/queue/a")
@@ -418,7 +418,10 @@ def test_a_folder_that_can_not_be_written_to(tmp_path: Path, place: Callable[[Pa
     line = refused(tmp_path, f"sqlite:{path}")
     assert str(path) in line
     assert line.startswith("can't ")
-    assert line.endswith("the broker needs a folder that it can write to")
+    there = path.parent.is_dir()
+    assert line.endswith(
+        "a folder that it can write to" if there else f"there is no folder {path.parent}: make it"
+    )
 
 
 def test_a_folder_where_a_file_should_be(tmp_path: Path) -> None:
@@ -438,3 +441,19 @@ def test_a_file_that_can_not_be_written_to(tmp_path: Path) -> None:
         subprocess.run(["chattr", "-i", str(path)], check=True)
     assert str(path) in line
     assert line.endswith("the file or its folder can't be written by this user: see to its owner and mode")
+
+
+def test_a_signal_while_the_file_is_opened_ends_it_in_order(tmp_path: Path) -> None:
+    """No port is open by then: nobody is let in who would be thrown out."""
+    with broker(tmp_path, *ON_FILE) as running:
+        assert running.stop() == 0
+    busy = sqlite3.connect(tmp_path / "kept.db", isolation_level=None)
+    busy.execute("BEGIN IMMEDIATE")  # the broker waits for its end
+    lock = tmp_path / "kept.db.lock"
+    with broker(tmp_path, *ON_FILE, ports=0) as running:
+        eventually(lambda: lock.read_text() == f"{running.process.pid}\n", "it opens the file")
+        running.process.send_signal(signal.SIGTERM)
+        assert "STOMP 1.0-1.2 at" not in running.log
+        busy.execute("ROLLBACK")
+        assert running.process.wait(PATIENCE) == 0
+    busy.close()

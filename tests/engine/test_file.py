@@ -161,33 +161,6 @@ class OpenTests(SynchronousTestCase):
         self.assertIn(self.path, self.fault().summary)
 
 
-class LockTests(SynchronousTestCase):
-    def test_one_at_a_time_and_it_says_who(self) -> None:
-        path = self.mktemp()
-        held = file.lock(path)
-        error = self.assertRaises(ConfigurationError, file.lock, path)
-        self.assertIn(path, error.summary)
-        self.assertIn(str(os.getpid()), error.detail)
-        held.close()
-        file.lock(path).close()
-
-    def test_by_whatever_name(self) -> None:
-        path = self.mktemp()
-        Path(path).touch()
-        os.symlink(os.path.abspath(path), f"{path}-link")
-        held = file.lock(path)
-        self.addCleanup(held.close)
-        self.assertRaises(ConfigurationError, file.lock, f"{path}-link")
-
-    def test_two_files_are_two(self) -> None:
-        for path in (self.mktemp(), self.mktemp()):
-            self.addCleanup(file.lock(path).close)
-
-    def test_a_folder_that_is_not_there(self) -> None:
-        error = self.assertRaises(ConfigurationError, file.lock, os.path.join(self.mktemp(), "db"))
-        self.assertIn("can't write", error.summary)
-
-
 class ErrorTests(SynchronousTestCase):
     def test_each_says_what_to_do(self) -> None:
         for text, kind, summary, detail in (

@@ -32,7 +32,7 @@ def watched(name, *arguments, **keywords):
     assert os.path.exists(path), f"{name} is made by SQLite"
     return connect(name, *arguments, **keywords)
 sqlite3.connect = watched
-from stomp_tx.engine import backup, file
+from stomp_tx.engine import backup, file, file_lock
 """
 TOLD = """
 look()
@@ -53,7 +53,7 @@ class ModeTests(SynchronousTestCase):
         for umask in UMASKS:
             modes = self.modes(
                 umask,
-                "held = file.lock(path)\n"
+                "held = file_lock.FileLock(path)\n"
                 "writer = file.open_for_writing(path)\n"
                 "reader = file.open_for_reading(path)\n"
                 "writer.execute(\"INSERT INTO seen VALUES ('a', 'x', 1.0)\")\n",
