@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 from twisted.logger import Logger
 
+from stomp_tx.broker.dialect.foreign import NOTES
 from stomp_tx.broker.events import (
     Connected,
     Denied,
@@ -95,12 +96,13 @@ def log_events(events: Events, log: Logger, seconds: Callable[[], float]) -> Non
         )
 
     def header_unknown(event: HeaderUnknown) -> None:
+        note = NOTES.get(event.header, "it is logged once")
         log.warn(
-            "{session} ({peer}): SUBSCRIBE has the header {header!r}, which has no effect with this broker; "
-            "it is logged once",
+            "{session} ({peer}): SUBSCRIBE has the header {header!r}, which has no effect with this broker; {note}",
             session=event.session,
             peer=printable(event.peer),
             header=event.header[:100],
+            note=note,
         )
 
     def refused(event: Refused) -> None:

@@ -9,6 +9,9 @@ MOST = 100
 
 _PREFIXES = ("activemq.", "x-")
 
+NOTES = {"transformation": "bodies are passed on as their producers wrote them"}
+"""What is to be said of one; these are noticed whatever they begin with."""
+
 _KNOWN = frozenset(
     {
         *("activemq.prefetchSize", "activemq.subscriptionName", "activemq.priority"),
@@ -30,7 +33,9 @@ class ForeignHeaders:
         """The names that look as if they mean something, mean nothing here, and were not noticed before."""
         found = []
         for name in headers:
-            if not name.startswith(_PREFIXES) or name in _KNOWN or name in self._noticed:
+            if name in _KNOWN or name in self._noticed:
+                continue
+            if not name.startswith(_PREFIXES) and name not in NOTES:
                 continue
             if len(self._noticed) < MOST:
                 self._noticed.add(name)
