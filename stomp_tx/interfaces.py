@@ -202,6 +202,9 @@ class IEngine(Interface):
         queue ``unsifted``.  Until a change is safe, the queue gets what either of the two wants.
         """
 
+    def has_bound(topic: str) -> bool:
+        """Is a queue bound to this topic?  Those that are bound to patterns do not count."""
+
     def unbind(queue: str) -> Safe:
         """Undo ``bind``; the messages that wait there are gone."""
 

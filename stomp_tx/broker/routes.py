@@ -87,7 +87,23 @@ class Routes:
             )
         for address in addresses:
             self._must_be_open(address)
-        return self._to_one(*addresses) if len(addresses) == 1 else self._to_several(addresses)
+        route = self._to_one(*addresses) if len(addresses) == 1 else self._to_several(addresses)
+        if destination is not None and self._names.may_change(destination, type):
+            return self._while_it_means(addresses, destination, route)
+        return route
+
+    def _while_it_means(self, addresses: list[str], destination: str, route: Route) -> Route:
+        """The same as long as a destination means these addresses; then the way to what it means."""
+        put, address, policy = route
+
+        def put_where_it_means(message: Message) -> Safe:
+            if self._names.addresses_of(destination) == addresses:
+                return put(message)
+            self.forget()
+            put_there, message.address, _ = self._made(destination, None)
+            return put_there(message)
+
+        return put_where_it_means, address, policy
 
     def must_still_be_open(self, message: Message) -> None:
         """Raises AccessDenied when one that was taken for a transaction may not go there any more."""
@@ -197,6 +213,8 @@ class Routes:
         """What is appended at COMMIT for a message of this route, which has been signed."""
         if self._factory.scheduler.is_waiting(message):
             return [message]
+        if self._names.may_change(message.destination, message.headers.get("destination-type")):
+            _, message.address, policy = self._made(message.destination, None)
         if self._dialect.stamps:
             stamp(message, self._dialect, self._factory.now)
         if self._subscriptions.own is not None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 
 from stomp_tx.address import QUEUE, TEMP_QUEUE, TEMP_TOPIC, TOPIC, split, within
 from stomp_tx.broker.dialect.dialects import AUTO, Dialect
@@ -40,23 +41,46 @@ class Names:
     temporary -- the addresses of its temporary destinations
     """
 
-    __slots__ = ("_dialect", "_host", "_session_id", "_settings", "temporary")
+    __slots__ = ("_dialect", "_has_bound", "_host", "_session_id", "_settings", "temporary")
 
     def __init__(
-        self, settings: BrokerSettings, host: str = "", session_id: str = "", dialect: Dialect = AUTO
+        self,
+        settings: BrokerSettings,
+        host: str = "",
+        session_id: str = "",
+        dialect: Dialect = AUTO,
+        has_bound: Callable[[str], bool] = lambda topic: False,
     ) -> None:
-        """``host``: its virtual host, "" for the default one."""
+        """
+        host -- its virtual host, "" for the default one
+        has_bound -- says of a topic whether it has durable subscriptions
+        """
         self._settings = settings
+        self._has_bound = has_bound
         self._dialect = dialect
         self._host = host
         self._session_id = session_id
         self.temporary: dict[str, None] = {}
 
-    def addresses_of(self, destination: str | None, type: str | None = None) -> list[str]:
+    @property
+    def have_bare_topics(self) -> bool:
+        """Is a destination without a prefix a topic where that has durable subscriptions?"""
+        return self._dialect.bare_durables and self._settings.unprefixed is None
+
+    def may_change(self, destination: str, type: str | None) -> bool:
+        """May it mean a queue now and a topic later, or the other way round?"""
+        if not self.have_bare_topics or type is not None:
+            return False
+        return any(self._prefix(part) is None for part in destination.split(","))
+
+    def addresses_of(
+        self, destination: str | None, type: str | None = None, bare: str | None = None
+    ) -> list[str]:
         """The addresses of a destination, several where there are commas in it; some may be patterns.
 
         A part without a prefix has that of the part before it.  ``type`` (Artemis' ``destination-type`` and
-        ``subscription-type``) says what one without any prefix is.  Raises ProtocolViolation.
+        ``subscription-type``) says what one without any prefix is; else ``bare``, the kind, if it is given.
+        Raises ProtocolViolation.
 
         ``None`` is a frame without the header, which is REQUIRED (STOMP 1.2, "SEND" and "SUBSCRIBE").
         """
@@ -77,16 +101,16 @@ class Names:
                 raise ProtocolViolation("empty part of a destination", "write /queue/a,/topic/b without gaps")
             if prefix and not part.startswith("/") and self._prefix(part) is None:
                 part = prefix + part
-            address = self._address(part, type)
+            address = self._address(part, type, bare)
             prefix = split(address)[1]
             addresses[address] = None
         return list(addresses)
 
-    def address_of(self, destination: str | None, type: str | None = None) -> str:
+    def address_of(self, destination: str | None, type: str | None = None, bare: str | None = None) -> str:
         """The same as one text: addresses with commas between."""
-        return ",".join(self.addresses_of(destination, type))
+        return ",".join(self.addresses_of(destination, type, bare))
 
-    def _address(self, name: str, type: str | None) -> str:
+    def _address(self, name: str, type: str | None, bare: str | None) -> str:
         settings = self._settings
         if len(name) > settings.name_length:
             raise ProtocolViolation(
@@ -96,7 +120,7 @@ class Names:
             raise ProtocolViolation("control characters in a destination", f"in {name[:60]!a}")
         if name in _NAMELESS:
             raise ProtocolViolation("destination has no name", f"{name}/NAME is a destination")
-        kind, rest = self._kind(name, type)
+        kind, rest = self._kind(name, type, bare)
         if not rest:
             raise ProtocolViolation("destination has no name", f"{kind}NAME is a destination")
         if self._dialect.has_escaped_slashes and kind in (QUEUE, TOPIC):
@@ -117,13 +141,15 @@ class Names:
             return within(self._host, fully_qualified(TOPIC + topic, queue))
         return within(self._host, kind + rest)
 
-    def _kind(self, name: str, type: str | None) -> tuple[str, str]:
+    def _kind(self, name: str, type: str | None, bare: str | None) -> tuple[str, str]:
         """Its kind, and what follows the prefix."""
         if type not in (None, "ANYCAST", "MULTICAST"):
             raise ProtocolViolation("unknown destination type", f"{type[:40]!a} is not ANYCAST or MULTICAST")
         wanted = {None: None, "ANYCAST": QUEUE, "MULTICAST": TOPIC}[type]
         found = self._prefix(name)
         if found is None:
+            if wanted is None and self.have_bare_topics:
+                wanted = bare or (TOPIC if self._has_bound(within(self._host, TOPIC + name)) else None)
             if wanted is None:
                 unprefixed = self._settings.unprefixed or self._dialect.unprefixed
                 if unprefixed == "refuse":

@@ -411,7 +411,9 @@ class BrokerSession:
         sender = self._sender
         sender.version = agreement.version
         self._dialect = agreement.dialect
-        self._names = Names(self._factory.settings, agreement.host, self.id, agreement.dialect)
+        self._names = Names(
+            self._factory.settings, agreement.host, self.id, agreement.dialect, self._engine.has_bound
+        )
         client_id = agreement.headers.get("client-id") or None
         self._subscriptions.open(
             sender, agreement.version, self._names, client_id, agreement.dialect, agreement.host

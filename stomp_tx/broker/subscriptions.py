@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING
 
-from stomp_tx.address import is_bound, is_topic, split, within
+from stomp_tx.address import TOPIC, is_bound, is_topic, split, within
 from stomp_tx.broker.access import Access, must_be_bound
 from stomp_tx.broker.browsing import Browse, View
 from stomp_tx.broker.deliveries import Deliveries, Delivery
@@ -17,6 +17,7 @@ from stomp_tx.broker.dialect.subscribing import (
     is_deaf_to_own,
     is_exclusive,
     must_be_possible,
+    names_durable,
     prefetch,
     rank_of,
     redelivery_of,
@@ -292,7 +293,8 @@ class Subscriptions:
             address = self._names.address_of(topic, type)
             if is_topic(address):
                 return address, Durable(within(self._host, fully_qualified(address, name)), name, shared=True)
-        return self._names.address_of(headers.get("destination"), type), None
+        bare = TOPIC if names_durable(headers) else None
+        return self._names.address_of(headers.get("destination"), type, bare), None
 
     def _durable(
         self, headers: Mapping[str, str], address: str | None, subscription_id: str | None
@@ -423,7 +425,7 @@ class Subscriptions:
             elif self._dialect.makes_ids:
                 key = made_id(destination)
         live = None if key is None else self._by_key.get(key)
-        durable = self._durable(headers, self._topic(live, destination), subscription_id)
+        durable = self._durable(headers, self._topic(live, headers), subscription_id)
         if durable is not None:
             return [], self._unbind(durable)
         if key is None and self._version == V10:
@@ -436,12 +438,14 @@ class Subscriptions:
             )
         return self._end(key), None
 
-    def _topic(self, live: Subscription | None, destination: str | None) -> str | None:
+    def _topic(self, live: Subscription | None, headers: Mapping[str, str]) -> str | None:
         """What a durable subscription is to, for one in force, or by UNSUBSCRIBE's own header."""
         if live is not None and live.destination.address in self._factory.engine.bindings:
             topic: str = self._factory.engine.bindings[live.destination.address]
             return topic
-        return None if destination is None else self._names.address_of(destination)
+        destination = headers.get("destination")
+        bare = TOPIC if names_durable(headers) else None
+        return None if destination is None else self._names.address_of(destination, bare=bare)
 
     def _end(self, key: str) -> list[Delivery]:
         subscription = self._by_key.pop(key)

@@ -454,6 +454,9 @@ class MemoryEngine:
                 self._bound.add(part, queue)
         return bound_to is None
 
+    def has_bound(self, topic: str) -> bool:
+        return topic in self._bound
+
     def unbind(self, queue: str) -> Safe:
         self._unbind(queue)
         return None

@@ -32,6 +32,10 @@ class Reach(Generic[T]):
         """Is a topic that is not known to be looked for?"""
         return self.known is not self._exact
 
+    def __contains__(self, topic: object) -> bool:
+        """Is it the topic of some value, by its own name?"""
+        return topic in self._exact
+
     def add(self, topic: str, value: T) -> None:
         """It is reached by that topic, or by those that match."""
         host, kind, name = split(topic)

@@ -157,3 +157,84 @@ class NackTests(AsActiveMQ):
 
 
 DEAD = Policy(dead_letter="/queue/dead")
+
+
+class BareNameTests(AsActiveMQ):
+    """A destination without ``/queue/`` or ``/topic/``, as Artemis' clients write them."""
+
+    def reader(self, more: str = "durable-subscriber-name:d\n", version: str = "1.2") -> Client:
+        client = self.client("client-id:bob\n", version)
+        client.sends(f"SUBSCRIBE\nid:1\ndestination:news\n{more}\n\0".encode())
+        return client
+
+    def test_a_durable_subscription_to_one_is_to_a_topic(self) -> None:
+        for dialect in ("activemq", "artemis"):
+            for name in ("durable-subscriber-name", "durable-subscription-name", "activemq.subscriptionName"):
+                header = f"{name}:d\n"
+                self.start(dialect)
+                self.reader(header).hangs_up()
+                self.send("news")
+                self.send("/topic/news")
+                self.assertEqual(self.reader(header).hears_bodies(), [b"hi", b"hi"])
+
+    def test_it_ends_by_that_name(self) -> None:
+        self.start("artemis")
+        client = self.reader()
+        client.sends(b"UNSUBSCRIBE\nid:1\n\n\0")
+        client.sends(b"UNSUBSCRIBE\ndestination:news\ndurable-subscriber-name:d\nreceipt:r\n\n\0")
+        client.hears("RECEIPT")
+        self.assertEqual(self.broker.engine.bindings, {})
+        client.sends(b"UNSUBSCRIBE\ndestination:news\ndurable-subscriber-name:d\n\n\0")
+        client.fails("no such durable subscription")
+
+    def test_others_who_write_that_name_mean_the_topic_too(self) -> None:
+        self.start("artemis")
+        self.reader().hangs_up()
+        ann = self.reader("")
+        self.send("/topic/news")
+        self.assertEqual(ann.hears_bodies(), [b"hi"])
+
+    def test_until_then_and_afterwards_it_is_a_queue(self) -> None:
+        """Also for who has sent there before, alone or in a transaction."""
+        self.start("artemis")
+        ann = self.client()
+
+        def sends(body: bytes) -> None:
+            for more in (b"", b"persistent:true\n", b"transaction:t\n"):
+                ann.sends(b"BEGIN\ntransaction:t\n\n\0")
+                ann.sends(b"SEND\ndestination:news\n%b\n%b\0" % (more, body))
+                ann.sends(b"COMMIT\ntransaction:t\n\n\0")
+
+        sends(b"1")
+        bob = self.reader()
+        sends(b"2")
+        self.assertEqual(bob.hears_bodies(), [b"2"] * 3)
+        bob.sends(b"UNSUBSCRIBE\nid:1\ndurable-subscriber-name:d\n\n\0")
+        sends(b"3")
+        self.assertEqual([frame.body for frame in self.waits_in("/queue/news")], [b"1"] * 3 + [b"3"] * 3)
+
+    def test_what_has_a_prefix_or_a_type_is_what_that_says(self) -> None:
+        self.start("artemis")
+        self.reader().hangs_up()
+        ann = self.client()
+        ann.sends(b"SEND\ndestination:news\ndestination-type:ANYCAST\n\n1\0")
+        ann.sends(b"SEND\ndestination:/queue/news\n\n2\0")
+        self.assertEqual([frame.body for frame in self.waits_in("/queue/news")], [b"1", b"2"])
+        bob = self.client("client-id:bob\n")
+        bob.sends(b"SUBSCRIBE\nid:1\ndestination:/queue/news\ndurable-subscriber-name:d\n\n\0")
+        bob.fails("durable subscriptions are to topics")
+
+    def test_one_to_a_pattern_changes_no_name(self) -> None:
+        self.start("artemis")
+        bob = self.client("client-id:bob\n")
+        bob.sends(b"SUBSCRIBE\nid:1\ndestination:/topic/>\ndurable-subscriber-name:d\n\n\0")
+        self.send("news")
+        self.assertEqual(len(self.waits_in("/queue/news")), 1)
+
+    def test_where_the_settings_say_what_it_is_that_counts(self) -> None:
+        self.start("artemis", unprefixed="queue")
+        self.reader().fails("durable subscriptions are to topics")
+
+    def test_so_it_is_in_other_dialects(self) -> None:
+        self.start("auto")
+        self.reader().fails("durable subscriptions are to topics")

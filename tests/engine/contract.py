@@ -240,6 +240,16 @@ class EngineContract:
         with self.assertRaisesRegex(EngineError, "/dsub/a to /topic/t"):
             self.engine.bind("/dsub/a", "/topic/u")
 
+    def test_what_a_queue_is_bound_to_by_name_is_known(self) -> None:
+        self.engine.bind("/dsub/1", "/topic/a,/topic/b.>")
+        self.engine.bind("/dsub/2", "/topic/a")
+        topics = ("/topic/a", "/topic/b.c", "/topic/c")
+        self.assertEqual([self.engine.has_bound(topic) for topic in topics], [True, False, False])
+        self.engine.unbind("/dsub/1")
+        self.assertTrue(self.engine.has_bound("/topic/a"))
+        self.engine.unbind("/dsub/2")
+        self.assertFalse(self.engine.has_bound("/topic/a"))
+
     def test_unbound_it_is_empty_and_gets_no_more(self) -> None:
         self.settled(self.engine.bind("/dsub/a", "/topic/t"))
         self.settled(self.engine.publish(self.message("1", "/topic/t")))

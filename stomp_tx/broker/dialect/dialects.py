@@ -24,6 +24,8 @@ class Dialect(NamedTuple):
     makes_ids -- a SUBSCRIBE of 1.1 or 1.2 without ``id`` has one: see ``made_id``
     has_escaped_slashes -- names of queues and topics have no slashes: ``%2F`` stands for one
     refused_on_send -- headers that a SEND may not have
+    bare_durables -- a durable subscription to a name without a prefix is to a topic, and where there is one
+        all mean that topic by that name: unless ``unprefixed`` is set
     receipts_at_commit -- a SEND in a transaction is receipted when that is committed, and else never
 
     The others are what the settings of the same name are where nobody has set them.
@@ -40,6 +42,7 @@ class Dialect(NamedTuple):
     makes_ids: bool = False
     has_escaped_slashes: bool = False
     refused_on_send: frozenset[str] = frozenset()
+    bare_durables: bool = False
     receipts_at_commit: bool = False
     server: str = US
     unprefixed: str = "queue"
@@ -65,6 +68,7 @@ DIALECTS = {
             server=f"ActiveMQ/5.17.2 {US}",
             persistent_subscribes=False,
             replies_subscribe=False,
+            bare_durables=True,
             stamps=_JMS,
             nack="dead-letter",
             dead_letter="/queue/ActiveMQ.DLQ",
@@ -74,6 +78,7 @@ DIALECTS = {
             server=f"ActiveMQ-Artemis/2.44.0 ActiveMQ Artemis Messaging Engine {US}",
             persistent_subscribes=False,
             replies_subscribe=False,
+            bare_durables=True,
             prefetch_in_octets=True,
             tells_redelivered=True,
             stamps=(*_JMS, ("persistent", "false")),

@@ -209,6 +209,11 @@ def shared_of(headers: Mapping[str, str], topic: str) -> str | None:
     return within(host, f"{SHARED}{quote(topic, safe='')}/{quote(name, safe='')}")
 
 
+def names_durable(headers: Mapping[str, str]) -> bool:
+    """Does it name a durable subscription?"""
+    return any(headers.get(name) for name in _DURABLE)
+
+
 def durable_of(
     headers: Mapping[str, str],
     address: str | None,
