@@ -4,15 +4,18 @@ python examples/inline_callbacks.py [tcp:host:port | tls:host:port]
 """
 
 import sys
+from collections.abc import Generator
+from typing import Any
 
-from twisted.internet.defer import inlineCallbacks
+from twisted.internet.defer import Deferred, inlineCallbacks
+from twisted.internet.interfaces import IReactorTime
 from twisted.internet.task import react
 
 from stomp_tx.client import ConnectionLost, connect
 
 
 @inlineCallbacks
-def main(reactor, endpoint="tcp:127.0.0.1:61613"):
+def main(reactor: IReactorTime, endpoint: str = "tcp:127.0.0.1:61613") -> Generator[Deferred[Any], Any, None]:
     client = yield connect(endpoint, heart_beat_ms=(5000, 5000), connect_timeout=10)
     closed = client.when_closed()
 
@@ -21,7 +24,7 @@ def main(reactor, endpoint="tcp:127.0.0.1:61613"):
         yield client.send("/queue/letters", text, headers={"language": "en"}, receipt=True)
 
     while True:
-        # None when the subscription is over; it fails with ConnectionLost when the connection is lost.
+        # It fails with SubscriptionEnded when no more come, with ConnectionLost when that is lost.
         letter = yield letters.next().addTimeout(10, reactor)
         print(letter.headers["language"], letter.text())
         if letter.text() == "sincerely":

@@ -10,7 +10,7 @@ from twisted.internet.task import react
 from stomp_tx.client import connect
 
 
-async def main(reactor, endpoint="tcp:127.0.0.1:61613"):
+async def main(reactor: object, endpoint: str = "tcp:127.0.0.1:61613") -> None:
     ann = await connect(endpoint)
     bob = await connect(endpoint)
 

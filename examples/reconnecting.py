@@ -7,6 +7,7 @@ Stop the broker while this runs, and start it again.
 
 import sys
 
+from twisted.internet.interfaces import IReactorTime
 from twisted.internet.task import deferLater, react
 
 from stomp_tx.client import StompClientService
@@ -14,7 +15,7 @@ from stomp_tx.client import StompClientService
 ENDPOINTS = sys.argv[1:] or ["tcp:127.0.0.1:61613"]
 
 
-async def main(reactor):
+async def main(reactor: IReactorTime) -> None:
     async with StompClientService(
         ENDPOINTS,
         on_connected=lambda client: print("connected to", client.headers["server"].partition("/")[0]),

@@ -6,14 +6,15 @@ python examples/work_queue.py [tcp:host:port | tls:host:port]
 import sys
 
 from twisted.internet.defer import Deferred
+from twisted.internet.interfaces import IReactorTime
 from twisted.internet.task import deferLater, react
 
-from stomp_tx.client import connect
+from stomp_tx.client import Message, connect
 
 JOBS = 5
 
 
-async def main(reactor, endpoint="tcp:127.0.0.1:61613"):
+async def main(reactor: IReactorTime, endpoint: str = "tcp:127.0.0.1:61613") -> None:
     producer = await connect(endpoint)
     for number in range(JOBS):
         # The broker's RECEIPT says that it has the job.
@@ -21,9 +22,9 @@ async def main(reactor, endpoint="tcp:127.0.0.1:61613"):
     await producer.disconnect()
 
     done = []
-    all_done = Deferred()
+    all_done: Deferred[None] = Deferred()
 
-    async def work(message):
+    async def work(message: Message) -> None:
         await deferLater(reactor, 0.01)  # work hard
         if message.text() == "job 3" and not message.redelivered:
             await message.nack()  # not today: the broker gives it to another worker, or later to this one

@@ -23,6 +23,7 @@
     │   ├── TLSFailed         ... or TLS was not agreed on
     │   ├── StaleMessage      ... before this message was acknowledged
     │   └── TransactionLost   ... before this transaction was committed
+    ├── SubscriptionEnded     client: no more messages come, because somebody here has ended that
     ├── ReceiptTimeout        client: the RECEIPT did not come in time
     ├── ReplyTimeout          client: nobody answered the request in time
     └── ErrorReceived         client: the broker answered with an ERROR frame
@@ -171,6 +172,10 @@ class ConnectTimeout(ConnectionLost):
 
 class TLSFailed(ConnectionLost):
     """Client: TLS was not agreed on, or one side does not accept the other's certificate."""
+
+
+class SubscriptionEnded(StompError):
+    """Client: no more messages come: it was unsubscribed, or the client has disconnected."""
 
 
 class ReceiptTimeout(StompError):

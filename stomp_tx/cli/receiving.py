@@ -11,7 +11,7 @@ import click
 from stomp_tx.cli.broker import Target, broker_options, header_option, headers_of, run, run_lasting
 from stomp_tx.cli.number import SECONDS
 from stomp_tx.cli.text import count as counted
-from stomp_tx.errors import ConfigurationError, StompError
+from stomp_tx.errors import ConfigurationError, StompError, SubscriptionEnded
 
 if TYPE_CHECKING:
     from stomp_tx.client import Message, StompClient, Subscription
@@ -198,7 +198,7 @@ async def show(
 
 
 async def next_within(subscription: Subscription, wait: float | None) -> Message | None:
-    """The next message; None: none has come in time."""
+    """The next message; None: none has come in time, or none comes any more."""
     from twisted.internet import reactor
     from twisted.internet.defer import TimeoutError
 
@@ -207,7 +207,7 @@ async def next_within(subscription: Subscription, wait: float | None) -> Message
         coming.addTimeout(wait, reactor)
     try:
         return await coming
-    except TimeoutError:
+    except (TimeoutError, SubscriptionEnded):
         return None
 
 

@@ -27,6 +27,7 @@ from stomp_tx.errors import (
     ReplyTimeout,
     StaleMessage,
     StompError,
+    SubscriptionEnded,
     TLSFailed,
     TransactionLost,
 )
@@ -50,6 +51,7 @@ __all__ = [
     "StompClientService",
     "StompError",
     "Subscription",
+    "SubscriptionEnded",
     "TLSFailed",
     "Transaction",
     "TransactionLost",

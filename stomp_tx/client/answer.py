@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 from twisted.internet.defer import Deferred
 from twisted.python.failure import Failure
 
-from stomp_tx.errors import ConnectionLost
+from stomp_tx.errors import ConnectionLost, SubscriptionEnded
 
 T = TypeVar("T")
 
@@ -20,12 +20,12 @@ class Answer(Deferred[T]):
 
     One lost connection may fail thousands of them, and not everybody waits for each SEND: nobody having
     looked is no "Unhandled error in Deferred" then.  The loss itself is logged once, and told by
-    ``when_closed``.  Any other failure is reported as usual.
+    ``when_closed``.  So it is with SubscriptionEnded.  Any other failure is reported as usual.
     """
 
     def __del__(self) -> None:
         result = getattr(self, "result", None)
-        if isinstance(result, Failure) and result.check(ConnectionLost):
+        if isinstance(result, Failure) and result.check(ConnectionLost, SubscriptionEnded):
             self.addErrback(lambda _: None)
 
     is_awaited = False

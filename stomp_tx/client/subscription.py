@@ -18,7 +18,14 @@ from stomp_tx.client.loops import in_task, run_in_task
 from stomp_tx.client.message import Message
 from stomp_tx.client.taker import Taker
 from stomp_tx.client.unsettled import Unsettled
-from stomp_tx.errors import ConnectionLost, ErrorReceived, ProtocolViolation, StaleMessage, StompError
+from stomp_tx.errors import (
+    ConnectionLost,
+    ErrorReceived,
+    ProtocolViolation,
+    StaleMessage,
+    StompError,
+    SubscriptionEnded,
+)
 from stomp_tx.wire import frames
 from stomp_tx.wire.commands import V10
 from stomp_tx.wire.frame import Frame
@@ -62,9 +69,8 @@ class Subscription:
     A handler's calls may overlap when it returns Deferreds: ``concurrency`` bounds how many.  For one message
     after the other, concurrency=1 or ``async for``.
 
-    It is over when it was unsubscribed, or the client disconnected (``next`` gives None then), or the
-    connection was lost (``next`` fails with ConnectionLost).  What waits here then goes to others, but for
-    ``ack:auto``, where it can still be taken.
+    It is over when it was unsubscribed, or the client disconnected, or the connection was lost; ``next`` says
+    which.  What waits here then goes to others, but for ``ack:auto``, where it can still be taken.
     """
 
     log = Logger()
@@ -184,14 +190,16 @@ class Subscription:
             self._buffer.clear()  # the broker gives them to others: nobody shall work on them here
         self.when_over(self)
         while self._takers:
-            taker = self._takers.popleft()
-            if lost is None:
-                taker.callback(None)
-            else:
-                taker.errback(Failure(lost if isinstance(lost, ErrorReceived) else self._loss()))
+            self._takers.popleft().errback(Failure(self._why_over()))
 
-    def _loss(self) -> ConnectionLost:
-        return self._lost if isinstance(self._lost, ConnectionLost) else self.session.lost()
+    def _why_over(self) -> StompError:
+        lost = self._lost
+        if lost is None:
+            return SubscriptionEnded(
+                f"the subscription to {self.destination} has ended",
+                "it was unsubscribed, or the client has disconnected: no more messages come",
+            )
+        return lost if isinstance(lost, (ConnectionLost, ErrorReceived)) else self.session.lost()
 
     # -- handlers -----------------------------------------------------------------------------------------
 
@@ -263,22 +271,24 @@ class Subscription:
         return self
 
     async def __anext__(self) -> Message:
-        message = await self.next()
-        if message is None:
-            raise StopAsyncIteration
-        return message
+        try:
+            return await self.next()
+        except SubscriptionEnded:
+            raise StopAsyncIteration from None
 
-    def next(self) -> Deferred[Message | None]:
-        """The next message; None when the subscription is over.
+    def next(self) -> Deferred[Message]:
+        """The next message.  May be cancelled: no message is lost by it.
 
-        Fails with ConnectionLost when the connection was lost.  May be cancelled: no message is lost by it.
+        Fails with SubscriptionEnded when no more come, because it was unsubscribed or the client has
+        disconnected: ``async for`` ends then.  With ErrorReceived when an ERROR frame has ended it or the
+        connection, and with ConnectionLost when the connection was lost: ``async for`` raises them.
         """
         if self.handler is not None:
             return failed(TypeError("this subscription gives its messages to a handler"))
         if self._buffer:
             return succeed(self._take())
         if self.ended:
-            return succeed(None) if self._lost is None else failed(self._loss())
+            return failed(self._why_over())
         taker = Taker(self)
         self._takers.append(taker)
         return taker

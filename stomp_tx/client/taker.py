@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from stomp_tx.client.subscription import Subscription
 
 
-class Taker(Answer["Message | None"]):
+class Taker(Answer["Message"]):
     """The Deferred that ``Subscription.next`` gives.
 
     A task of asyncio that was cancelled goes on as cancelled, though its message may have come since: that is

@@ -3,7 +3,7 @@
 from twisted.internet.defer import CancelledError, Deferred, inlineCallbacks
 from twisted.trial.unittest import SynchronousTestCase
 
-from stomp_tx.client import ConnectionLost, ErrorReceived, StompClient
+from stomp_tx.client import ConnectionLost, ErrorReceived, StompClient, SubscriptionEnded
 from stomp_tx.errors import FrameError, ProtocolViolation
 from tests.client.wiring import World
 
@@ -176,9 +176,9 @@ class ErrorTests(ClientTests):
             self.client.send("/queue/a", b"", receipt=True),
             self.client.subscribe("/queue/c"),
             self.client.transaction().begin(),
-            subscription.next(),
         ):
             self.failureResultOf(again, ConnectionLost)
+        self.failureResultOf(subscription.next(), ErrorReceived)
         self.successResultOf(subscription.unsubscribe())
         self.successResultOf(self.client.disconnect())
 
@@ -201,7 +201,7 @@ class LossTests(ClientTests):
         ]
         closed = self.client.when_closed()
         self.world.cut()
-        self.assertIsNone(self.successResultOf(waiting.pop(0)))  # disconnect() had ended it before
+        self.failureResultOf(waiting.pop(0), SubscriptionEnded)  # disconnect() had ended it before
         for one in waiting:
             error = self.failureResultOf(one, ConnectionLost).value
             self.assertIn("the connection was lost", str(error))

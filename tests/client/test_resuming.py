@@ -12,8 +12,8 @@ from stomp_tx.client import (
     ConnectionLost,
     ErrorReceived,
     StaleMessage,
-    StompError,
     Subscription,
+    SubscriptionEnded,
 )
 from stomp_tx.errors import FrameError, ProtocolViolation
 from stomp_tx.testing import Faults, MemoryBroker
@@ -147,7 +147,7 @@ class SubscribingTests(ServiceCase):
         self.successResultOf(later.unsubscribe())  # there is nobody to tell
         self.broker.advance(1)
         self.assertEqual(_subscribes(self.broker), [])
-        self.assertIsNone(self.successResultOf(later.next()))
+        self.failureResultOf(later.next(), SubscriptionEnded)
 
     def test_one_that_is_asked_for_without_a_connection(self) -> None:
         self.broker.is_down = True
@@ -191,7 +191,7 @@ class SubscribingTests(ServiceCase):
         self.broker.factory.change_policies(_one_consumer())
         self.broker.advance(10)
         self.failureResultOf(taking, ErrorReceived)
-        self.failureResultOf(first.next(), StompError)
+        self.failureResultOf(first.next(), ErrorReceived)
         self.flushLoggedErrors()
         service.send(QUEUE, "hello")
         self.assertEqual(self.got(second.next()).body, b"hello")

@@ -1,8 +1,9 @@
 import asyncio
+import gc
 
 from twisted.internet.defer import CancelledError, Deferred, inlineCallbacks, succeed
 
-from stomp_tx.client import ConnectionLost
+from stomp_tx.client import ConnectionLost, ErrorReceived, SubscriptionEnded
 from stomp_tx.errors import FrameError, ProtocolViolation
 from tests.client.test_client import ClientTests, Refused
 from tests.client.wiring import World
@@ -202,14 +203,17 @@ class IterationTests(SubscriptionTests):
         @inlineCallbacks
         def work():
             subscription = yield self.client.subscribe("/queue/a")
-            while (message := (yield subscription.next())) is not None:
-                got.append(message.body)
+            try:
+                while True:
+                    got.append((yield subscription.next()).body)
+            except SubscriptionEnded:
+                got.append("over")
 
         working = work()
         self.sends(b"1", b"2")
         self.got(self.client.disconnect())
         self.successResultOf(working)
-        self.assertEqual(got, [b"1", b"2"])
+        self.assertEqual(got, [b"1", b"2", "over"])
 
     def test_async_for_raises_when_the_connection_is_lost(self):
         async def work():
@@ -318,8 +322,26 @@ class IterationTests(SubscriptionTests):
         subscription = self.subscribes()
         waiting = [subscription.next() for _ in range(3)]
         self.got(subscription.unsubscribe())
-        self.assertEqual([self.successResultOf(one) for one in waiting], [None] * 3)
-        self.assertIsNone(self.successResultOf(subscription.next()))
+        for one in (*waiting, subscription.next()):
+            ended = self.failureResultOf(one, SubscriptionEnded).value
+            self.assertEqual(str(ended), "the subscription to /queue/a has ended")
+            self.assertIn("no more messages come", ended.detail)
+
+    def test_an_end_that_nobody_waits_for_is_no_unhandled_error(self):
+        subscription = self.subscribes()
+        subscription.next()
+        self.got(subscription.unsubscribe())
+        subscription.next()
+        gc.collect()
+        self.assertEqual(self.flushLoggedErrors(), [])
+
+    def test_an_error_frame_is_told_to_who_waits_and_to_who_comes_later(self):
+        subscription = self.subscribes()
+        waiting = subscription.next()
+        self.client.subscribe("/queue/b", headers={"prefetch-count": "x"}).addErrback(lambda _: None)
+        self.world.runs()
+        for one in (waiting, subscription.next()):
+            self.failureResultOf(one, ErrorReceived)
 
 
 class AcknowledgingTests(SubscriptionTests):
