@@ -88,16 +88,17 @@ class Routes:
         for address in addresses:
             self._must_be_open(address)
         route = self._to_one(*addresses) if len(addresses) == 1 else self._to_several(addresses)
-        if destination is not None and self._names.may_change(destination, type):
-            return self._while_it_means(addresses, destination, route)
-        return route
+        topics = self._names.bare_topics(destination or "", type)
+        return self._while_it_means(topics, destination, route) if topics else route
 
-    def _while_it_means(self, addresses: list[str], destination: str, route: Route) -> Route:
-        """The same as long as a destination means these addresses; then the way to what it means."""
+    def _while_it_means(self, topics: list[str], destination: str | None, route: Route) -> Route:
+        """The same as long as the destination means that; then the way to what it means."""
         put, address, policy = route
+        has_bound = self._factory.engine.has_bound
+        meaning = [has_bound(topic) for topic in topics]
 
         def put_where_it_means(message: Message) -> Safe:
-            if self._names.addresses_of(destination) == addresses:
+            if [has_bound(topic) for topic in topics] == meaning:
                 return put(message)
             self.forget()
             put_there, message.address, _ = self._made(destination, None)
@@ -213,7 +214,7 @@ class Routes:
         """What is appended at COMMIT for a message of this route, which has been signed."""
         if self._factory.scheduler.is_waiting(message):
             return [message]
-        if self._names.may_change(message.destination, message.headers.get("destination-type")):
+        if self._names.bare_topics(message.destination, message.headers.get("destination-type")):
             _, message.address, policy = self._made(message.destination, None)
         if self._dialect.stamps:
             stamp(message, self._dialect, self._factory.now)
