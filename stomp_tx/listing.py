@@ -40,7 +40,7 @@ def written(configuration: Configuration) -> str:
 
 
 def _line(configuration: Configuration, setting: Setting) -> str:
-    """``frame = 99  # stomp.toml``"""
+    """The line that sets it, with its source; a comment where nobody has set it."""
     value = _value(configuration, setting)
     source = configuration.sources.get(setting.name)
     is_set = source is not None or value not in (None, setting.default)
