@@ -19,6 +19,7 @@ from twisted.internet.defer import CancelledError, Deferred, gatherResults, mayb
 from twisted.internet.defer import TimeoutError as DeferredTimeout
 from twisted.internet.error import CannotListenError
 from twisted.internet.interfaces import IListeningPort, IProtocolFactory, IStreamServerEndpoint
+from twisted.internet.task import LoopingCall
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
@@ -222,7 +223,11 @@ class PortService(Service):
 
 
 class NotifyService(Service):
-    """Tells systemd when all ports listen, and when the end begins (``Type=notify`` in a unit)."""
+    """Tells systemd when all ports listen, and when the end begins (``Type=notify`` in a unit).
+
+    Where the unit has ``WatchdogSec`` it also says, twice in that time, that the reactor turns: systemd
+    restarts a process that hangs.
+    """
 
     def __init__(
         self, ports: Sequence[PortService], reactor: Any, environ: Mapping[str, str] = os.environ
@@ -230,9 +235,14 @@ class NotifyService(Service):
         self._ports = ports
         self._reactor = reactor
         self._environ = environ
+        self._watchdog = LoopingCall(notify, "WATCHDOG=1", environ)
+        self._watchdog.clock = reactor
 
     def startService(self) -> None:
         super().startService()
+        interval = watchdog_interval(self._environ)
+        if interval:
+            self._watchdog.start(interval / 2)
         # Not before the reactor runs: until then a SIGTERM kills the process instead of stopping it.
         gatherResults([port.listening for port in self._ports]).addCallback(
             lambda _: self._reactor.callLater(0, notify, "READY=1", self._environ)
@@ -240,7 +250,15 @@ class NotifyService(Service):
 
     def stopService(self) -> None:
         super().stopService()
-        notify("STOPPING=1", self._environ)
+        notify("STOPPING=1", self._environ)  # the watchdog goes on: to stop takes a while, too
+
+
+def watchdog_interval(environ: Mapping[str, str]) -> float:
+    """Seconds in which systemd wants to hear of this process: sd_watchdog_enabled(3); 0.0: it does not."""
+    if environ.get("WATCHDOG_PID", str(os.getpid())) != str(os.getpid()):
+        return 0.0
+    text = environ.get("WATCHDOG_USEC", "")
+    return int(text) / 1_000_000 if text.isascii() and text.isdigit() else 0.0
 
 
 def notify(state: str, environ: Mapping[str, str]) -> None:

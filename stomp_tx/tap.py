@@ -48,7 +48,7 @@ Examples:
       all addresses; without --auth only clients of this machine are let in
   twistd stomp --auth passwd:users --port stomps:61617:privateKey=key.pem:certKey=cert.pem
       TLS, and users with passcodes: stomp-tx passwd add users NAME
-  twistd stomp --auth certificate --port stomps:61617:privateKey=key.pem:certKey=cert.pem:ca=ca.pem
+  twistd stomp --auth certificate --port stomps:61617:privateKey=k.pem:certKey=c.pem:ca=ca.pem
       clients show certificates that ca.pem has signed
   twistd stomp --port ssl:61617:privateKey=key.pem:certKey=cert.pem
       TLS; `ssl:61617` alone reads both from server.pem

@@ -259,6 +259,25 @@ class NotifyTests(SynchronousTestCase):
         service.stopService()
         self.assertEqual(self.systemd.recv(100), b"STOPPING=1")
 
+    def test_a_watchdog_is_told_twice_in_its_time_until_the_process_ends(self):
+        address = str(scratch(self) / "notify")
+        self.systemd.bind(address)
+        clock = Clock()
+        environ = {"NOTIFY_SOCKET": address, "WATCHDOG_USEC": "10000000", "WATCHDOG_PID": str(os.getpid())}
+        service = NotifyService([], clock, environ)
+        service.startService()
+        clock.pump([0] + [5.0] * 3)
+        told = sorted(self.systemd.recv(100) for _ in range(5))
+        self.assertEqual(told, [b"READY=1"] + [b"WATCHDOG=1"] * 4)
+        service.stopService()
+        self.assertEqual(self.systemd.recv(100), b"STOPPING=1")
+        clock.advance(5)
+        self.assertEqual(self.systemd.recv(100), b"WATCHDOG=1")
+
+    def test_without_a_watchdog_nothing_is_told(self):
+        for environ in ({}, {"WATCHDOG_USEC": "x"}, {"WATCHDOG_USEC": "10000000", "WATCHDOG_PID": "1"}):
+            self.assertEqual(process.watchdog_interval(environ), 0.0)
+
     def test_abstract_address(self):
         name = f"stomp-tx-test-{os.getpid()}"
         try:

@@ -23,6 +23,7 @@ from stomp_tx.cli.completion import completion
 from stomp_tx.cli.passwd import passwd
 from stomp_tx.cli.receiving import browse, subscribe
 from stomp_tx.cli.sending import send
+from stomp_tx.cli.serving import broker
 from stomp_tx.cli.text import complain
 from stomp_tx.errors import StompError
 from stomp_tx.printable import printable
@@ -41,7 +42,7 @@ INTERRUPTED = 128 + signal.SIGINT  # as a shell has it
 
     Exit statuses: 0 done, 1 failed, 2 wrong usage, 130 interrupted.  What went wrong is one line on stderr.
 
-    stomp-tx COMMAND --help tells more, with examples.  The broker itself: twistd stomp --help
+    stomp-tx COMMAND --help tells more, with examples.
     """,
 )
 @click.version_option(
@@ -50,12 +51,12 @@ INTERRUPTED = 128 + signal.SIGINT  # as a shell has it
     help="Print the versions of stomp-tx and SQLite, and exit.",
 )
 def stomp_tx() -> None:
-    """Send, receive and ask over any STOMP broker; and care for your own (twistd stomp)."""
+    """Send, receive and ask over any STOMP broker; run and care for your own."""
 
 
 for command in (send, subscribe, request, browse, ping, bench):
     stomp_tx.add_command(command)
-for command in (backup, check, check_config, passwd, cert, completion):
+for command in (broker, backup, check, check_config, passwd, cert, completion):
     stomp_tx.add_command(command)
 
 
