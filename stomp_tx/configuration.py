@@ -333,7 +333,7 @@ def _configured(values: Mapping[str, object], sources: Mapping[str, str]) -> Con
             try:
                 own[one.name] = replace(getattr(defaults, one.name), **section)
             except ConfigurationError as error:
-                raise ConfigurationError(f"in section {one.name}: {error}", error.detail) from None
+                raise ConfigurationError(f"in section {one.name}: {error}", error.hint) from None
     default = own.get("policy", defaults.policy)
     return Configuration(**own, patterns=_patterns(values, default), sources=sources)
 
@@ -351,5 +351,5 @@ def _patterns(values: Mapping[str, object], default: Policy) -> Patterns:
             compiled(pattern)
             found.append((pattern, replace(default, **table)))
         except ConfigurationError as error:
-            raise ConfigurationError(f'in section policy."{pattern}": {error}', error.detail) from None
+            raise ConfigurationError(f'in section policy."{pattern}": {error}', error.hint) from None
     return tuple(found)

@@ -49,8 +49,7 @@ def endpoint_from_string(reactor: Any, description: str) -> IStreamServerEndpoin
     except ConfigurationError as error:
         if isinstance(error.__cause__, OSError) and error.__cause__.filename is not None:
             raise _missing(description, os.fspath(error.__cause__.filename), error.__cause__) from None
-        detail = "" if error.detail == error.summary else f": {error.detail}"
-        raise _wrong(description, f"{error.summary}{detail}") from None
+        raise _wrong(description, error.line) from None
     except OSError as error:
         if error.filename is None:
             raise _wrong(description, str(error)) from None

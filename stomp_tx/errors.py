@@ -49,6 +49,16 @@ class StompError(Exception):
         self.summary = summary
         self.detail = detail or summary
 
+    @property
+    def hint(self) -> str:
+        """What ``detail`` says that the summary does not; empty: nothing."""
+        return "" if self.detail == self.summary else self.detail
+
+    @property
+    def line(self) -> str:
+        """The summary and, where it says more, the detail."""
+        return f"{self.summary}: {self.hint}" if self.hint else self.summary
+
 
 class FrameError(StompError):
     """The octets are not a frame of this protocol version (or the frame has no encoding in it).

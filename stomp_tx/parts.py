@@ -56,8 +56,7 @@ def checkers_of(configuration: Configuration) -> list[Any]:
                 "there is no such kind: see --help-auth",
             ) from None
         except ConfigurationError as error:
-            detail = str(error) if error.detail == str(error) else f"{error}: {error.detail}"
-            raise ConfigurationError(f"can't use --auth {description}", detail) from None
+            raise ConfigurationError(f"can't use --auth {description}", error.line) from None
         except Exception as error:  # those of others raise what they like
             raise ConfigurationError(f"can't use --auth {description}", str(error) or repr(error)) from None
     if configuration.allow_anonymous:

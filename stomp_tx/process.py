@@ -36,8 +36,7 @@ class CannotStart(SystemExit, Exception):
     """
 
     def __init__(self, error: StompError) -> None:
-        line = error.summary if error.detail == error.summary else f"{error.summary}: {error.detail}"
-        super().__init__(f"stomp: {line}")
+        super().__init__(f"stomp: {error.line}")
 
 
 class Ordered(MultiService):

@@ -98,12 +98,7 @@ class ReloadService(Service):
                     'to let everybody do everything write a role with users = ["*"] and allow = ["all >"]',
                 )
         except StompError as error:
-            self.log.error(
-                "policies and roles stay as they are: {error}: {detail}",
-                error=error.summary,
-                detail=error.detail,
-                audit="reload",
-            )
+            self.log.error("policies and roles stay as they are: {error}", error=error.line, audit="reload")
         except Exception:
             self.log.failure("policies and roles stay as they are", audit="reload")
         else:
@@ -114,10 +109,8 @@ class ReloadService(Service):
         try:
             count = reload_certificates()
         except (StompError, OSError) as error:
-            detail = error.detail if isinstance(error, StompError) else str(error)
-            self.log.error(
-                "certificates stay as they are: {error}: {detail}", error=error, detail=detail, audit="reload"
-            )
+            why = error.line if isinstance(error, StompError) else str(error)
+            self.log.error("certificates stay as they are: {error}", error=why, audit="reload")
         else:
             if count:
                 self.log.info("certificates were read again, of ports: {count}", count=count, audit="reload")

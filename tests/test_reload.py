@@ -94,6 +94,10 @@ class ReloadTests(SynchronousTestCase):
         self.assertIn("policies and roles stay as they are: unknown setting x: look", self.reload())
         self.assertEqual(self.factory.policies, [])
 
+    def test_what_is_wrong_is_said_once(self) -> None:
+        self.new = ConfigurationError("unknown setting x")
+        self.assertEqual(self.reload(), "policies and roles stay as they are: unknown setting x")
+
     def test_whatever_is_wrong_users_are_looked_at_again(self) -> None:
         for wrong in (ConfigurationError("unknown setting x"), ZeroDivisionError()):
             self.setUp()

@@ -44,7 +44,7 @@ def access_list(groups: object, roles: object, file: str) -> AccessList:
         try:
             role = Role(name, **texts)
         except ConfigurationError as error:
-            raise ConfigurationError(f"{where}: {error}", error.detail) from None
+            raise ConfigurationError(f"{where}: {error}", error.hint) from None
         for group in role.groups:
             if not group:
                 raise ConfigurationError(f"a group {where} has no name")

@@ -50,19 +50,17 @@ def log_events(events: Events, log: Logger, seconds: Callable[[], float]) -> Non
             return  # which the log tells as Refused or Denied
         if isinstance(event.error, UnexpectedTLS):
             log.warn(
-                "{session} ({peer}) spoke TLS to a plain port: {summary}: {detail}",
+                "{session} ({peer}) spoke TLS to a plain port: {error}",
                 session=event.session,
                 peer=printable(event.peer),
-                summary=event.error.summary,
-                detail=event.error.detail,
+                error=event.error.line,
             )
             return
         log.warn(
-            "{session} ({peer}) got ERROR: {summary}: {detail}",
+            "{session} ({peer}) got ERROR: {error}",
             session=event.session,
             peer=printable(event.peer),
-            summary=printable(event.error.summary),
-            detail=printable(event.error.detail),
+            error=printable(event.error.line),
         )
 
     long_ago, just_now = Sparing(seconds, EVERY), Sparing(seconds, EVERY)

@@ -200,7 +200,7 @@ class Login:
                 _, user, logout = await portal.login(one, self, IStompUser)
                 return cast(IStompUser, user), logout
             except ConfigurationError as error:  # its words are for the owner only
-                unable = LoginUnavailable(f"{error.summary}: {error.detail}")
+                unable = LoginUnavailable(error.line)
             except LoginUnavailable as error:
                 unable = error
             except LoginFailed as error:

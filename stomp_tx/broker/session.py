@@ -258,7 +258,7 @@ class BrokerSession:
         if isinstance(error, LoginDenied):
             self._factory.events.emit(Refused, self.id, self._peer, self._called, error.why)
         elif isinstance(error, TooManyConnections):
-            self._factory.events.emit(Refused, self.id, self._peer, self._called, f"{error}: {error.detail}")
+            self._factory.events.emit(Refused, self.id, self._peer, self._called, error.line)
         elif isinstance(error, AccessDenied):
             self._factory.events.emit(
                 Denied, self.id, self._peer, error.user, error.permission, error.destination

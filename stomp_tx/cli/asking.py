@@ -11,8 +11,8 @@ import click
 
 from stomp_tx.cli.broker import Target, broker_options, header_option, headers_of, run
 from stomp_tx.cli.number import SECONDS
-from stomp_tx.cli.receiving import FORMAT
-from stomp_tx.errors import ConfigurationError
+from stomp_tx.cli.receiving import FORMAT, FORMATS
+from stomp_tx.cli.usage import WrongUsage
 
 if TYPE_CHECKING:
     from stomp_tx.client import StompClient
@@ -38,7 +38,7 @@ if TYPE_CHECKING:
     type=FORMAT,
     default="body",
     show_default=True,
-    help="How the answer is shown.",
+    help=f"How the answer is shown.  {FORMATS}",
 )
 @header_option
 def request(target: Target, **options: Any) -> int:
@@ -54,7 +54,7 @@ def request(target: Target, **options: Any) -> int:
     body = options["body"]
     if body is None:
         if sys.stdin is None or sys.stdin.isatty():
-            raise ConfigurationError("there is no body", "write it behind the destination")
+            raise WrongUsage("there is no body", "write it behind the destination")
         body = sys.stdin.buffer.read()
 
     async def story(client: StompClient) -> int:

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from stomp_tx.cli.number import SECONDS
+from stomp_tx.cli.usage import WrongUsage, usage
 from stomp_tx.errors import ConfigurationError, ConnectionLost, LoginRefused, StompError
 from stomp_tx.printable import printable
 
@@ -63,7 +64,7 @@ def broker_options(command: Callable[..., Any]) -> Callable[..., Any]:
     ) -> Any:
         headers = headers_of(connect_header)
         if "passcode" in headers:
-            raise ConfigurationError(SEEN, f"put it in ${PASSCODE}, or use --passcode-file")
+            raise WrongUsage(SEEN, f"put it in ${PASSCODE}, or use --passcode-file")
         target = _target(url, login, passcode_file, vhost, ca_file, cert, key, headers, timeout)
         return command(target, **rest)
 
@@ -125,12 +126,12 @@ def header_option(command: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def headers_of(lines: tuple[str, ...]) -> dict[str, str]:
-    """``NAME:VALUE`` as a header.  Raises ConfigurationError."""
+    """``NAME:VALUE`` as a header.  Raises WrongUsage."""
     headers = {}
     for line in lines:
         name, colon, value = line.partition(":")
         if not name or not colon:
-            raise ConfigurationError(f"{line!a} is no header", "write it as NAME:VALUE")
+            raise WrongUsage(f"{line!a} is no header", "write it as NAME:VALUE")
         headers[name] = value
     return headers
 
@@ -150,9 +151,10 @@ def _target(
 
     from stomp_tx.client.url import BrokerURL
 
-    broker = BrokerURL.parse(url or os.environ.get(URL) or DEFAULT)
+    with usage():
+        broker = BrokerURL.parse(url or os.environ.get(URL) or DEFAULT)
     if url is not None and broker.passcode is not None:
-        raise ConfigurationError(
+        raise WrongUsage(
             SEEN,
             f"put it in ${PASSCODE}, or in the URL of ${URL}, or use --passcode-file",
         )
@@ -160,8 +162,10 @@ def _target(
     for name, file in (("certificate", cert), ("privateKey", key)):
         if file is not None:
             if not endpoint.startswith("tls:"):
-                raise ConfigurationError(f"{endpoint} has no TLS", "--cert and --key are for stomp+tls://")
+                raise WrongUsage(f"{endpoint} has no TLS", "--cert and --key are for stomp+tls://")
             endpoint += f":{name}={quoteStringArgument(file)}"
+    if ca_file is not None and not endpoint.startswith("tls:"):
+        raise WrongUsage(f"{endpoint} has no TLS", "--ca-file is for stomp+tls://")
     login = login or broker.login
     passcode = _passcode(login, passcode_file) or broker.passcode
     if login is not None and passcode is None:
@@ -188,7 +192,7 @@ def _passcode(login: str | None, file: str | None) -> str | None:
 
 def _ask(login: str) -> str:
     if sys.stdin is None or not sys.stdin.isatty():
-        raise ConfigurationError(
+        raise WrongUsage(
             f"there is no passcode for {login}", f"put it in ${PASSCODE}, or use --passcode-file"
         )
     return getpass.getpass(f"passcode of {login}: ")

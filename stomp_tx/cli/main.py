@@ -25,10 +25,12 @@ from stomp_tx.cli.receiving import browse, subscribe
 from stomp_tx.cli.sending import send
 from stomp_tx.cli.serving import broker
 from stomp_tx.cli.text import complain
+from stomp_tx.cli.usage import WrongUsage
 from stomp_tx.errors import StompError
 from stomp_tx.printable import printable
 
 FAILED = 1
+WRONG = 2  # usage
 INTERRUPTED = 128 + signal.SIGINT  # as a shell has it
 
 
@@ -78,7 +80,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return int(status or 0)
     except StompError as error:
         complain(error)
-        return FAILED
+        return WRONG if isinstance(error, WrongUsage) else FAILED
     except click.exceptions.NoArgsIsHelpError as error:
         print(error.format_message(), file=sys.stderr)
         return error.exit_code

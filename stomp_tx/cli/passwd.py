@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import getpass
 import sys
+import warnings
 
 import click
 
+from stomp_tx.cli.usage import WrongUsage
 from stomp_tx.errors import ConfigurationError
 from stomp_tx.printable import printable
 
@@ -44,7 +46,7 @@ def passwd(action: str, file: str, name: str | None, from_stdin: bool) -> int:
             print(printable(one))
         return 0
     if not name:
-        raise ConfigurationError(f"{action} needs the name of a user", "stomp-tx passwd --help")
+        raise WrongUsage(f"{action} needs the name of a user", "stomp-tx passwd --help")
     if action == "remove":
         users.remove(name)
         print(f"removed {printable(name)}; kill -HUP the broker to end what is connected")
@@ -69,11 +71,16 @@ def _passcode(from_stdin: bool, twice: bool) -> str:
         passcode = sys.stdin.readline().rstrip("\r\n")
     else:
         try:
-            passcode = getpass.getpass("passcode: ")
-            if twice and getpass.getpass("again: ") != passcode:
-                raise ConfigurationError("the two are not the same: nothing is changed")
-        except EOFError:
-            raise ConfigurationError("there is no terminal to ask for a passcode", "use --stdin") from None
+            with warnings.catch_warnings():
+                # Without a terminal it would warn, and read stdin: whatever is in there.
+                warnings.simplefilter("error", getpass.GetPassWarning)
+                passcode = getpass.getpass("passcode: ")
+                if twice and getpass.getpass("again: ") != passcode:
+                    raise ConfigurationError("the two are not the same: nothing is changed")
+        except (EOFError, getpass.GetPassWarning):
+            raise WrongUsage(
+                "there is no terminal to ask for the passcode", "write it to stdin, and use --stdin"
+            ) from None
     if not passcode:
         raise ConfigurationError("an empty passcode is none")
     return passcode

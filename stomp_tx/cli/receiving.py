@@ -17,7 +17,9 @@ if TYPE_CHECKING:
     from stomp_tx.client import Message, StompClient, Subscription
     from stomp_tx.client.operations import Operations
 
-FORMAT = click.Choice(("pretty", "json", "body"))
+FORMAT = click.Choice(("pretty", "json", "body", "raw"))
+
+FORMATS = "json: a line each.  body: its bytes and a line feed.  raw: its bytes alone."
 
 FEW = 1000
 """Messages that may be acknowledged all at the end."""
@@ -80,7 +82,7 @@ DURABLE = frozenset(
     help="A durable subscription to a topic.  Most brokers want --connect-header client-id:NAME with it.  It"
     " keeps what matches the last --selector, and drops the rest of what waits.",
 )
-@click.option("-o", "--format", type=FORMAT, default="pretty", show_default=True, help="json: a line each.")
+@click.option("-o", "--format", type=FORMAT, default="pretty", show_default=True, help=FORMATS)
 @click.option("--reconnect", is_flag=True, help="Connect again when the connection is lost, and go on.")
 @header_option
 def subscribe(target: Target, **options: Any) -> int:
@@ -93,6 +95,8 @@ def subscribe(target: Target, **options: Any) -> int:
       stomp-tx subscribe /topic/news
       stomp-tx subscribe /queue/orders --count 1 --wait 5 --format body
           the next message, or failure after five seconds
+      stomp-tx subscribe /queue/files --count 1 --format raw > photo.jpg
+          the body as it is, without a line feed behind it
       stomp-tx subscribe '/topic/sensors.>' --format json --reconnect
           for programs: a JSON object in each line
       stomp-tx subscribe /queue/orders --ack none --wait 1
@@ -216,7 +220,7 @@ async def next_within(subscription: Subscription, wait: float | None) -> Message
 @click.argument("destination")
 @click.option("-n", "--count", type=click.IntRange(1), metavar="N", help="The first so many.  [default: all]")
 @click.option("--selector", metavar="CONDITION", help='Only those of which it is true: "size > 3".')
-@click.option("-o", "--format", type=FORMAT, default="pretty", show_default=True, help="json: a line each.")
+@click.option("-o", "--format", type=FORMAT, default="pretty", show_default=True, help=FORMATS)
 @header_option
 def browse(target: Target, **options: Any) -> int:
     """Show what waits in the queue DESTINATION now.  (ActiveMQ, and twistd stomp; others know no browsing.)

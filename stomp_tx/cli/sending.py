@@ -18,6 +18,7 @@ from stomp_tx.cli.broker import Target, broker_options, header_option, headers_o
 from stomp_tx.cli.number import Number
 from stomp_tx.cli.progress import progress
 from stomp_tx.cli.text import count as counted
+from stomp_tx.cli.usage import WrongUsage
 from stomp_tx.errors import ConfigurationError
 
 if TYPE_CHECKING:
@@ -98,11 +99,11 @@ def _bodies(options: dict[str, Any]) -> tuple[Callable[[], Bodies], int | None]:
     """Gives what is to be sent; and how much that is, None: nobody knows."""
     body, file, count = options["body"], options["file"], options["count"]
     if body is not None and (file or options["lines"]):
-        raise ConfigurationError("there are two bodies", "BODY, or --file and --lines")
+        raise WrongUsage("there are two bodies", "BODY, or --file and --lines")
     if body is not None:
         return lambda: repeat(body.encode("utf-8", "surrogateescape"), count), count
     if file is None and (sys.stdin is None or (sys.stdin.isatty() and not options["lines"])):
-        raise ConfigurationError("there is no body", "write it behind the destination, or use --file")
+        raise WrongUsage("there is no body", "write it behind the destination, or use --file")
     is_stdin = file in (None, "-")
     if options["lines"] and count == 1:
         if is_stdin and not stat.S_ISREG(os.fstat(sys.stdin.fileno()).st_mode):

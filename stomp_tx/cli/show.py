@@ -62,10 +62,15 @@ class Bar:
 
 
 class Messages:
-    """Shows messages on stdout, as ``pretty``, ``json`` (a line each) or ``body`` (and nothing else)."""
+    """Shows messages on stdout: ``pretty``, ``json`` (a line each), ``body`` (and a line feed) or ``raw``.
+
+    ``raw`` is the body alone: of several messages nobody can tell where one ends.
+    """
 
     def __init__(self, format: str) -> None:
-        self._show = {"pretty": self._pretty, "json": self._json, "body": self._body}[format]
+        self._show = {"pretty": self._pretty, "json": self._json, "body": self._body, "raw": self._raw}[
+            format
+        ]
         self._console = Console(highlight=False, soft_wrap=True)
 
     def show(self, message: Message) -> None:
@@ -74,6 +79,9 @@ class Messages:
 
     def _body(self, message: Message) -> None:
         sys.stdout.buffer.write(message.body + b"\n")
+
+    def _raw(self, message: Message) -> None:
+        sys.stdout.buffer.write(message.body)
 
     def _json(self, message: Message) -> None:
         told: dict[str, Any] = {"destination": message.destination, "headers": dict(message.headers)}

@@ -32,7 +32,7 @@ def time(milliseconds: int) -> str:
 
 def complain(error: StompError) -> None:
     """What went wrong, in one line on stderr."""
-    line = error.summary
-    if error.detail != line and not isinstance(error, ErrorReceived):  # (whose summary is all in one)
-        line += f": {error.detail}"
+    line = (
+        error.summary if isinstance(error, ErrorReceived) else error.line
+    )  # (a frame's summary is all in one)
     print(f"stomp-tx: {printable(line)}", file=sys.stderr)

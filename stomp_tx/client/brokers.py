@@ -126,4 +126,4 @@ def is_final(error: Exception) -> bool:
 
 def _words(error: Exception) -> str:
     words = str(error).rstrip(".") or type(error).__name__
-    return f"{words}: {error.detail}" if isinstance(error, TLSFailed) else words
+    return error.line if isinstance(error, TLSFailed) else words

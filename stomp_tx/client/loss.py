@@ -18,14 +18,14 @@ def lost(reason: StompError | None) -> ConnectionLost:
         again.__cause__ = reason.__cause__
         return again
     who = "the broker ended" if isinstance(reason, ErrorReceived) else "the client gave up"
-    return _because(reason, f"{who} the connection: {reason.summary}", reason.detail)
+    return _because(reason, f"{who} the connection: {reason.summary}", reason.hint)
 
 
 def given_up(error: StompError) -> ConnectionLost:
     """What the broker said is no STOMP, or it fell silent."""
     if isinstance(error, UnexpectedTLS):
         return plain_at_tls(error)
-    return _because(error, f"the client gave up the connection: {error.summary}", error.detail)
+    return _because(error, f"the client gave up the connection: {error.summary}", error.hint)
 
 
 def ended(reason: Failure, is_unheard: bool, has_tls: bool) -> ConnectionLost:

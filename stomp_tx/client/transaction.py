@@ -152,7 +152,7 @@ class Transaction:
             raise ProtocolViolation(f"the transaction {self._state.value}")
         if self._session.is_over:
             lost = self._session.lost()
-            raise TransactionLost(f"the transaction is lost: {lost.summary}", lost.detail) from lost
+            raise TransactionLost(f"the transaction is lost: {lost.summary}", lost.hint) from lost
         if session is not None and session is not self._session:
             raise ProtocolViolation("the transaction is another connection's")
 

@@ -303,7 +303,7 @@ class Journal:
         if isinstance(error, sqlite3.Error):
             error, told = self._describe(error)
             if not self.fails:
-                self.log.critical("{error}: {detail}", error=told, detail=told.detail)
+                self.log.critical("{error}", error=told.line)
         elif not self.fails:
             self.log.failure("the file could not be written", failure)
         self.fails = True

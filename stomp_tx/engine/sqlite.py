@@ -228,12 +228,7 @@ class SQLiteEngine(MemoryEngine):
         except sqlite3.Error as error:
             _, fault = self._describe(error)
             if queue not in self._unreadable:
-                self.log.critical(
-                    "{queue} can't be read: {fault}: {detail}",
-                    queue=queue.name,
-                    fault=fault,
-                    detail=fault.detail,
-                )
+                self.log.critical("{queue} can't be read: {fault}", queue=queue.name, fault=fault.line)
             self._unreadable.add(queue)
             self.stuck[queue] = None
             return None

@@ -29,6 +29,14 @@ class CheckConfigTests(SynchronousTestCase):
             status, out, _ = self.check(text)
             self.assertEqual((status, out.splitlines()), (0, [f"{self.path}: good", meaning]), text)
 
+    def test_it_says_what_is_wrong_once(self):
+        wrong = "nack must be one of redeliver, dead-letter, drop, not 'drp'"
+        for text, where in (
+            ("[policy]\nnack = 'drp'", "in section policy"),
+            ("[policy.'/queue/a']\nnack = 'drp'", 'in section policy."/queue/a"'),
+        ):
+            self.assertEqual(self.check(text), (1, "", f"stomp-tx: {where}: {wrong}\n"))
+
     def test_what_the_broker_would_refuse_is_refused_in_the_same_words(self):
         missing = self.path.parent / "none"
         for text, words in (

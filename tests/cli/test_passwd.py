@@ -40,9 +40,22 @@ class UsersTests(SynchronousTestCase):
         done = process("passwd", "check", "--stdin", self.file, "ann", input="secret", capture_output=True)
         self.assertEqual((done.returncode, done.stdout), (0, "ann: right\n"))
 
+    def test_without_a_terminal_it_says_what_to_do(self):
+        done = process(
+            "passwd", "add", self.file, "ann", input="a\na\n", capture_output=True, start_new_session=True
+        )
+        self.assertEqual(done.returncode, 2)
+        self.assertEqual(
+            done.stderr.removeprefix("stomp-tx: there is no terminal to ask for the passcode: "),
+            "write it to stdin, and use --stdin\n",
+        )
+        self.assertFalse(self.file.exists())
+
     def test_what_can_not_be(self):
         self.typed("", "", "secret", "secret")
         self.assertIn("empty passcode", run("passwd", "add", self.file, "ann")[2])
         self.assertIn("can't be the name", run("passwd", "add", self.file, "a:b")[2])
-        self.assertIn("needs the name", run("passwd", "add", self.file)[2])
+        status, _, said = run("passwd", "add", self.file)
+        self.assertEqual(status, 2)
+        self.assertIn("needs the name", said)
         self.assertIn("no file", run("passwd", "list", self.file)[2])
