@@ -242,7 +242,7 @@ class NotifyService(Service):
         interval = watchdog_interval(self._environ)
         if interval:
             self._watchdog.start(interval / 2)
-        # Not before the reactor runs: until then a SIGTERM kills the process instead of stopping it.
+        # Not before the reactor runs: only then clients are served.
         gatherResults([port.listening for port in self._ports]).addCallback(
             lambda _: self._reactor.callLater(0, notify, "READY=1", self._environ)
         )

@@ -27,6 +27,7 @@ from stomp_tx.tls_words import (
     WANTED_IN_OTHER_WORDS,
     Words,
 )
+from stomp_tx.verifying import OTHER_HOST
 
 if TYPE_CHECKING:
     from cryptography import x509
@@ -94,7 +95,7 @@ def _words(error: BaseException, connection: SSL.Connection) -> Words | None:
         return _words_of(error, connection, is_agreed_on)
     if type(error).__module__.startswith("service_identity"):
         chain = connection.get_peer_cert_chain()
-        return _filled(REFUSED[62], chain[0] if chain else None, text=_host_of(error))
+        return _filled(REFUSED[OTHER_HOST], chain[0] if chain else None, text=_host_of(error))
     if isinstance(error, ConnectionClosed) and not isinstance(error, ConnectionAborted) and not is_agreed_on:
         has_been_seen = connection.get_finished() is not None
         return _filled(CLOSED_WHEN_SEEN if has_been_seen else CLOSED, connection.get_certificate())

@@ -16,7 +16,7 @@ from zope.interface.verify import verifyObject
 from stomp_tx.auth.checkers.in_turn import portal_of
 from stomp_tx.auth.checkers.local import LocalChecker
 from stomp_tx.auth.realm import StompRealm
-from stomp_tx.broker.attempt import attempt_of
+from stomp_tx.broker.login_try import login_try_of
 from stomp_tx.proxied import HEADER_TIMEOUT, ProxiedFactory, ProxiedProtocol
 from tests.conversation import Broker
 
@@ -62,7 +62,7 @@ class ProxiedTests(SynchronousTestCase):
 
     def test_where_the_proxy_s_own_address_is_locked_out_nobody_else_is(self) -> None:
         for number in range(10):
-            self.broker.factory.lockout.failed(attempt_of("127.0.0.1", f"user{number}", []))
+            self.broker.factory.lockout.failed(login_try_of("127.0.0.1", f"user{number}", []))
         self.assertIn(b"try again", self.answer(version_1("127.0.0.1")))
         self.assertIn(b"CONNECTED", self.answer(version_1("192.0.2.7") + CONNECT))
 

@@ -71,12 +71,12 @@ def log_events(events: Events, log: Logger, seconds: Callable[[], float]) -> Non
             return
         letters = printable(", ".join(event.dead_letters)[:200])
         log.warn(
-            "{session} ({peer}) sent to {destination} what had expired on arrival and {became}:"
+            "{session} ({peer}): a message to {destination} had expired when it arrived, and {became}:"
             " {reason}{more}",
             session=event.session,
             peer=printable(event.peer),
             destination=printable(event.message.destination[:200]),
-            became=f"is a dead letter in {letters}" if letters else "is dropped",
+            became=f"is a dead letter in {letters}" if letters else "was dropped",
             reason=reason(event),
             more=f"; {left_out} more since the last such line" if left_out else "",
         )

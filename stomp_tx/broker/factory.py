@@ -15,7 +15,6 @@ from twisted.logger import Logger
 
 from stomp_tx.auth.identity import ANONYMOUS
 from stomp_tx.auth.realm import StompUser
-from stomp_tx.broker.attempts import Attempts
 from stomp_tx.broker.bounds import Bounds
 from stomp_tx.broker.deadletter import DeadLetters
 from stomp_tx.broker.dialect.dialects import DIALECTS, Dialect
@@ -25,6 +24,7 @@ from stomp_tx.broker.eventlog import log_events
 from stomp_tx.broker.events import Dropped, Events, LockedOut
 from stomp_tx.broker.idle import Idle
 from stomp_tx.broker.lockout import Lockout
+from stomp_tx.broker.login_turns import LoginTurns
 from stomp_tx.broker.management import Management
 from stomp_tx.broker.overdue import Overdue
 from stomp_tx.broker.policy import Policies
@@ -124,7 +124,7 @@ class StompBrokerFactory(ServerFactory):
         )
         self.sieve = Sieve(engine, self.registry, self.settings, clock, self.events)
         self.lockout = Lockout(self.settings, clock, self._locked_out)
-        self.attempts = Attempts(self.lockout)
+        self.login_turns = LoginTurns(self.lockout)
         self.door = Door(self.settings, self.lockout)
         self.temporary = Temporary(engine, self.events)
         self.producers = Producers(self.policies)

@@ -13,7 +13,7 @@ from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IReactorTime
 from twisted.internet.task import deferLater
 
-from stomp_tx.broker.attempt import Attempt
+from stomp_tx.broker.login_try import LoginTry
 from stomp_tx.broker.settings import BrokerSettings
 from stomp_tx.errors import LoginDenied
 
@@ -22,6 +22,9 @@ REMEMBERED = 10_000
 
 LOGINS = 100
 """Logins of one place that are remembered at least; where more may fail before it is locked out, those."""
+
+LOGINS_IN_ALL = 100_000
+"""The same of all places together: of more, those go whose place failed longest ago."""
 
 MANY = 10
 """As many times the failures that lock out one login from a place lock out the place."""
@@ -91,6 +94,7 @@ class Lockout:
         self._clock = clock
         self._locked = locked
         self._places: OrderedDict[str, _Place] = OrderedDict()
+        self._remembered = 0  # logins, of all places
         self._until: dict[str, float] = {}  # places that are locked out
 
     # -- may they? ----------------------------------------------------------------------------------------
@@ -106,7 +110,7 @@ class Lockout:
                 raise _later("too many logins failed from your address", left)
             del self._until[one]
 
-    def must_be_open_to(self, attempt: Attempt) -> None:
+    def must_be_open_to(self, attempt: LoginTry) -> None:
         """Raises LoginDenied while that login is locked out there, or the address is."""
         self.must_be_open(attempt.place)
         for one, _ in _scopes(attempt.place):
@@ -117,11 +121,11 @@ class Lockout:
                     raise _later(
                         "too many logins of this user failed from your address"
                         if attempt.login
-                        else "what you show was refused too often from your address",
+                        else "too many tokens or certificates from your address were refused",
                         left,
                     )
 
-    def may_fail(self, attempt: Attempt, trying: Sequence[Attempt]) -> bool:
+    def may_fail(self, attempt: LoginTry, trying: Sequence[LoginTry]) -> bool:
         """Could this one fail, and all that are being tried, and no more had failed than may?
 
         ``trying`` are those of its site, see ``site_of``.
@@ -150,7 +154,7 @@ class Lockout:
 
     # -- what became of it --------------------------------------------------------------------------------
 
-    def failed(self, attempt: Attempt) -> float:
+    def failed(self, attempt: LoginTry) -> float:
         """It failed: it is told so after so many seconds."""
         steps = 0
         for one, times in _scopes(attempt.place):
@@ -161,11 +165,12 @@ class Lockout:
         """Fires after so long."""
         return deferLater(self._clock, seconds)
 
-    def _count(self, name: str, attempt: Attempt, most: int) -> int:
+    def _count(self, name: str, attempt: LoginTry, most: int) -> int:
         """One more failure; how slow that has become.  Of one login ``most`` may fail; 0: any number."""
         now = self._clock.seconds()
         since = now - self._settings.login_window
         place = self._place(name)
+        before = len(place.logins)
         login = place.logins.setdefault(attempt.key, _Login(bool(attempt.login)))
         place.logins.move_to_end(attempt.key)
         login.last = now
@@ -175,6 +180,9 @@ class Lockout:
             times.append(now)
             del times[:-kept]
         _forget(place.logins, since, now, max(MANY * most, LOGINS))
+        self._remembered += len(place.logins) - before
+        while self._remembered > LOGINS_IN_ALL and len(self._places) > 1:
+            self._drop(next(iter(self._places)))
         steps = max(len(login.times), len(place.times) // MANY)
         if most and name != UNIX:
             if len(place.times) >= MANY * most or len(place.names(since)) >= most:
@@ -187,7 +195,7 @@ class Lockout:
 
     def _lock(self, name: str, now: float) -> None:
         """Nobody from there is let in."""
-        del self._places[name]
+        self._drop(name)
         if len(self._until) >= REMEMBERED:
             self._until = {one: until for one, until in self._until.items() if until > now}
             while len(self._until) >= REMEMBERED:
@@ -200,9 +208,12 @@ class Lockout:
         if place is None:
             place = self._places[name] = _Place()
             if len(self._places) > REMEMBERED:
-                self._places.popitem(last=False)
+                self._drop(next(iter(self._places)))
         self._places.move_to_end(name)
         return place
+
+    def _drop(self, name: str) -> None:
+        self._remembered -= len(self._places.pop(name).logins)
 
     def _login(self, name: str, key: bytes) -> _Login | None:
         place = self._places.get(name)

@@ -20,9 +20,9 @@ from stomp_tx.auth.credentials import (
     Passcode,
     PeerCertificate,
 )
-from stomp_tx.broker.attempt import Attempt, attempt_of
 from stomp_tx.broker.door import place_of
 from stomp_tx.broker.events import LoginRenewed, address_text
+from stomp_tx.broker.login_try import LoginTry, login_try_of
 from stomp_tx.errors import (
     LONGEST_WHY,
     ConfigurationError,
@@ -146,7 +146,7 @@ class Login:
             return None
         shown = self._shown(portal, login, passcode, sender)
         self._trying = Deferred.fromCoroutine(
-            self._find_out(portal, shown, attempt_of(self._place or "", login, shown))
+            self._find_out(portal, shown, login_try_of(self._place or "", login, shown))
         )
         return self._trying
 
@@ -172,11 +172,11 @@ class Login:
             raise LoginDenied("nothing was shown to log in with", "no login, and no token or certificate")
         return [AnonymousPeer(sender.peer())]
 
-    async def _find_out(self, portal: Portal, shown: list[ICredentials], attempt: Attempt) -> None:
+    async def _find_out(self, portal: Portal, shown: list[ICredentials], attempt: LoginTry) -> None:
         seconds = self._factory.settings.login_wait
         self._timer = self._factory.clock.callLater(seconds, self._took_too_long)
         try:
-            user, logout = await self._factory.attempts.in_turn(
+            user, logout = await self._factory.login_turns.in_turn(
                 attempt, lambda: self._first(portal, shown, attempt)
             )
         except _Wrong as error:
@@ -191,7 +191,7 @@ class Login:
             raise LoginDenied("the login or the passcode is wrong", "it was changed or taken away meanwhile")
         self._is(user, logout)
 
-    async def _first(self, portal: Portal, shown: list[ICredentials], attempt: Attempt) -> Found:
+    async def _first(self, portal: Portal, shown: list[ICredentials], attempt: LoginTry) -> Found:
         """Whom the first of these credentials belongs to that are good.  Raises _Wrong, which is counted."""
         why = "no such credentials are taken"
         unable: LoginUnavailable | None = None
@@ -223,7 +223,7 @@ class Login:
         self._over(
             StompError(
                 "login took too long",
-                f"in {seconds:g} seconds it was not found out who you are: connect again later",
+                f"the login was not checked within {seconds:g} seconds: connect again later",
             )
         )
 
@@ -265,7 +265,7 @@ class Login:
             raise ProtocolViolation("nothing to renew", "this broker takes no tokens")
         shown: list[ICredentials] = [BearerToken(token.decode("utf-8", "replace").strip())]
         try:
-            user, logout = await self._first(portal, shown, attempt_of(self._place or "", "", shown))
+            user, logout = await self._first(portal, shown, login_try_of(self._place or "", "", shown))
         except _Wrong as error:
             await self._factory.lockout.hold_back(error.seconds)
             raise LoginDenied("the token is not good", error.why) from None

@@ -64,7 +64,7 @@ class Policy:
 
     nack: str | None = None
     """What NACK does: ``redeliver`` until there were ``attempts``, or at once ``dead-letter`` or ``drop``.
-    Unset: as the dialect of who sends it has it."""
+    Unset: the dialect of the consumer's connection decides."""
 
     redelivery_delay: float = 0.0
     """Before a refused message is delivered to anybody again, for the first time."""
@@ -80,7 +80,7 @@ class Policy:
 
     dead_letter: str | None = None
     """The queue of dead letters; ``*`` stands for the destination's name.  Empty: they are dropped.
-    Unset: as the dialect of who had the message has it."""
+    Unset: the dialect of the consumer's connection decides."""
 
     length: int = 0
     """Messages that may wait in a queue, or for a durable subscription; 0: no limit but the engine's."""

@@ -157,8 +157,10 @@ async def only_looks(
     is_durable = durable is not None or not DURABLE.isdisjoint(headers)
     if not is_durable and "::" not in destination and "VirtualTopic." not in destination:
         return False
+    from stomp_tx.client.dialect import dialect_of
+
     server = await server_of(client)
-    if server.startswith("stomp-tx/"):
+    if dialect_of(server).browses_durables:
         return True
     if is_durable:
         raise ConfigurationError(

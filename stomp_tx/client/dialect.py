@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import NamedTuple
 
 from stomp_tx.errors import ErrorReceived, LoginRefused
@@ -26,6 +26,7 @@ class Dialect(NamedTuple):
     late -- how an ERROR begins that is about a message for a subscription that has ended; the connection
         goes on, and the subscription's id is the group in it
     browses -- whether one can look at what waits in a queue, and leave it there
+    browses_durables -- the same of what waits for a durable subscription
     silence -- so many of the agreed intervals may lie between two of its heart-beats
     names_receipts -- an ERROR that is about a frame names the receipt that it asked for, if it asked for one
     no_frame -- how an ERROR begins that names no receipt, and is about no frame
@@ -44,6 +45,7 @@ class Dialect(NamedTuple):
     keeps_unsettled: bool = False
     late: str = ""
     browses: bool = True
+    browses_durables: bool = False
     silence: float = 1.0
     names_receipts: bool = False
     no_frame: str = ""
@@ -63,6 +65,7 @@ DIALECTS = (
         prefetch=("prefetch-count",),
         dedupe="message-dedupe-id",
         durable={"durable-subscription": "{}"},
+        browses_durables=True,
         names_receipts=True,
         no_frame=r"the broker is stopping|no heart-beat|idle for too long|login expired|login refused"
         r"|subscription too slow|too much under way|logins can't be checked now",
@@ -110,17 +113,23 @@ DIALECTS = (
     ),
 )
 
+
+def any_of(words: Iterable[str]) -> str:
+    """A pattern of all of these that say anything: the empty one would match everything."""
+    return "|".join(one for one in words if one)
+
+
 UNKNOWN = Dialect(
     "",
     prefetch=("prefetch-count", "activemq.prefetchSize"),
     durable={"activemq.subscriptionName": "{}", "durable-subscription-name": "{}"},
-    no_frame="|".join(one.no_frame for one in DIALECTS),
-    stopping="|".join(one.stopping for one in DIALECTS if one.stopping),
+    no_frame=any_of(one.no_frame for one in DIALECTS),
+    stopping=any_of(one.stopping for one in DIALECTS),
 )
 """What says nothing of itself, or is none of these: headers that it does not know it ignores."""
 
 
-_NOT_NOW = re.compile("|".join(one.not_now for one in DIALECTS))
+_NOT_NOW = re.compile(any_of(one.not_now for one in DIALECTS))
 
 
 def is_temporary(refusal: LoginRefused) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import stat
 from typing import IO
 
 from stomp_tx.engine import locking, private
@@ -40,6 +41,8 @@ class FileLock:
 
     def _lock_itself(self, path: str) -> None:
         status = os.stat(path)
+        if stat.S_ISDIR(status.st_mode):
+            raise ConfigurationError(f"can't open {path}", "it is a folder: name a file")
         if status.st_nlink > 1:
             raise ConfigurationError(
                 f"{path} has {status.st_nlink} names (hard links)",

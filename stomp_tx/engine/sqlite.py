@@ -96,16 +96,19 @@ class SQLiteEngine(MemoryEngine):
     # -- start and stop -----------------------------------------------------------------------------------
 
     def check(self) -> None:
+        self._must_be_possible()
+        file.must_be_usable(os.path.realpath(self.path))
+
+    def _must_be_possible(self) -> None:
         locking.must_be_possible()
         if sqlite3.sqlite_version_info < OLDEST:
             raise ConfigurationError(
                 f"SQLite {sqlite3.sqlite_version} is too old",
                 f"the file needs {OLDEST[0]}.{OLDEST[1]} or newer; --engine memory: needs none",
             )
-        file.must_be_usable(os.path.realpath(self.path))
 
     def start(self) -> None:
-        self.check()
+        self._must_be_possible()
         self.path = os.path.realpath(self.path)  # whoever comes by another name finds the same lock
         self._lock = FileLock(self.path)
         try:

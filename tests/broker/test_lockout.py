@@ -1,4 +1,4 @@
-"""lockout.py and attempts.py: logins that fail."""
+"""lockout.py and login_turns.py: logins that fail."""
 
 from __future__ import annotations
 
@@ -7,13 +7,17 @@ from typing import Any
 from twisted.cred.error import UnauthorizedLogin
 from twisted.internet.address import IPv4Address, IPv6Address, UNIXAddress
 from twisted.internet.defer import Deferred, succeed
+from twisted.internet.task import Clock
+from twisted.trial.unittest import SynchronousTestCase
 
 from stomp_tx.auth.checkers.certificate import CertificateChecker
 from stomp_tx.auth.credentials import Passcode
 from stomp_tx.auth.realm import StompUser
 from stomp_tx.broker import lockout
-from stomp_tx.broker.attempt import Attempt, attempt_of
 from stomp_tx.broker.events import Connected, LockedOut
+from stomp_tx.broker.lockout import Lockout
+from stomp_tx.broker.login_try import LoginTry, login_try_of
+from stomp_tx.broker.settings import BrokerSettings
 from stomp_tx.errors import ConfigurationError, LoginDenied, LoginUnavailable
 from stomp_tx.interfaces import IStompUser
 from tests.auth.test_certificate import certificate
@@ -21,8 +25,8 @@ from tests.broker.test_login import LoginCase, Raising, Tokens, passwords
 from tests.conversation import Broker
 
 
-def attempt(place: str, login: str) -> Attempt:
-    return attempt_of(place, login, [Passcode(login, "x", place)])
+def attempt(place: str, login: str) -> LoginTry:
+    return login_try_of(place, login, [Passcode(login, "x", place)])
 
 
 class LockoutTests(LoginCase):
@@ -198,7 +202,7 @@ class LockoutTests(LoginCase):
             for client in clients:
                 client.fails("login refused")
             self.assertEqual((len(asked), [one[2] for one in self.locked_out()]), (3, [login]))
-            self.assertEqual(broker.factory.attempts._sites, {})
+            self.assertEqual(broker.factory.login_turns._sites, {})
 
     def test_of_many_networks_no_more_are_made_at_once_either(self) -> None:
         broker = self.broker(passwords(), login_failures=3)
@@ -269,7 +273,7 @@ class LockoutTests(LoginCase):
         for client in reversed(clients):
             client.hangs_up()
         self.assertEqual(len(asked), 1)
-        self.assertEqual(broker.factory.attempts._sites, {})
+        self.assertEqual(broker.factory.login_turns._sites, {})
         self.assertEqual(self.flushLoggedErrors(), [])
 
     def test_nothing_is_done_for_who_has_hung_up(self) -> None:
@@ -325,7 +329,7 @@ class LockoutTests(LoginCase):
             self.refused(broker, self.FAR, login=f"user{number}", passcode="tim.bad.x")
         self.assertEqual(self.locked_out(), [("192.0.2.7", 60, "")])
         told = self.waits_and_is_told(broker, passcode="tim.bad.x")
-        self.assertIn(b"what you show was refused too often", told)
+        self.assertIn(b"too many tokens or certificates from your address", told)
         self.assertIn(b"try again in", told)
         broker.knocks(self.FAR, login="user1", passcode="tim.60.x").hears("CONNECTED")
 
@@ -400,3 +404,15 @@ class LockoutTests(LoginCase):
         broker.clock.advance(500)
         self.try_wrong(broker, "bob")
         self.assertIn(b"try again", self.waits_and_is_told(broker, login="ann"))
+
+
+class RememberedTests(SynchronousTestCase):
+    def test_all_places_together_are_bounded(self) -> None:
+        self.patch(lockout, "LOGINS_IN_ALL", 50)
+        one = Lockout(BrokerSettings(), Clock(), lambda *what: None)
+        for number in range(100):
+            for user in range(3):
+                one.failed(attempt(f"192.0.2.{number}", f"user-{user}"))
+        self.assertLessEqual(sum(len(place.logins) for place in one._places.values()), 50)
+        self.assertEqual(one._remembered, sum(len(place.logins) for place in one._places.values()))
+        self.assertIn("192.0.2.99", one._places)

@@ -63,7 +63,7 @@ class Overdue(InMemory, SynchronousTestCase):
     def lines(self) -> list[str]:
         """What the log says of them, which is no more than a line each."""
         found = [formatEvent(event) for event in self.logged]
-        found = [text for text in found if "expired on arrival" in text]
+        found = [text for text in found if "had expired when it arrived" in text]
         for text in found:
             self.assertTrue(text.isprintable(), ascii(text))
         return found
@@ -89,7 +89,7 @@ class Overdue(InMemory, SynchronousTestCase):
         self.is_told("/queue/a")
         text = self.line()
         self.assertIn("/queue/a", text)
-        self.assertIn("is dropped", text)
+        self.assertIn("was dropped", text)
         self.assertIn(f"expires:{SECONDS} is 1970-01-20 16:13:20 UTC", text)
         self.assertIn("milliseconds since 1970", text)
         self.assertIn("time() * 1000", text)

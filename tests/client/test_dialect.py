@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+import re
 from random import Random
 from typing import Any
 
 from twisted.trial.unittest import SynchronousTestCase
 
 from stomp_tx.client import ConnectionLost, Retry, StompClient, Subscription
-from stomp_tx.client.dialect import UNKNOWN, dialect_of
+from stomp_tx.client.dialect import DIALECTS, UNKNOWN, any_of, dialect_of, is_temporary
 from stomp_tx.client.session import ENDED
-from stomp_tx.errors import ConfigurationError
+from stomp_tx.errors import ConfigurationError, LoginRefused
 from stomp_tx.testing import Faults, MemoryBroker, ScriptedBroker
 
 QUEUE = "/queue/a"
@@ -308,3 +309,17 @@ class OurBrokerTests(SynchronousTestCase):
             broker = MemoryBroker(dialect=dialect)
             broker.run(story(broker))
             self.assertEqual(broker.engine.bindings, {}, dialect)
+
+
+class WordsTests(SynchronousTestCase):
+    def test_a_broker_without_words_of_its_own_matches_nothing(self) -> None:
+        self.assertEqual(any_of(["", "a", "", "b"]), "a|b")
+        for one in DIALECTS:
+            for words in (one.no_frame, one.stopping, one.not_now):
+                self.assertFalse(words and re.match(words, "something else"))
+        self.assertFalse(is_temporary(LoginRefused("something else", {}, b"")))
+
+    def test_only_our_broker_shows_what_waits_for_a_durable_subscription_in_whatever_dialect(self) -> None:
+        for server in (RABBITMQ, ACTIVEMQ, ARTEMIS, ""):
+            self.assertFalse(dialect_of(server).browses_durables)
+            self.assertTrue(dialect_of(f"{server} {OURS}").browses_durables)

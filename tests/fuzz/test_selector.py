@@ -6,7 +6,6 @@
 
 from __future__ import annotations
 
-import time
 from functools import cache
 from typing import Any
 
@@ -17,9 +16,6 @@ from twisted.trial.unittest import SynchronousTestCase
 from stomp_tx.broker.selector import compiled
 from stomp_tx.errors import ProtocolViolation
 from stomp_tx.message import Message
-
-SLOW = 1.0
-"""Seconds, of a machine that has other things to do."""
 
 LARGEST = 2**63
 TAKE_NOT = ("between", "in", "like", "null")
@@ -357,7 +353,6 @@ class SelectorTests(SynchronousTestCase):
     @settings(max_examples=600, deadline=None, suppress_health_check=list(HealthCheck))
     @given(st.lists(fragments, max_size=12).map("".join) | st.text(max_size=30))
     def test_whatever_the_text_it_is_refused_or_answers(self, text) -> None:
-        began = time.thread_time()
         try:
             selector = compiled(text)
         except ProtocolViolation as refused:
@@ -367,4 +362,3 @@ class SelectorTests(SynchronousTestCase):
             self.assertIsInstance(selector.matches(message({})), bool)
             self.assertIsInstance(selector.matches(message({"a": "a" * 65_000, "b": "9" * 17})), bool)
             self.assertIsInstance(selector.matches(message({"a": "9" * 17, "b": "true"})), bool)
-        self.assertLess(time.thread_time() - began, SLOW, text[:200])

@@ -51,8 +51,7 @@ def keeping_of(headers: Mapping[str, str], policy: Policy, clock: Callable[[], i
 
     Raises ProtocolViolation for times that are no numbers.
     """
-    said = headers.get("persistent")
-    persistent = said == "true" or truth(said) is True  # the usual word at once
+    persistent = truth(headers.get("persistent")) is True
     if _RARE.isdisjoint(headers) and not policy.stamps:
         return PERSISTENT if persistent else None
     now = clock()

@@ -1,4 +1,4 @@
-"""Attempts: who is trying to log in, and who waits for that."""
+"""LoginTurns: who is trying to log in, and who waits for that."""
 
 from __future__ import annotations
 
@@ -8,14 +8,14 @@ from typing import Any, TypeVar
 
 from twisted.internet.defer import Deferred
 
-from stomp_tx.broker.attempt import Attempt
 from stomp_tx.broker.lockout import SLOWEST, Lockout, site_of
+from stomp_tx.broker.login_try import LoginTry
 from stomp_tx.errors import LoginDenied
 
 T = TypeVar("T")
 
 
-class Attempts:
+class LoginTurns:
     """Lets as many try at a time as may fail before one of them is locked out.
 
     Otherwise all guesses could be made at once, before the first of them has failed.  Those behind wait, in
@@ -26,7 +26,7 @@ class Attempts:
         self._lockout = lockout
         self._sites: dict[str, _Site] = {}
 
-    async def in_turn(self, attempt: Attempt, log_in: Callable[[], Coroutine[Any, Any, T]]) -> T:
+    async def in_turn(self, attempt: LoginTry, log_in: Callable[[], Coroutine[Any, Any, T]]) -> T:
         """What comes of ``log_in``, which tells the lockout if it has failed before it is done.
 
         Raises LoginDenied, and does not begin, while this login is locked out or the address is: after as
@@ -64,27 +64,27 @@ class _Site:
 
     def __init__(self, lockout: Lockout) -> None:
         self._lockout = lockout
-        self._trying: list[Attempt] = []
-        self._waiting: OrderedDict[str, OrderedDict[Deferred[None], Attempt]] = OrderedDict()  # by place
+        self._trying: list[LoginTry] = []
+        self._waiting: OrderedDict[str, OrderedDict[Deferred[None], LoginTry]] = OrderedDict()  # by place
         self._is_letting = False
 
     @property
     def is_empty(self) -> bool:
         return not self._trying and not self._waiting
 
-    def turn(self, attempt: Attempt) -> Deferred[None]:
+    def turn(self, attempt: LoginTry) -> Deferred[None]:
         """Fires when it may try; fails with LoginDenied."""
         turn: Deferred[None] = Deferred(lambda turn: self._leave(turn, attempt))
         self._waiting.setdefault(attempt.place, OrderedDict())[turn] = attempt
         self._let()
         return turn
 
-    def done(self, attempt: Attempt) -> None:
+    def done(self, attempt: LoginTry) -> None:
         """It has been tried."""
         self._trying.remove(attempt)
         self._let()
 
-    def _leave(self, turn: Deferred[None], attempt: Attempt) -> None:
+    def _leave(self, turn: Deferred[None], attempt: LoginTry) -> None:
         waiting = self._waiting[attempt.place]
         del waiting[turn]
         if not waiting:

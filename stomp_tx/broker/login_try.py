@@ -1,4 +1,4 @@
-"""Attempt: somebody who wants to log in, from somewhere and as somebody."""
+"""LoginTry: somebody who wants to log in, from somewhere and as somebody."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _KEY = os.urandom(16)
 
 
 @dataclass(frozen=True, slots=True)
-class Attempt:
+class LoginTry:
     """What its failure counts by.
 
     place -- where it comes from, see door.place_of
@@ -28,15 +28,15 @@ class Attempt:
     key: bytes
 
 
-def attempt_of(place: str, login: str, shown: Sequence[ICredentials]) -> Attempt:
+def login_try_of(place: str, login: str, shown: Sequence[ICredentials]) -> LoginTry:
     """Of somebody who is to be judged by that.  Of what they show only a hash is kept, however long it is."""
     if not any(isinstance(one, Passcode) for one in shown):
         for one in shown:
             if isinstance(one, BearerToken):
-                return Attempt(place, "", _hash(b"token", one.token.encode()))
+                return LoginTry(place, "", _hash(b"token", one.token.encode()))
             if isinstance(one, PeerCertificate):
-                return Attempt(place, "", _hash(b"certificate", _octets_of(one)))
-    return Attempt(place, login, _hash(b"login", login.encode()))
+                return LoginTry(place, "", _hash(b"certificate", _octets_of(one)))
+    return LoginTry(place, login, _hash(b"login", login.encode()))
 
 
 def _octets_of(shown: PeerCertificate) -> bytes:
