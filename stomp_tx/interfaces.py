@@ -199,7 +199,8 @@ class IEngine(Interface):
             It is kept with the binding, and a later ``bind`` may change it; None leaves it as it is.
 
         What waits in the queue is not touched.  A selector that takes the place of another one leaves the
-        queue ``unsifted``.  Until a change is safe, the queue gets what either of the two wants.
+        queue ``unsifted`` as soon as it is safe.  Until then the queue gets what either of the two wants, and
+        is not ``unsifted``: if the change fails nothing may be missing.
         """
 
     def has_bound(topic: str) -> bool:

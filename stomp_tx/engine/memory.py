@@ -437,8 +437,8 @@ class MemoryEngine:
     def bind(self, queue: str, topic: str, selector: str | None = None) -> Safe:
         is_new = self._bind(queue, topic)
         if selector is not None and selector != self.selectors.get(queue):
-            number = self._selectors.change(queue, selector, is_new)
-            self._selectors.confirm(queue, number, selector, queue in self.unsifted)
+            number, unsifted = self._selectors.change(queue, selector, is_new)
+            self._selectors.confirm(queue, number, selector, unsifted)
         return None
 
     def _bind(self, queue: str, topic: str) -> bool:

@@ -12,7 +12,8 @@ from stomp_tx.message import Message
 class Selectors:
     """What was said of each queue, as text, and the tests that somebody else makes of it.
 
-    While a change is on its way to the disk a queue keeps what either one wants: it may turn out to be none.
+    While a change is on its way to the disk a queue keeps what either one wants, and is not unsifted: it may
+    turn out to be none.
 
     texts -- by queue; empty: it keeps all.  One that is not here keeps all as well, and nobody has said so
     tests -- of the queues that don't keep all
@@ -41,18 +42,18 @@ class Selectors:
             self.unsifted[queue] = None
         self._set_test(queue, self._made(queue))
 
-    def change(self, queue: str, text: str, is_new: bool) -> int:
-        """Say another one, of a queue that is bound just now or was before; to be confirmed or undone."""
+    def change(self, queue: str, text: str, is_new: bool) -> tuple[int, bool]:
+        """Say another one, of a queue that is bound just now or was before; to be confirmed or undone.
+
+        Gives the number of the change, and whether the queue is unsifted once it is safe.
+        """
         before = None if is_new else self.texts.get(queue)
         self._safe.setdefault(queue, (before, queue in self.unsifted))
         self.texts[queue] = text
-        if before is not None and text:
-            self.unsifted[queue] = None
-        else:
-            self.unsifted.pop(queue, None)
+        self.unsifted.pop(queue, None)  # nobody may drop what it wants no longer, before that is safe
         test = self._made(queue)
         self._set_test(queue, test if is_new else _either(self.tests.get(queue), test))
-        return self._number(queue)
+        return self._number(queue), before is not None and bool(text)
 
     def sift(self, queue: str) -> int:
         """What waits in an unsifted queue has been looked through; to be confirmed or undone."""
@@ -72,6 +73,8 @@ class Selectors:
             self._safe[queue] = text, unsifted
             return
         del self._last[queue], self._safe[queue]
+        if unsifted:
+            self.unsifted[queue] = None
         self._set_test(queue, self._made(queue))
 
     def undo(self, queue: str, number: int) -> None:

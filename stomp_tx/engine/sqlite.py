@@ -573,20 +573,20 @@ class SQLiteEngine(MemoryEngine):
             group.part(bound)
             group.failed.append(lambda: self._unbind(queue) if self._queues.get(queue) is bound else None)
         if selector is not None and changes:
-            self._write_selector(bound, self._selectors.change(queue, selector, is_new), group)
+            self._write_selector(bound, *self._selectors.change(queue, selector, is_new), group)
         return group.when_safe()
 
     def sifted(self, queue: str) -> Safe:
         if queue not in self.unsifted or is_shared(queue):
             return super().sifted(queue)
         group = self._journal.group()
-        self._write_selector(self._queues[queue], self._selectors.sift(queue), group)
+        self._write_selector(self._queues[queue], self._selectors.sift(queue), False, group)
         return group.when_safe()
 
-    def _write_selector(self, bound: StoredQueue, number: int, group: Group) -> None:
+    def _write_selector(self, bound: StoredQueue, number: int, unsifted: bool, group: Group) -> None:
         """As it is after a change of this number."""
         queue, selectors = bound.name, self._selectors
-        text, unsifted = selectors.texts[queue], queue in selectors.unsifted
+        text = selectors.texts[queue]
         group.changes.selectors[bound.number] = text, unsifted
         group.failed.append(lambda: selectors.undo(queue, number))
 

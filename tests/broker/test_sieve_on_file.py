@@ -107,6 +107,33 @@ class RestartTests(OnFile, Conversations):
             self.assertEqual(self.told(), [])
             self.restarts()
 
+    def test_a_change_that_fails_late_has_dropped_nothing_meanwhile(self) -> None:
+        for ahead in (RED, f"{RED} OR {GREEN}"):  # as it is stored, or still to be looked through itself
+            self.begin()
+            self.sets(ahead)
+            self.publish("1 red")
+            self.publish("2 red", persistent="false")  # which no disk has to forget
+            self.passes()
+            if ahead != RED:
+                self.broker.factory.sieve.stop()
+                self.sets(RED)
+            self.broker.disk.held = True
+            bob = self.broker.connect()
+            self.subscribes(bob, BLUE)
+            self.broker.factory.sieve.start()
+            self.passes()  # the disk is slower than
+            self.broker.factory.sieve.sweep()  # this comes
+            self.passes()
+            self.assertLessEqual(set(self.told()), {(RED, 0)})
+            self.broker.disk.full = True
+            self.broker.disk.goes_on()
+            bob.fails("disk is full")
+            bob.hangs_up()
+            self.broker.disk.full = False
+            self.assertEqual(self.waiting(), [b"1 red", b"2 red"])
+            self.assertLessEqual(set(self.told()), {(RED, 0)})
+            self.assertEqual(self.bob(RED).hears_bodies(), [b"1 red", b"2 red"])
+
     def test_what_could_not_be_dropped_is_dropped_later(self) -> None:
         self.patch(sieve, "AT_ONCE", 10)
         self.sets()

@@ -270,6 +270,20 @@ class RestartTests(Files):
         self.publish("7x", "8y")
         self.assertEqual(self.kept(), [b"1x", b"2y", b"4x", b"5y", b"8y"])
 
+    def test_it_is_unsifted_when_a_change_is_safe_and_no_sooner(self) -> None:
+        self.engine.bind("/dsub/a", "/topic/t", "x")
+        self.turn()
+        for text in ("y", "z"):
+            self.worker.holds = True
+            self.engine.bind("/dsub/a", "/topic/t", text)
+            self.assertEqual(self.engine.unsifted, {})
+            self.turn()
+            self.assertEqual(self.engine.unsifted, {})
+            self.worker.goes_on()
+            self.turn()
+            self.assertEqual(self.engine.unsifted, {"/dsub/a": None})
+            self.assertEqual(self.selector_rows(), [("/dsub/a", text, 1)])
+
     def test_a_change_that_could_not_be_written_is_none_and_nothing_is_missing(self) -> None:
         self.selects()
         self.engine.bind("/dsub/a", "/topic/t", "x")
