@@ -14,7 +14,6 @@ from twisted.internet.interfaces import IReactorTime
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
-from stomp_tx.address import base_of
 from stomp_tx.engine.limits import ENOUGH
 from stomp_tx.engine.rows import Changes, Part
 from stomp_tx.errors import StompError
@@ -43,6 +42,7 @@ class Group:
     parts -- what changes in which queue
     changes -- what else is written, and in the end all of it
     effects -- what to call when it is safe, and with which message
+    coming -- those without a row that wait until then, by queue; one that is to be emptied is there, too
     accepted -- messages that are put back if it can't be made safe
     failed -- what else to undo then
     names -- what is known already and not safe yet: (address, name for de-duplication), (bound queue, topic)
@@ -50,12 +50,13 @@ class Group:
     safe -- fires then, if somebody wants to know
     """
 
-    __slots__ = ("accepted", "changes", "effects", "failed", "names", "octets", "parts", "safe")
+    __slots__ = ("accepted", "changes", "coming", "effects", "failed", "names", "octets", "parts", "safe")
 
     def __init__(self) -> None:
         self.changes = Changes()
         self.parts: dict[StoredQueue, Part] = {}
         self.effects: list[tuple[Callable[[Message], object], Message]] = []
+        self.coming: dict[str, list[Message]] = {}
         self.accepted: list[Message] = []
         self.failed: list[Callable[[], None]] = []
         self.names: set[tuple[str, str]] = set()
@@ -190,19 +191,27 @@ class Journal:
         groups = (self._next,) if self._writing is None else (self._next, self._writing)
         return sum(len(group.parts[queue].added) for group in groups if queue in group.parts)
 
-    def coming(self, queue: str) -> list[Message]:
-        """What is on its way to that queue, to the disk or to memory."""
-        groups = (self._next,) if self._writing is None else (self._writing, self._next)
-        effects = [message for group in groups for _, message in group.effects]
-        return [message for message in effects if base_of(message.address) == queue]
+    def is_coming(self, queue: str) -> bool:
+        """Is something without a row on its way to that queue, or is it to be emptied?"""
+        return queue in self._next.coming or (self._writing is not None and queue in self._writing.coming)
+
+    def take_coming(self, queue: str) -> list[Message]:
+        """What has no row and is on its way to that queue; whoever asks next is told of what comes later.
+
+        The next group says what becomes of these.  If it fails, they stay, and wait there by then.
+        """
+        found: list[Message] = []
+        for group in (self._writing, self._next):
+            if group is not None:
+                found += group.coming.pop(queue, ())
+        self._next.coming[queue] = []
+        return found
 
     def has_cut(self, queue: StoredQueue, position: int) -> None:
         """Its rows up to this position are no more: none of them need be removed."""
         part = self._next.parts.get(queue)
-        if part is not None:
-            gone = {id(one) for one in part.removed if one.position <= position}
-            part.removed = [one for one in part.removed if id(one) not in gone]
-            self._next.accepted = [one for one in self._next.accepted if id(one) not in gone]
+        if part is not None and part.removed:
+            part.removed = [one for one in part.removed if one.position > position]
 
     def next_expiry(self, queue: StoredQueue) -> int:
         """When the first message of it that is on its way to the disk will expire; 0: none will."""

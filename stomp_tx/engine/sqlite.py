@@ -239,7 +239,10 @@ class SQLiteEngine(MemoryEngine):
         return found
 
     def _undo(self, message: Message) -> None:
-        """It was accepted, but that could not be made safe: it comes again."""
+        """It was accepted, but that could not be made safe: it comes again, but to a queue emptied since."""
+        queue = self._queues.get(message.address)
+        if message.is_persistent and queue is not None and message.position <= queue.since:
+            return
         self.octets += message.size
         reached = self._reached_somebody(message)
         self._put_back(message, Outcome.REJECTED if reached else Outcome.RELEASED).after_put_back()
@@ -403,6 +406,7 @@ class SQLiteEngine(MemoryEngine):
         else:
             message.position = self.last_position
             group.effects.append((self._append_now, message))
+            group.coming.setdefault(base_of(message.address), []).append(message)
             self._note_name(message, group)
 
     def _append_now(self, message: Message) -> None:
@@ -415,12 +419,12 @@ class SQLiteEngine(MemoryEngine):
 
     def _is_in_file(self, name: str) -> bool:
         """Is something of that queue in the file, or on its way to wherever?"""
-        return any(lane.number for lane in self._lanes(name)) or bool(self._journal.coming(name))
+        return any(lane.number for lane in self._lanes(name)) or self._journal.is_coming(name)
 
     def _empty_when_safe(self, name: str, group: Group) -> None:
         """What waits there now goes with the rest of the group, and what is on its way there."""
         position = self.last_position
-        coming = {id(message): message for message in self._journal.coming(name)}
+        coming = {id(message): message for message in self._journal.take_coming(name)}
         for lane in self._lanes(name):
             if lane.number:
                 group.part(lane).cut = position

@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
 from stomp_tx.engine import check, rows
-from stomp_tx.message import Batch
+from stomp_tx.message import Batch, Outcome
+from tests.counting import lines_run
 from tests.engine.test_sqlite import Files
 
 KEPT = "/retained/t"
@@ -96,6 +97,58 @@ class EmptiedTests(Files):
         self.put("5")
         self.worker.goes_on()
         self.is_well("4", "5")
+
+    def busy(self, count: int) -> None:
+        """So much is on its way to other queues, with a row and without."""
+        self.reopens()
+        self.put("1", "2")
+        self.turn()
+        self.worker.holds = True
+        for _ in range(count):
+            batch = [self.message("x", "/queue/b"), self.message("y", "/queue/c", persistent=False)]
+            self.engine.commit(Batch(batch))
+
+    def lines_to_empty(self, count: int) -> int:
+        self.busy(count)
+        return lines_run(self.empty)
+
+    def test_it_costs_no_more_where_more_is_on_its_way_elsewhere(self) -> None:
+        self.assertEqual(self.lines_to_empty(100), self.lines_to_empty(10))
+
+    def test_what_is_on_its_way_there_is_looked_at_once(self) -> None:
+        self.busy(1)
+        self.put("3", persistent=False)
+        for _ in range(100):
+            self.engine.commit(
+                Batch([self.message("p", "/queue/b"), self.message("x", KEPT, persistent=False)])
+            )
+        self.empty()
+        self.put("4")
+        self.assertLess(lines_run(self.empty), 200)  # many were looked at the first time
+        self.worker.goes_on()
+        self.turn()
+        self.assertEqual(self.waits(), [])
+
+    def lines_to_do(self, times: int, count: int) -> int:
+        """The lines run when it was emptied so many times, while so much else was done with meanwhile."""
+        self.reopens()
+        self.append(*["x"] * count)
+        taker = self.taker(count)
+        self.put("1", "2")
+        self.turn()
+        one = next(one for page in self.engine.browse(KEPT) for one in page)
+        self.worker.holds = True
+        for _ in range(times):
+            self.empty()
+        self.turn()  # that is being written
+        self.engine.withdraw(one)
+        for message in taker.got:
+            self.engine.settle(message, Outcome.ACCEPTED)
+        return lines_run(self.worker.goes_on)
+
+    def test_it_costs_no_more_where_more_is_done_with_meanwhile(self) -> None:
+        few, many = (self.lines_to_do(50, count) - self.lines_to_do(1, count) for count in (10, 100))
+        self.assertEqual(many, few)
 
     def test_where_it_can_t_be_written_nothing_has_happened(self) -> None:
         self.put("1", "2")
