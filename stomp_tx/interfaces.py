@@ -206,6 +206,8 @@ class IEngine(Interface):
     def has_bound(topic: str) -> bool:
         """Is a queue bound to this topic?  Those that are bound to patterns do not count."""
 
+    has_bound_changed = Attribute("Called when ``has_bound`` has changed for a topic; None: no need to.")
+
     def unbind(queue: str) -> Safe:
         """Undo ``bind``; the messages that wait there are gone."""
 

@@ -98,6 +98,7 @@ class StompBrokerFactory(ServerFactory):
         self.limits = limits or Limits()
         self.events = events or Events()
         self.events.changed = self._observers_changed
+        engine.has_bound_changed = self._has_bound_changed
         self._now = now
         self.sessions: dict[BrokerSession, None] = {}
         self.policies = policies or Policies()
@@ -249,6 +250,10 @@ class StompBrokerFactory(ServerFactory):
     def _observers_changed(self) -> None:
         for session in self.sessions:
             session.forget_routes()
+
+    def _has_bound_changed(self) -> None:
+        for session in self.sessions:
+            session.meanings_changed()
 
     def _dropped(self, subscription: Subscription, message: Message) -> None:
         self.events.emit(Dropped, "", subscription.name, message, "slow subscription")

@@ -87,24 +87,7 @@ class Routes:
             )
         for address in addresses:
             self._must_be_open(address)
-        route = self._to_one(*addresses) if len(addresses) == 1 else self._to_several(addresses)
-        topics = self._names.bare_topics(destination or "", type)
-        return self._while_it_means(topics, destination, route) if topics else route
-
-    def _while_it_means(self, topics: list[str], destination: str | None, route: Route) -> Route:
-        """The same as long as the destination means that; then the way to what it means."""
-        put, address, policy = route
-        has_bound = self._factory.engine.has_bound
-        meaning = [has_bound(topic) for topic in topics]
-
-        def put_where_it_means(message: Message) -> Safe:
-            if [has_bound(topic) for topic in topics] == meaning:
-                return put(message)
-            self.forget()
-            put_there, message.address, _ = self._made(destination, None)
-            return put_there(message)
-
-        return put_where_it_means, address, policy
+        return self._to_one(*addresses) if len(addresses) == 1 else self._to_several(addresses)
 
     def must_still_be_open(self, message: Message) -> None:
         """Raises AccessDenied when one that was taken for a transaction may not go there any more."""
@@ -214,8 +197,6 @@ class Routes:
         """What is appended at COMMIT for a message of this route, which has been signed."""
         if self._factory.scheduler.is_waiting(message):
             return [message]
-        if self._names.bare_topics(message.destination, message.headers.get("destination-type")):
-            _, message.address, policy = self._made(message.destination, None)
         if self._dialect.stamps:
             stamp(message, self._dialect, self._factory.now)
         if self._subscriptions.own is not None:

@@ -67,13 +67,6 @@ class Names:
         """Is a destination without a prefix a topic where that has durable subscriptions?"""
         return self._dialect.bare_durables and self._settings.unprefixed is None
 
-    def bare_topics(self, destination: str, type: str | None = None) -> list[str]:
-        """The topics that a destination means where they have durable subscriptions, and queues else."""
-        if not self.have_bare_topics or type is not None:
-            return []
-        bare = [part for part in destination.split(",") if self._prefix(part) is None]
-        return [within(self._host, TOPIC + part) for part in bare]
-
     def addresses_of(
         self, destination: str | None, type: str | None = None, bare: str | None = None
     ) -> list[str]:

@@ -576,6 +576,11 @@ class BrokerSession:
         if self._routes is not None:
             self._routes.forget()
 
+    def meanings_changed(self) -> None:
+        """A topic has its first durable subscription, or none any more: some names lead elsewhere."""
+        if self._names is not None and self._names.have_bare_topics:
+            self.forget_routes()
+
     # -- SUBSCRIBE, UNSUBSCRIBE ---------------------------------------------------------------------------
 
     def _subscribe(self, frame: Frame) -> None:

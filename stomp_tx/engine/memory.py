@@ -50,6 +50,7 @@ class MemoryEngine:
         self.selectors = self._selectors.texts
         self.unsifted = self._selectors.unsifted
         self.made: Callable[[str], None] | None = None
+        self.has_bound_changed: Callable[[], None] | None = None
         self._bound_since: dict[str, int] = {}  # bound queue -> the last position before it was
         self._seen = Seen(limits, seconds)
         self.expiring: dict[MemoryQueue, None] = {}  # those in which something will expire
@@ -450,9 +451,17 @@ class MemoryEngine:
             self.bindings[queue] = topic
             self._bound_since[queue] = self.last_position
             self.last_position += 1  # nothing of an earlier one of this name is above that
-            for part in topic.split(","):
-                self._bound.add(part, queue)
+            self._reach(topic, lambda part: self._bound.add(part, queue))
         return bound_to is None
+
+    def _reach(self, topics: str, change: Callable[[str], None]) -> None:
+        """Change whom these topics reach; who wants to know is told where that matters to ``has_bound``."""
+        parts = topics.split(",")
+        before = [part in self._bound for part in parts]
+        for part in parts:
+            change(part)
+        if self.has_bound_changed is not None and before != [part in self._bound for part in parts]:
+            self.has_bound_changed()
 
     def has_bound(self, topic: str) -> bool:
         return topic in self._bound
@@ -466,8 +475,7 @@ class MemoryEngine:
         if topic is not None:
             self._selectors.forget(queue)
             del self._bound_since[queue]
-            for part in topic.split(","):
-                self._bound.remove(part, queue)
+            self._reach(topic, lambda part: self._bound.remove(part, queue))
         found = self._queues.get(queue)
         if found is not None:
             for lane in list(found.lanes or (found,)):

@@ -7,8 +7,10 @@ from typing import Any
 from twisted.trial.unittest import SynchronousTestCase
 
 from stomp_tx.broker.policy import Policies, Policy
+from stomp_tx.broker.session import BrokerSession
 from stomp_tx.wire.frame import Frame
 from tests.conversation import Broker, Client
+from tests.counting import lines_run
 
 DLQ = {"activemq": "/queue/ActiveMQ.DLQ", "artemis": "/queue/DLQ"}
 
@@ -212,6 +214,53 @@ class BareNameTests(AsActiveMQ):
         bob.sends(b"UNSUBSCRIBE\nid:1\ndurable-subscriber-name:d\n\n\0")
         sends(b"3")
         self.assertEqual([frame.body for frame in self.waits_in("/queue/news")], [b"1"] * 3 + [b"3"] * 3)
+
+    def test_the_policy_is_that_of_what_it_means(self) -> None:
+        self.broker = Broker(dialect="artemis", patterns={"/queue/news": Policy(ttl=10)})
+        for more in (b"", b"persistent:true\n", b"destination-type:MULTICAST\npersistent:true\n"):
+            ann = self.client()
+            ann.sends(b"SEND\ndestination:news\n\nto the queue\0")
+            self.reader().hangs_up()
+            ann.sends(b"SEND\ndestination:news\n%b\nhi\0" % more)
+            self.broker.clock.advance(60)
+            bob = self.reader()
+            self.assertEqual(bob.hears_bodies(), [b"hi"])
+            bob.sends(b"UNSUBSCRIBE\nid:1\ndurable-subscriber-name:d\n\n\0")
+            bob.hangs_up()
+
+    def test_a_send_costs_what_one_to_a_prefix_costs(self) -> None:
+        self.start("artemis")
+        ann = self.client()
+
+        def send(destination: bytes) -> int:
+            frame = b"SEND\ndestination:%b\n\nhi\0" % destination
+            ann.sends(frame)  # the route is known
+            return lines_run(lambda: ann.sends(frame))
+
+        self.assertEqual(send(b"news"), send(b"/queue/news"))
+        self.assertEqual(send(b"news,more"), send(b"/queue/news,/queue/more"))
+
+    def test_only_who_may_mean_another_destination_now_asks_anew(self) -> None:
+        self.start("artemis")
+        ann, bob = self.client(), self.client("client-id:bob\n")
+        for client in (self.client("dialect:auto\n"), ann):
+            client.sends(b"SEND\ndestination:news\n\nhi\0")
+        asked: list[str] = []
+        self.patch(BrokerSession, "forget_routes", lambda session: asked.append(session.id))
+        changes = [
+            (b"SUBSCRIBE", b"1", b"/topic/news", 2),
+            (b"SUBSCRIBE", b"2", b"/topic/news", 0),
+            (b"SUBSCRIBE", b"3", b"/topic/>", 0),
+            (b"UNSUBSCRIBE", b"3", b"/topic/>", 0),
+            (b"UNSUBSCRIBE", b"2", b"/topic/news", 0),
+            (b"UNSUBSCRIBE", b"1", b"/topic/news", 2),
+        ]
+        for command, name, topic, count in changes:
+            bob.sends(
+                b"%b\nid:%b\ndestination:%b\ndurable-subscriber-name:%b\n\n\0" % (command, name, topic, name)
+            )
+            self.assertEqual(len(asked), count, (command, name))
+            asked.clear()
 
     def test_what_has_a_prefix_or_a_type_is_what_that_says(self) -> None:
         self.start("artemis")

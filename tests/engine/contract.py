@@ -250,6 +250,20 @@ class EngineContract:
         self.engine.unbind("/dsub/2")
         self.assertFalse(self.engine.has_bound("/topic/a"))
 
+    def test_it_is_told_when_a_topic_has_the_first_one_and_none_any_more(self) -> None:
+        told: list[bool] = []
+        self.engine.has_bound_changed = lambda: told.append(self.engine.has_bound("/topic/a"))
+        self.engine.bind("/dsub/1", "/topic/a,/topic/b.>")
+        self.assertEqual(told, [True])
+        self.engine.bind("/dsub/2", "/topic/a")
+        self.engine.bind("/dsub/3", "/topic/b.>")
+        self.engine.bind("/dsub/1", "/topic/a,/topic/b.>")
+        for queue in ("/dsub/3", "/dsub/1", "/dsub/none"):
+            self.engine.unbind(queue)
+        self.assertEqual(told, [True])
+        self.engine.unbind("/dsub/2")
+        self.assertEqual(told, [True, False])
+
     def test_unbound_it_is_empty_and_gets_no_more(self) -> None:
         self.settled(self.engine.bind("/dsub/a", "/topic/t"))
         self.settled(self.engine.publish(self.message("1", "/topic/t")))
