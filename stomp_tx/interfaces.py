@@ -200,7 +200,8 @@ class IEngine(Interface):
 
         What waits in the queue is not touched.  A selector that takes the place of another one leaves the
         queue ``unsifted`` as soon as it is safe.  Until then the queue gets what either of the two wants, and
-        is not ``unsifted``: if the change fails nothing may be missing.
+        is not ``unsifted``: if the change fails nothing may be missing.  A queue has one change at a time:
+        raises EngineError when another one is on its way.
         """
 
     def has_bound(topic: str) -> bool:
@@ -228,6 +229,8 @@ class IEngine(Interface):
     selectors = Attribute(
         "The selectors of bound queues; of one that is not here nobody has said.  Nobody else changes it."
     )
+
+    selector_characters = Attribute("Characters of all of those together.")
 
     unsifted = Attribute(
         "The bound queues whose selector was another one when some of what waits there came, as keys of a"

@@ -61,7 +61,7 @@ class Sieve:
         self._turns: deque[_Sifting] = deque()  # those that have more to look at; and some that have ended
         self._next: IDelayedCall | None = None
         self._is_stopped = False
-        self._room = 0  # there is room for so many characters of selectors at least
+        self._changing: dict[str, Deferred[None]] = {}  # by queue: fires when its new selector is safe
         engine.select(self._test_of)
 
     def start(self) -> None:
@@ -89,12 +89,18 @@ class Sieve:
         engine = self._engine
         before = engine.selectors.get(queue)
         is_there = queue in engine.bindings
-        if is_there and before not in (None, selector) and self._registry.is_consumed(queue):
-            raise _in_use(before)
-        if before != selector:
-            self._must_have_room_for(selector)
+        if is_there and before != selector:
+            if queue in self._changing:
+                raise _in_use("its selector is changing just now: SUBSCRIBE again when that is done")
+            if before is not None and self._registry.is_consumed(queue):
+                raise _in_use(_only_with(before))
+        self._must_have_room_for(selector, before or "")
         safe: Safe = engine.bind(queue, topic, selector)
-        if not is_there or before == selector:
+        if before == selector:
+            return safe
+        if safe is not None:
+            self._await(queue, safe)
+        if not is_there:
             return safe
         self._registry.discard(queue)  # and what it held back waits in the engine again
 
@@ -107,16 +113,25 @@ class Sieve:
             safe.addCallback(changed)
         return safe
 
-    def _must_have_room_for(self, selector: str) -> None:
-        if len(selector) > self._room:
-            most = self._settings.durable_selectors
-            self._room = most - sum(map(len, self._engine.selectors.values()))
-            if len(selector) > self._room:
-                raise LimitExceeded(
-                    "too many selectors",
-                    f"those of all durable subscriptions together may have {most} characters",
-                )
-        self._room -= len(selector)
+    def _await(self, queue: str, safe: Deferred[None]) -> None:
+        """Until then it can't change once more."""
+        self._changing[queue] = safe
+
+        def done(result: object) -> object:
+            if self._changing.get(queue) is safe:  # (else it has ended meanwhile, and there is a new one)
+                del self._changing[queue]
+            return result
+
+        safe.addBoth(done)
+
+    def _must_have_room_for(self, selector: str, before: str) -> None:
+        most = self._settings.durable_selectors
+        more = len(selector) - len(before)
+        if more > 0 and self._engine.selector_characters + more > most:
+            raise LimitExceeded(
+                "too many selectors",
+                f"those of all durable subscriptions together may have {most} characters",
+            )
 
     def _changed(self, queue: str, selector: str, before: str | None, session: str) -> None:
         """That is safe."""
@@ -286,13 +301,14 @@ def _matches(selector: str) -> Test:
     return compiled(selector, len(selector)).matches
 
 
-def _in_use(selector: str | None) -> ProtocolViolation:
+def _in_use(detail: str) -> ProtocolViolation:
+    return ProtocolViolation("durable subscription in use", detail)
+
+
+def _only_with(selector: str) -> str:
     """Why it can't have another one now."""
     if selector:
         has, same = f"its selector is {selector[:SHOWN]!a}", "with the same selector"
     else:
         has, same = "it has no selector", "without one"
-    return ProtocolViolation(
-        "durable subscription in use",
-        f"{has}, which can't change while somebody consumes from it: end that first, or SUBSCRIBE {same}",
-    )
+    return f"{has}, which can't change while somebody consumes from it: end that first, or SUBSCRIBE {same}"

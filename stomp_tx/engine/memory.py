@@ -438,8 +438,7 @@ class MemoryEngine:
     def bind(self, queue: str, topic: str, selector: str | None = None) -> Safe:
         is_new = self._bind(queue, topic)
         if selector is not None and selector != self.selectors.get(queue):
-            number, unsifted = self._selectors.change(queue, selector, is_new)
-            self._selectors.confirm(queue, number, selector, unsifted)
+            self._selectors.confirm(queue, self._selectors.change(queue, selector, is_new))
         return None
 
     def _bind(self, queue: str, topic: str) -> bool:
@@ -484,6 +483,10 @@ class MemoryEngine:
 
     def select(self, test_of: Callable[[str, str], Test | None] | None) -> None:
         self._selectors.judge_by(test_of)
+
+    @property
+    def selector_characters(self) -> int:
+        return self._selectors.characters
 
     def sifted(self, queue: str) -> Safe:
         self.unsifted.pop(queue, None)

@@ -577,27 +577,26 @@ class SQLiteEngine(MemoryEngine):
             group.part(bound)
             group.failed.append(lambda: self._unbind(queue) if self._queues.get(queue) is bound else None)
         if selector is not None and changes:
-            self._write_selector(bound, *self._selectors.change(queue, selector, is_new), group)
+            selectors = self._selectors
+            change = selectors.change(queue, selector, is_new)
+            group.changes.selectors[bound.number] = selector, change.is_unsifted
+            group.failed.append(lambda: selectors.undo(queue, change))
+
+            def confirm(_: None) -> None:
+                selectors.confirm(queue, change)
+
+            group.when_safe().addCallback(confirm)
         return group.when_safe()
 
     def sifted(self, queue: str) -> Safe:
         if queue not in self.unsifted or is_shared(queue):
             return super().sifted(queue)
+        text, bound = self.selectors[queue], self._queues[queue]
+        self._selectors.sift(queue)
         group = self._journal.group()
-        self._write_selector(self._queues[queue], self._selectors.sift(queue), False, group)
+        group.changes.selectors[bound.number] = text, False
+        group.failed.append(lambda: self._selectors.undo_sift(queue, text))
         return group.when_safe()
-
-    def _write_selector(self, bound: StoredQueue, number: int, unsifted: bool, group: Group) -> None:
-        """As it is after a change of this number."""
-        queue, selectors = bound.name, self._selectors
-        text = selectors.texts[queue]
-        group.changes.selectors[bound.number] = text, unsifted
-        group.failed.append(lambda: selectors.undo(queue, number))
-
-        def confirm(_: None) -> None:
-            selectors.confirm(queue, number, text, unsifted)
-
-        group.when_safe().addCallback(confirm)
 
     def delete(self, queue: str) -> Safe:
         found = self._queues.get(queue)

@@ -563,6 +563,18 @@ class BoundsTests(Conversations):
         self.subscribes(cat, RED)
         cat.hears("RECEIPT")
 
+    def test_one_that_is_replaced_no_longer_counts(self) -> None:
+        self.begin(durable_selectors=len(GREEN) + 5)
+        for selector in (RED, BLUE, GREEN, RED, None, GREEN):
+            self.sets(selector)
+        cat = self.broker.connect(client_id="c")
+        self.subscribes(cat, "a = 12")
+        cat.fails("too many selectors")
+        self.sets(RED)
+        cat = self.broker.connect(client_id="c")
+        self.subscribes(cat, "a = 12")
+        cat.hears("RECEIPT")
+
     def test_one_is_bounded_in_length(self) -> None:
         self.begin(selector_length=10)
         cat = self.broker.connect()

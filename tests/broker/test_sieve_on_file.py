@@ -89,6 +89,43 @@ class RestartTests(OnFile, Conversations):
             self.assertEqual(self.waiting(), [b"1 red"])
             self.sets()
 
+    def test_one_that_changes_can_t_change_once_more_before_that_is_safe(self) -> None:
+        for before in (RED, None):  # None: there is none of this name
+            self.begin()
+            if before:
+                self.sets(before)
+            self.broker.disk.held = True
+            bob = self.broker.connect()
+            self.subscribes(bob, BLUE)
+            bob.hangs_up()
+            cat = self.broker.connect()
+            self.subscribes(cat, GREEN)
+            error = cat.fails("durable subscription in use")
+            self.assertIn(b"SUBSCRIBE again", error.body)
+            same = self.broker.connect()
+            self.subscribes(same, BLUE, ack="client")
+            self.broker.disk.goes_on()
+            same.hears("RECEIPT")
+            self.leaves(same)
+            self.sets(GREEN)
+            self.assertEqual(self.broker.engine.selectors[self.queue], GREEN)
+
+    def test_ended_while_it_changes_it_may_begin_with_another_one(self) -> None:
+        self.sets(RED)
+        self.broker.disk.held = True
+        bob = self.broker.connect()
+        self.subscribes(bob, BLUE)
+        bob.says("UNSUBSCRIBE", id="1", durable_subscription="d")
+        self.subscribes(bob, GREEN, id="2")
+        self.broker.disk.goes_on()
+        self.publish("1 green", "2 blue")
+        self.passes()
+        self.assertEqual(self.broker.engine.selectors, {self.queue: GREEN})
+        self.leaves(bob)
+        self.sets(RED)
+        self.restarts()
+        self.assertEqual(self.broker.engine.selectors, {self.queue: RED})
+
     def test_a_change_that_could_not_be_written_is_none(self) -> None:
         self.sets(RED)
         self.publish("1 red")

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 
+from stomp_tx.errors import EngineError
 from stomp_tx.interfaces import Safe
 from stomp_tx.message import PERSISTENT, Message
 from tests.broker.on_file import open_engine
@@ -58,6 +59,12 @@ class Life:
         if text == self.engine.selectors[QUEUE]:
             self.engine.bind(QUEUE, TOPIC, text)
             return
+        if self.coming:  # one at a time
+            try:
+                self.engine.bind(QUEUE, TOPIC, text)
+            except EngineError:
+                return
+            raise AssertionError("two changes at a time")
         self.coming.append(text)
 
         def done() -> None:
@@ -122,6 +129,7 @@ class Life:
         if self.coming:
             return
         assert self.engine.selectors == {QUEUE: self.stored}
+        assert self.engine.selector_characters == len(self.stored)
         for letters in "xyz":
             kept = self.engine._selectors.keeping((QUEUE,), Message("", "", "", {}, letters.encode(), 1))
             assert bool(kept) == wants(self.stored, letters)
