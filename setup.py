@@ -102,7 +102,7 @@ setup(
     package_dir={"": "."},
     package_data={"stomp_tx": ["py.typed", "engine/schema/*.sql", "web/console/*"]},
     entry_points={
-        "console_scripts": ["stomp-tx = stomp_tx.cli:main"],
+        "console_scripts": ["stomp-tx = stomp_tx.__main__:main"],
         "pytest11": ["stomp_tx = stomp_tx.testing.fixtures"],
     },
     zip_safe=False,

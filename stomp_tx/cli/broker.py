@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from stomp_tx.cli.interrupts import INTERRUPTS
 from stomp_tx.cli.number import SECONDS
 from stomp_tx.cli.usage import WrongUsage, usage
 from stomp_tx.errors import ConfigurationError, ConnectionLost, LoginRefused, StompError
@@ -223,7 +224,10 @@ def _run(target: Target, telling: Coroutine[Any, Any, int]) -> int:
 
     LAST_RESORT.is_silent = True  # all that goes wrong is told here
     results: list[Any] = []
-    running = Deferred.fromCoroutine(telling)
+
+    def stop() -> None:
+        if reactor.running and not results:
+            reactor.stop()
 
     def done(result: Any) -> None:
         results.append(result)
@@ -238,10 +242,14 @@ def _run(target: Target, telling: Coroutine[Any, Any, int]) -> int:
         running.cancel()
         return leaving
 
-    running.addBoth(done)
-    if not results:
-        reactor.addSystemEventTrigger("before", "shutdown", interrupted)
-        reactor.run()
+    from_thread: Any = reactor  # whose module says nothing of callFromThread
+    with INTERRUPTS.ended_by(lambda: from_thread.callFromThread(stop)):
+        running = Deferred.fromCoroutine(telling)
+        running.addBoth(done)
+        if not results:
+            reactor.addSystemEventTrigger("before", "shutdown", interrupted)
+            reactor.callWhenRunning(INTERRUPTS.take_again)
+            reactor.run()
     LAST_RESORT.is_silent = False
     (result,) = results
     if isinstance(result, Failure):
@@ -261,8 +269,9 @@ async def _tell(target: Target, story: Callable[[StompClient], Awaitable[int]]) 
     try:
         status = await story(client)
     except BaseException:
+        was_connected = client.connected  # it says that it is not as soon as DISCONNECT is on its way
         leaving = client.disconnect().addErrback(lambda _: None)
-        if client.connected:
+        if was_connected:
             await leaving
         raise
     await client.disconnect()

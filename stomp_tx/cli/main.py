@@ -4,11 +4,9 @@ from __future__ import annotations
 
 import contextlib
 import os
-import signal
 import sqlite3
 import sys
 from collections.abc import Sequence
-from typing import NoReturn
 
 import click
 
@@ -20,6 +18,7 @@ from stomp_tx.cli.cert import cert
 from stomp_tx.cli.check import check
 from stomp_tx.cli.check_config import check_config
 from stomp_tx.cli.completion import completion
+from stomp_tx.cli.interrupts import INTERRUPTED, INTERRUPTS
 from stomp_tx.cli.passwd import passwd
 from stomp_tx.cli.receiving import browse, subscribe
 from stomp_tx.cli.sending import send
@@ -31,7 +30,6 @@ from stomp_tx.printable import printable
 
 FAILED = 1
 WRONG = 2  # usage
-INTERRUPTED = 128 + signal.SIGINT  # as a shell has it
 
 
 @click.group(
@@ -71,9 +69,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     for stream in (sys.stdout, sys.stderr):
         if hasattr(stream, "reconfigure"):
             stream.reconfigure(errors="backslashreplace")
-    ends = (signal.SIGTERM, getattr(signal, "SIGHUP", signal.SIGTERM))  # Windows has no SIGHUP
-    ending = [one for one in ends if signal.getsignal(one) == signal.SIG_DFL]
-    before = {number: signal.signal(number, _interrupt) for number in ending}  # (nohup has SIGHUP ignored)
+    INTERRUPTS.take()
     try:
         status = stomp_tx.main(arguments, "stomp-tx", standalone_mode=False)
         sys.stdout.flush()
@@ -87,8 +83,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except click.ClickException as error:
         error.show()
         return error.exit_code
-    except (KeyboardInterrupt, click.Abort):
-        print("stomp-tx: interrupted", file=sys.stderr)
+    except (KeyboardInterrupt, click.Abort) as error:
+        why = error.__cause__ if isinstance(error, click.Abort) else error  # Click has made one of the other
+        INTERRUPTS.say(printable(str(why or "")))
         return INTERRUPTED
     except BrokenPipeError:
         # Whoever read the output has seen enough.  At the end Python would flush it again, and complain.
@@ -100,10 +97,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return FAILED
     finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
-
-
-def _interrupt(number: int, frame: object) -> NoReturn:
-    """Whoever ends this program wants no half-made file any more than who presses Ctrl-C."""
-    raise KeyboardInterrupt
+        if arguments is None:
+            INTERRUPTS.is_over()  # not back to Python's, which would show a traceback of the process's end
+        else:
+            INTERRUPTS.give_back()

@@ -17,6 +17,7 @@ import click
 from stomp_tx.cli.broker import Target, broker_options, header_option, headers_of, run, run_lasting
 from stomp_tx.cli.number import Number
 from stomp_tx.cli.progress import progress
+from stomp_tx.cli.tally import Tally
 from stomp_tx.cli.text import count as counted
 from stomp_tx.cli.usage import WrongUsage
 from stomp_tx.errors import ConfigurationError
@@ -53,7 +54,7 @@ OUT = 1000
 def send(target: Target, **options: Any) -> int:
     """Send BODY to DESTINATION; what stdin holds, where there is no BODY.
 
-    The exit status is 0 when the broker has receipted all of it.
+    The exit status is 0 when the broker has receipted all of it.  Interrupted, it says how many were sent.
 
     \b
     examples:
@@ -69,6 +70,8 @@ def send(target: Target, **options: Any) -> int:
     if options["persistent"]:
         headers.setdefault("persistent", "true")
 
+    tally = Tally(total, has_receipts=not options["no_receipt"])
+
     async def story(client: Operations) -> int:
         from stomp_tx.cli.lines import Lines
         from stomp_tx.client import StompClient
@@ -77,7 +80,8 @@ def send(target: Target, **options: Any) -> int:
         given = bodies()
         if isinstance(client, StompClient) and isinstance(given, Lines):
             client.when_closed().addCallback(given.fail)  # the next line may be hours away
-        sent = await send_all(client, options, given, total, headers)
+        await send_all(client, options, given, tally, headers)
+        sent = tally.sent
         seconds = time.monotonic() - began
         if options["as_json"]:
             print(
@@ -89,7 +93,10 @@ def send(target: Target, **options: Any) -> int:
             print(f"sent {counted(sent, 'message')} in {seconds:.1f} s", file=sys.stderr)
         return 0
 
-    return run_lasting(target, story) if options["reconnect"] else run(target, story)
+    try:
+        return run_lasting(target, story) if options["reconnect"] else run(target, story)
+    except KeyboardInterrupt:
+        raise KeyboardInterrupt(str(tally)) from None
 
 
 Bodies = Iterable[bytes] | AsyncIterable[bytes]
@@ -151,16 +158,15 @@ async def send_all(
     client: Operations,
     options: dict[str, Any],
     bodies: Bodies,
-    total: int | None,
+    tally: Tally,
     headers: dict[str, str],
-) -> int:
-    """Send them, no faster than asked for, and wait until they are safe; how many they were."""
+) -> None:
+    """Send them, no faster than asked for, and wait until they are safe; the tally counts them."""
     from stomp_tx.cli.pace import Outstanding, Pace
 
     pace = Pace(options["rate"])
     outstanding = Outstanding(OUT)
-    sent = 0
-    with progress("sending", total) as bar:
+    with progress("sending", tally.total) as bar:
         async for body in _each(bodies):
             await pace.wait()
             sending = client.send(
@@ -170,12 +176,11 @@ async def send_all(
                 headers=headers,
                 receipt=not options["no_receipt"],
             )
+            tally.add(sending)
             if options["no_receipt"]:
                 await sending
             else:
                 await outstanding.add(sending)
-            sent += 1
             if bar is not None:
-                bar(sent)
+                bar(tally.sent)
         await outstanding.all()
-    return sent

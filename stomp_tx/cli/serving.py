@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import re
-import signal
 import sys
 from typing import TYPE_CHECKING, Any
 
 import click
+
+from stomp_tx.cli.interrupts import INTERRUPTS
 
 if TYPE_CHECKING:
     from twisted.logger import LogEvent
@@ -41,15 +42,13 @@ def broker(arguments: tuple[str, ...]) -> int:
             text = re.sub(r"twistd (--nodaemon )?stomp", "stomp-tx broker", super().getUsage(width))
             return text.replace("Examples:", "examples:")
 
-    # Those of the reactor and of the broker's services take their place.
-    for number in (signal.SIGTERM, getattr(signal, "SIGHUP", signal.SIGTERM)):
-        signal.signal(number, signal.SIG_DFL)
     options = BrokerOptions()
     options.parseOptions(list(arguments))
     worth: Any = _is_worth_showing  # its type is an interface
     shown = FilteringLogObserver(textFileLogObserver(sys.stderr), [worth])
     globalLogBeginner.beginLoggingTo([shown], redirectStandardIO=False)
     service = makeService(options)
+    INTERRUPTS.give_back()  # those of the broker's services and of the reactor take their place
     service.privilegedStartService()
     service.startService()
     running: Any = reactor  # whose module says nothing of these

@@ -181,6 +181,22 @@ def test_interrupted_it_leaves_in_order(shell: Shell, queue: str) -> None:
     assert shell.says("subscribe", queue, "--count", "1", "--format", "json").count("redelivered") == 0
 
 
+def test_an_interrupted_send_says_how_many_went_out(shell: Shell, queue: str) -> None:
+    for more, told in (
+        ([], "sent 2 messages, the broker has receipted 2"),
+        (["--no-receipt"], "sent 2 messages"),
+    ):
+        sending = shell.begins("send", queue, "--lines", *more)
+        assert sending.stdin is not None
+        sending.stdin.write("1\n2\n")
+        sending.stdin.flush()
+        shell.says("subscribe", queue, "--count", "2")
+        sending.send_signal(signal.SIGINT)
+        sending.wait(PATIENCE)
+        _, err = sending.communicate()
+        assert (sending.returncode, err.strip()) == (130, f"stomp-tx: interrupted; {told}")
+
+
 def test_a_reader_who_has_seen_enough(shell: Shell, queue: str) -> None:
     shell.says("send", queue, "x", "--count", "50")
     listening = shell.begins("subscribe", queue, "--format", "body")
