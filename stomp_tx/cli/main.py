@@ -21,6 +21,7 @@ from stomp_tx.cli.completion import completion
 from stomp_tx.cli.interrupts import INTERRUPTED, INTERRUPTS
 from stomp_tx.cli.passwd import passwd
 from stomp_tx.cli.receiving import browse, subscribe
+from stomp_tx.cli.replying import reply
 from stomp_tx.cli.sending import send
 from stomp_tx.cli.serving import broker
 from stomp_tx.cli.text import complain
@@ -54,7 +55,7 @@ def stomp_tx() -> None:
     """Send, receive and ask over any STOMP broker; run and care for your own."""
 
 
-for command in (send, subscribe, request, browse, ping, bench):
+for command in (send, subscribe, request, reply, browse, ping, bench):
     stomp_tx.add_command(command)
 for command in (broker, backup, check, check_config, passwd, cert, completion):
     stomp_tx.add_command(command)
