@@ -114,7 +114,7 @@ def _place(path: str, target: str, force: bool) -> Iterator[_Place]:
 def _must_not_be_the_same(path: str, target: str) -> None:
     ours = os.path.realpath(path)
     theirs = os.path.realpath(target)
-    if theirs in {f"{ours}{ending}" for ending in ("", ".lock", *private.BESIDE)} or (
+    if theirs in {f"{ours}{ending}" for ending in ("", ".lock", ".reserve", *private.BESIDE)} or (
         os.path.exists(theirs) and os.path.samefile(ours, theirs)
     ):
         raise ConfigurationError(f"{target} is the broker's own file", "name another target")

@@ -15,6 +15,7 @@ from twisted.logger import Logger
 from twisted.python.failure import Failure
 
 from stomp_tx.engine.limits import ENOUGH
+from stomp_tx.engine.reserve import FULL
 from stomp_tx.engine.rows import Changes, Part
 from stomp_tx.errors import StompError
 from stomp_tx.message import Message
@@ -104,6 +105,7 @@ class Journal:
         undo: Callable[[Message], None],
         counts: Callable[[Message], bool],
         most: int,
+        written: Callable[[], object] = lambda: None,
     ) -> None:
         """
         write -- runs in the worker; True: call it again, there is more to tidy up
@@ -111,6 +113,7 @@ class Journal:
         undo -- called with each accepted message of a group that failed
         counts -- is an attempt of it to be counted then?
         most -- octets on their way to the disk, from which on ``caught_up`` waits
+        written -- called when a group was written, or was not, before anybody else is told
         """
         self._clock = clock
         self._worker = worker
@@ -119,7 +122,9 @@ class Journal:
         self._undo = undo
         self._counts = counts
         self._most = most
+        self._tell_written = written
         self._next = Group()
+        self._refused: Group | None = None
         self._writing: Group | None = None
         self._scheduled = False  # there is something in the next group
         self._busy = False  # a group is written, or what is to happen then happens
@@ -137,6 +142,26 @@ class Journal:
                 # At the end of this turn: all that one read brings goes together.
                 self._clock.callLater(0, self._begin)
         return self._next
+
+    def refused(self) -> Group:
+        """A group for which there is no room: it fails at the end of this turn, and others don't."""
+        if self._refused is None:
+            self._refused = Group()
+            self._clock.callLater(0, self._refuse)
+        return self._refused
+
+    def refuses(self, address: str, name: str) -> bool:
+        """Is what that stands for (see ``Group.names``) refused in this turn?"""
+        return self._refused is not None and (address, name) in self._refused.names
+
+    def _refuse(self) -> None:
+        group, self._refused = self._refused, None
+        if group is None:
+            return  # flushed meanwhile
+        error, _ = self._describe(sqlite3.OperationalError(FULL))
+        self._undo_all(group, error)
+        for queue in group.parts:
+            self._guarded(queue.go_on)
 
     def leave(self, number: int, has_rows: bool) -> None:
         """The queue of this number is no more: so says the next group, whenever that is written."""
@@ -158,7 +183,7 @@ class Journal:
 
     def pending_of(self, address: str, name: str) -> Deferred[None] | None:
         """Fires when what that stands for is safe (see ``Group.names``); None: it is."""
-        for group in (self._writing, self._next):
+        for group in (self._writing, self._next, self._refused):
             if group is not None and (address, name) in group.names:
                 return group.when_safe()
         return None
@@ -209,9 +234,10 @@ class Journal:
 
     def has_cut(self, queue: StoredQueue, position: int) -> None:
         """Its rows up to this position are no more: none of them need be removed."""
-        part = self._next.parts.get(queue)
-        if part is not None and part.removed:
-            part.removed = [one for one in part.removed if one.position > position]
+        for group in (self._next, self._refused):
+            part = None if group is None else group.parts.get(queue)
+            if part is not None and part.removed:
+                part.removed = [one for one in part.removed if one.position > position]
 
     def next_expiry(self, queue: StoredQueue) -> int:
         """When the first message of it that is on its way to the disk will expire; 0: none will."""
@@ -221,6 +247,7 @@ class Journal:
 
     def flush(self) -> Deferred[None]:
         """Fires when nothing is left to be written."""
+        self._refuse()
         self.retry()
         self._when_idle = Deferred()
         if not self._scheduled and not self._busy:
@@ -268,6 +295,7 @@ class Journal:
         assert group is not None
         self._writing = None
         self._octets = 0
+        self._guarded(self._tell_written)
         if success:
             self._succeeded(group)
             if result:
@@ -316,6 +344,10 @@ class Journal:
         elif not self.fails:
             self.log.failure("the file could not be written", failure)
         self.fails = True
+        self._undo_all(group, error)
+
+    def _undo_all(self, group: Group, error: BaseException | None) -> None:
+        """All of it is as it was, and who waits for it is told."""
         for undo in group.failed:
             self._guarded(undo)
         self._leave_over(group)

@@ -35,6 +35,9 @@ class EngineLimits:
     unsafe_octets: int = 64 * 1024 * 1024
     """Octets (of frames) on their way to the disk before producers wait for it."""
 
+    reserve_octets: int = 32 * 1024 * 1024
+    """Octets on the disk that are kept back so that ACKs go on when it is full; 0: none."""
+
     overflow: str = "wait"
     """Of non-persistent messages in a queue over ``queue_octets``: ``wait``, or ``spill`` into the file."""
 
@@ -50,7 +53,10 @@ class EngineLimits:
     def __post_init__(self) -> None:
         for one in fields(self):
             value = getattr(self, one.name)
-            if isinstance(value, int) and value < 1:
+            if one.name == "reserve_octets":
+                if value < 0:
+                    raise ConfigurationError("limit reserve_octets can't be negative")
+            elif isinstance(value, int) and value < 1:
                 raise ConfigurationError(f"limit {one.name} must be at least 1")
         if self.dedupe_window < 0:
             raise ConfigurationError("limit dedupe_window can't be negative")

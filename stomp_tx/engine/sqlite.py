@@ -21,6 +21,7 @@ from stomp_tx.engine.limits import ENOUGH, EngineLimits
 from stomp_tx.engine.memory import AT_ONCE, MemoryEngine
 from stomp_tx.engine.names import Names
 from stomp_tx.engine.queue import MemoryQueue
+from stomp_tx.engine.reserve import Reserve
 from stomp_tx.engine.stored import StoredQueue
 from stomp_tx.engine.stored_lane import StoredLane
 from stomp_tx.errors import ConfigurationError, StompError
@@ -31,6 +32,9 @@ OLDEST = (3, 35)
 """The SQLite that is needed at least."""
 
 T = TypeVar("T")
+
+LOOK = 5.0
+"""Seconds between two looks at whether the disk has room again."""
 
 LATER = 60_000
 """Milliseconds until a queue is looked at again of whose messages in the file none seems to expire."""
@@ -77,7 +81,13 @@ class SQLiteEngine(MemoryEngine):
             self._undo,
             self._reached_somebody,
             self.limits.unsafe_octets,
+            self._see_room,
         )
+        self._reserve = Reserve(path, self.limits.reserve_octets)
+        self._group_to_add: Callable[[], Group] = self._journal.group  # where messages become rows
+        self._takes = True  # there is room for more of them
+        self._look_at = 0.0
+        self._looks = False
         self.stuck: dict[StoredQueue, None] = {}  # those of which something could not be read or written
         self._unreadable: set[StoredQueue] = set()  # those of which the log has told so
         # Not all that may be in memory: then those who do not persist would have no room.
@@ -110,18 +120,33 @@ class SQLiteEngine(MemoryEngine):
     def start(self) -> None:
         self._must_be_possible()
         self.path = os.path.realpath(self.path)  # whoever comes by another name finds the same lock
+        self._reserve = Reserve(self.path, self.limits.reserve_octets)
         self._lock = FileLock(self.path)
         try:
-            self._writer = file.open_for_writing(self.path)
-            self._reader = file.open_for_reading(self.path)
+            self._reserve.start()
+            try:
+                self._open()
+            except (sqlite3.Error, StompError):
+                if not self._reserve.would_help():
+                    raise
+                self._close_connections()
+                self._reserve.release_at_start()
+                self._open()
             self._warn_of_readers()
-            self._restore(self._writer)
+            self._restore()
         except sqlite3.Error as error:
             self._close()
             raise file.file_error(self.path, error) from None
         except BaseException:
             self._close()
             raise
+
+    def _open(self) -> None:
+        self._writer = file.open_for_writing(self.path)
+        self._reader = file.open_for_reading(self.path)
+        rows.recover(self._writer)
+        if self._reserve.is_gone:
+            self._reserve.look(self._writer)
 
     def _warn_of_readers(self) -> None:
         """Of a file from before: a new one is private.  Whether its mode was meant, only a person knows."""
@@ -133,8 +158,9 @@ class SQLiteEngine(MemoryEngine):
                 files=shlex.join(found),
             )
 
-    def _restore(self, connection: sqlite3.Connection) -> None:
-        rows.recover(connection)
+    def _restore(self) -> None:
+        connection = self._writer
+        assert connection is not None
         self._number = rows.last_number(connection)
         selectors = rows.selectors(connection)
         for row, last, next_expiry in rows.queues(connection):
@@ -155,6 +181,13 @@ class SQLiteEngine(MemoryEngine):
             messages=messages,
             queues=len(self._queues),
         )
+        self._see_room()
+        if self._reserve.fault:
+            self.log.warn(
+                "{path} can't be made: {fault}: when the disk is full, ACKs fail too",
+                path=self._reserve.path,
+                fault=self._reserve.fault,
+            )
 
     def stop(self) -> Deferred[None]:
         return Deferred.fromCoroutine(self._stop())
@@ -175,19 +208,59 @@ class SQLiteEngine(MemoryEngine):
         super().stop()
 
     def _close(self) -> None:
+        self._close_connections()
+        if self._lock is not None:
+            self._lock.close()
+        self._lock = None
+
+    def _close_connections(self) -> None:
         for connection in (self._reader, self._writer):
             if connection is not None:
                 connection.close()
-        if self._lock is not None:
-            self._lock.close()
-        self._reader = self._writer = self._lock = None
+        self._reader = self._writer = None
 
     # -- the file -----------------------------------------------------------------------------------------
 
     def _write(self, changes: rows.Changes) -> bool:
         """Runs in the worker."""
         assert self._writer is not None
-        return rows.write(self._writer, changes)
+        return self._reserve.write(self._writer, changes)
+
+    def _see_room(self) -> None:
+        """Take messages into the file, or refuse them, as there is room."""
+        if self._reserve.takes is self._takes:
+            return
+        self._takes = self._reserve.takes
+        if self._takes:
+            self._group_to_add = self._journal.group
+            self._spills = self.limits.overflow == "spill"
+            self.log.info("{path} has room again: persistent messages are taken", path=self.path)
+            for queue in list(self.waiting):
+                self.wake(queue)
+        else:
+            self._group_to_add = self._journal.refused
+            self._spills = False
+            self.log.critical(
+                "the disk of {path} is full: persistent messages are refused, ACKs and deletions go on in the"
+                " room of {reserve}, as long as that lasts: make room on the disk, or consume what waits",
+                path=self.path,
+                reserve=self._reserve.path,
+            )
+
+    def _look_for_room(self) -> None:
+        """Now and then, while the reserve is gone: can it be made again?"""
+        if self._looks or self.is_stopping or self._clock.seconds() < self._look_at:
+            return
+        self._looks = True
+        self._look_at = self._clock.seconds() + LOOK
+        writer = self._writer
+        assert writer is not None
+        self._worker.run(lambda: self._reserve.make_again(writer), self._has_looked)
+
+    def _has_looked(self, success: bool, result: Any) -> None:
+        self._looks = False
+        if success:
+            self._see_room()
 
     def _describe(self, error: sqlite3.Error) -> tuple[StompError, StompError]:
         """To clients, whom the path is no business of, and to the operator."""
@@ -303,7 +376,7 @@ class SQLiteEngine(MemoryEngine):
         if queue is None or not queue.number:
             queue = self._numbered(message.address)
         self.last_position = message.position = self.last_position + 1
-        group = self._journal.group()
+        group = self._group_to_add()
         group.add(queue, message, queue.arrives)
         if message.keeping is not PERSISTENT:
             self._note_name(message, group)
@@ -322,7 +395,7 @@ class SQLiteEngine(MemoryEngine):
         queue = self._numbered(message.address)
         queue.spilling += 1
         self.last_position = message.position = self.last_position + 1
-        group = self._journal.group()
+        group = self._group_to_add()
         group.add(queue, message, queue.spilled)
         group.failed.append(lambda: self._not_spilled(queue, message))
         full = self._journal.is_behind or self.stored_octets >= self.limits.stored_octets
@@ -377,7 +450,8 @@ class SQLiteEngine(MemoryEngine):
             or any(self._is_in_file(name) for name in batch.emptied)
         ):
             return super().commit(batch)
-        group = self._journal.group()
+        adds = not self._takes and any(self._becomes_rows(message) for message in batch.appended)
+        group = self._group_to_add() if adds else self._journal.group()
         for message, outcome in batch.settled:
             if message.is_persistent:
                 self._settle_row(message, outcome, group)
@@ -397,6 +471,14 @@ class SQLiteEngine(MemoryEngine):
                     self._append_when_safe(message, group)
         self._wake_for(batch)
         return _both(earlier, group.when_safe())
+
+    def _becomes_rows(self, message: Message) -> bool:
+        """Needs it room in the file?"""
+        keeping = message.keeping
+        if keeping is None or not keeping.persistent:
+            return False
+        bound = not is_topic(message.address) or self._bound.of(message.address)
+        return bool(bound or keeping.dedupe is not None)
 
     def _append_when_safe(self, message: Message, group: Group) -> None:
         """With the rest of the group, whether it has a row or not."""
@@ -445,6 +527,8 @@ class SQLiteEngine(MemoryEngine):
                 found = self._expire_in_file(queue, now, judge)
                 there_is_more |= found > 0
                 left -= max(found, 1)
+        if self._reserve.is_gone:
+            self._look_for_room()
         self._journal.retry()
         stuck, self.stuck = self.stuck, {}
         for queue in stuck:
@@ -548,7 +632,8 @@ class SQLiteEngine(MemoryEngine):
         if not copies and keeping.dedupe is None and self._is_in_order(message):
             self._hear(message)  # nobody will ever ask the file for it
             return None
-        group = self._journal.group()
+        adds = copies or keeping.dedupe is not None
+        group = self._group_to_add() if adds else self._journal.group()
         self._publish_when_safe(message, copies, group)
         return group.when_safe()
 
@@ -570,7 +655,8 @@ class SQLiteEngine(MemoryEngine):
         if not is_new and not changes:
             return self._journal.pending_of(queue, topic)
         bound = self._numbered(queue)
-        group = self._journal.group()
+        adds = is_new or self._journal.refuses(queue, topic)
+        group = self._group_to_add() if adds else self._journal.group()
         group.names.add((queue, topic))
         if is_new:
             bound.topic = topic

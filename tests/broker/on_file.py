@@ -20,6 +20,7 @@ import sqlite3
 import tempfile
 from collections import deque
 from collections.abc import Callable
+from dataclasses import replace
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -83,6 +84,9 @@ def open_engine(
     disk = Disk(clock)
     if not os.path.exists(path):
         Path(path).write_bytes(_new_file())
+    limits = limits or EngineLimits()
+    if limits.reserve_octets == EngineLimits.reserve_octets:
+        limits = replace(limits, reserve_octets=0)  # the folders of tests are kept
     engine = SQLiteEngine(path, clock, disk, limits, now)
     engine.start()
     assert engine._writer is not None

@@ -5,8 +5,8 @@ from __future__ import annotations
 import socket
 import subprocess
 import sys
-from collections.abc import Sequence
-from contextlib import AbstractContextManager
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -46,9 +46,15 @@ def run(folder: Path, *arguments: str, command: Sequence[str] = TWISTD) -> subpr
     )
 
 
-def broker(folder: Path, *arguments: str, **more: Any) -> AbstractContextManager[Broker]:
+@contextmanager
+def broker(folder: Path, *arguments: str, **more: Any) -> Iterator[Broker]:
     """A broker that listens, and is gone afterwards; see run_broker."""
-    return run_broker(*arguments, folder=folder, **{"command": TWISTD, **more})
+    try:
+        with run_broker(*arguments, folder=folder, **{"command": TWISTD, **more}) as running:
+            yield running
+    finally:
+        for reserve in folder.glob("*.reserve"):
+            reserve.unlink()  # the folders of tests are kept, and this is large
 
 
 class Peer:

@@ -165,7 +165,7 @@ def test_what_it_writes_is_for_its_own_user_only(tmp_path: Path, umask: str) -> 
         sends(ann.connects(), "/queue/a", "kept")
         modes = {one.name: one.stat().st_mode & 0o777 for one in tmp_path.iterdir()}
     del modes["broker.log"]  # (which this test makes)
-    names = ("stomp.db", "stomp.db-shm", "stomp.db-wal", "stomp.db.lock")
+    names = ("stomp.db", "stomp.db-shm", "stomp.db-wal", "stomp.db.lock", "stomp.db.reserve")
     assert modes == dict.fromkeys(names, 0o600)
 
 

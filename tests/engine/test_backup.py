@@ -144,7 +144,7 @@ class BackupTests(Kept):
     def test_the_file_itself_is_no_target_by_any_name(self) -> None:
         os.symlink(self.path, self.target("link.db"))
         os.link(self.path, self.target("hard.db"))
-        for name in ("stomp.db", "link.db", "hard.db", "stomp.db-wal", "stomp.db.lock"):
+        for name in ("stomp.db", "link.db", "hard.db", "stomp.db-wal", "stomp.db.lock", "stomp.db.reserve"):
             refused = self.refused(back_up, self.path, self.target(name), True)
             self.assertIn(f"{name} is the broker's own file: name another target", refused)
         self.assertIn("is the broker's own file", self.refused(back_up, self.target("link.db"), self.path))

@@ -181,6 +181,29 @@ class JournalTests(SynchronousTestCase):
         self.successResultOf(second)
         self.assertEqual(self.written, [["2"]])
 
+    def test_what_is_refused_fails_at_the_end_of_the_turn_and_nothing_else_does(self) -> None:
+        group = self.journal.refused()
+        group.add(self.queue, self.message("1"), self.queue.arrives)
+        group.accepted.append(self.message("old"))
+        told = self.told(group.when_safe())
+        safe = self.add("2")
+        self.assertIs(self.journal.refused(), group)
+        self.turn()
+        self.assertEqual((told, self.undone), ([EngineError], ["old"]))
+        self.disk.step()
+        self.successResultOf(safe)
+        self.assertEqual(self.written, [["2"]])
+        self.assertFalse(self.journal.fails)
+        self.assertIsNot(self.journal.refused(), group)
+
+    def test_nothing_refused_is_left_when_it_is_flushed(self) -> None:
+        told = self.told(self.journal.refused().when_safe())
+        flushed = self.journal.flush()
+        self.assertEqual(told, [EngineError])
+        self.turn()
+        self.disk.goes_on()
+        self.successResultOf(flushed)
+
     def test_an_error_that_is_not_sqlite_s_is_logged(self) -> None:
         self.patch(self.journal, "_write", lambda changes: 1 / 0)
         told = self.told(self.add("1"))

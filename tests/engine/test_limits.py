@@ -50,6 +50,6 @@ class DescriptionTests(SynchronousTestCase):
 class LimitTests(SynchronousTestCase):
     def test_values_that_make_no_sense_are_refused_by_name(self) -> None:
         for one in fields(EngineLimits):
-            value: Any = {"overflow": "burn", "dedupe_window": -1.0}.get(one.name, 0)
+            value: Any = {"overflow": "burn", "dedupe_window": -1.0, "reserve_octets": -1}.get(one.name, 0)
             with self.assertRaisesRegex(ConfigurationError, one.name):
                 EngineLimits(**{one.name: value})

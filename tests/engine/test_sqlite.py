@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 from twisted.internet.defer import Deferred
@@ -51,7 +52,8 @@ class SQLiteEngineTests(EngineContract, SynchronousTestCase):
     """The contract, with messages that do not persist."""
 
     def make_engine(self) -> IEngine:
-        engine = SQLiteEngine(self.mktemp(), self.clock, HandWorker(), self.limits, self.now)
+        limits = replace(self.limits or EngineLimits(), reserve_octets=0)
+        engine = SQLiteEngine(self.mktemp(), self.clock, HandWorker(), limits, self.now)
         self.addCleanup(engine._close)
         return engine
 
@@ -79,6 +81,7 @@ class Files(SynchronousTestCase):
         self.open()
 
     def open(self, **limits: Any) -> SQLiteEngine:
+        limits.setdefault("reserve_octets", 0)  # the folders of tests are kept
         self.clock = Clock()
         self.worker = HandWorker()
         self.engine = SQLiteEngine(

@@ -137,7 +137,8 @@ class Torture:
         return f"{name}, {end} after {seconds:.2f} s"
 
     def _file_size(self) -> int:
-        return max((one.stat().st_size for one in self._folder.glob("torture.db*")), default=0)
+        found = [one for one in self._folder.glob("torture.db*") if one.suffix != ".reserve"]
+        return max((one.stat().st_size for one in found), default=0)
 
     def _kill_at_start(self) -> float:
         seconds = self._random.uniform(0.0, 0.8)
