@@ -7,7 +7,7 @@ import getpass
 import os
 import sys
 from collections.abc import Awaitable, Callable, Coroutine, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -39,12 +39,27 @@ class Target:
     endpoint: str
     ca_file: str | None
     options: ClientOptions = field(repr=False)
+    is_verbose: bool = False
+
+    def arguments(self) -> tuple[Any, dict[str, Any]]:
+        """Endpoint and settings, for a client of that broker.  Raises ConfigurationError."""
+        if not self.is_verbose:
+            return self.endpoint, {"ca_file": self.ca_file, **self.options}
+        from twisted.internet import reactor
+
+        from stomp_tx.cli.verbose import VerboseEndpoint
+        from stomp_tx.client.endpoint import endpoint_from_string
+
+        endpoint, host = endpoint_from_string(reactor, self.endpoint, self.ca_file)
+        host = self.options["host"] or host
+        return VerboseEndpoint(endpoint), {**self.options, "host": host}
 
     def connect(self) -> Deferred[StompClient]:
         """A client of that broker."""
         from stomp_tx.client import connect
 
-        return connect(self.endpoint, ca_file=self.ca_file, **self.options)
+        endpoint, settings = self.arguments()
+        return connect(endpoint, **settings)
 
 
 def broker_options(command: Callable[..., Any]) -> Callable[..., Any]:
@@ -61,13 +76,14 @@ def broker_options(command: Callable[..., Any]) -> Callable[..., Any]:
         key: str | None,
         connect_header: tuple[str, ...],
         timeout: float,
+        verbose: bool,
         **rest: Any,
     ) -> Any:
         headers = headers_of(connect_header)
         if "passcode" in headers:
             raise WrongUsage(SEEN, f"put it in ${PASSCODE}, or use --passcode-file")
         target = _target(url, login, passcode_file, vhost, ca_file, cert, key, headers, timeout)
-        return command(target, **rest)
+        return command(replace(target, is_verbose=verbose), **rest)
 
     # click keeps them here, the last one first, until it makes a command of the function.
     own: list[click.Parameter] = vars(with_target).pop("__click_params__", [])
@@ -111,6 +127,12 @@ _OPTIONS = (
         show_default=True,
         metavar="SECONDS",
         help="How long connecting may take.",
+    ),
+    click.option(
+        "-v",
+        "--verbose",
+        is_flag=True,
+        help="Show each frame on stderr: > sent, < received; passcodes are hidden, bodies left out.",
     ),
 )
 
@@ -282,14 +304,14 @@ async def _tell_lasting(target: Target, story: Callable[[StompClientService], Aw
     from stomp_tx.client import StompClientService
 
     telling = _Telling(target.endpoint)
+    endpoint, settings = target.arguments()
     async with StompClientService(
-        target.endpoint,
-        ca_file=target.ca_file,
+        endpoint,
         connect_within=target.options["connect_timeout"],
         on_connected=telling.connected,
         on_lost=telling.lost,
         on_failed=telling.failed,
-        **target.options,
+        **settings,
     ) as service:
         return await story(service)
 

@@ -37,7 +37,7 @@ class CommandLineTests(SynchronousTestCase):
     def test_help_tells_of_a_commands_own_options_before_those_that_all_have(self):
         for name in ("send", "subscribe", "browse", "request", "reply", "ping", "bench"):
             options = re.findall(r"^  (?:-\w, )?--([a-z-]+)", run(name, "--help")[1], re.MULTILINE)
-            self.assertEqual(options[-10], "url", name)
+            self.assertEqual(options[-11], "url", name)
             self.assertEqual(options[-1], "help")
 
     def test_version(self):

@@ -278,6 +278,26 @@ def test_request(shell: Shell, queue: str) -> None:
     assert (ran.returncode, "no reply" in ran.stderr) == (1, True)
 
 
+@pytest.mark.parametrize("more", [[], ["--reconnect"]])
+def test_frames_can_be_looked_at_but_no_secrets(shell: Shell, queue: str, more: list[str]) -> None:
+    shell.environ["STOMP_PASSCODE"] = "se-cret"
+    header = ("--connect-header", "Authorization:Bearer to-ken")
+    ran = shell.run("send", queue, "hel-lo", "-p", "--verbose", "--login", "ann", *header, *more)
+    assert ran.returncode == 0, ran.stderr
+    shown = [line.split()[:2] for line in ran.stderr.splitlines()]
+    assert shown == [
+        [">", "CONNECT"],
+        ["<", "CONNECTED"],
+        [">", "SEND"],
+        ["<", "RECEIPT"],
+        [">", "DISCONNECT"],
+        ["<", "RECEIPT"],
+    ]
+    assert f"destination:'{queue}'" in ran.stderr and "login:'ann'" in ran.stderr
+    for secret in ("se-cret", "to-ken", "hel-lo"):
+        assert secret not in ran.stderr
+
+
 def test_ping(shell: Shell) -> None:
     told = json.loads(shell.says("ping", "--count", "3", "--interval", "0", "--json"))
     assert told["server"].startswith("stomp-tx/")
