@@ -61,6 +61,7 @@ class Sieve:
         self._turns: deque[_Sifting] = deque()  # those that have more to look at; and some that have ended
         self._next: IDelayedCall | None = None
         self._is_stopped = False
+        self._senseless: dict[str, str] = {}  # by queue: unsifted ones that can't be understood
         self._changing: dict[str, Deferred[None]] = {}  # by queue: fires when its new selector is safe
         engine.select(self._test_of)
 
@@ -170,10 +171,13 @@ class Sieve:
 
     def sweep(self) -> None:
         """Begin with what was left to be looked through.  Called every second or so."""
+        for queue in self._senseless.keys() - self._engine.unsifted.keys():
+            del self._senseless[queue]
         for queue in list(self._engine.unsifted):
             sifting = self._siftings.get(queue)
             if sifting is None:
-                self._sift(queue, "")
+                if self._senseless.get(queue) != self._engine.selectors[queue]:
+                    self._sift(queue, "")
             elif sifting.has_failed:
                 self._begin(sifting)
 
@@ -183,6 +187,7 @@ class Sieve:
         try:
             wants = _matches(selector)
         except Exception:
+            self._senseless[queue] = selector
             return  # it keeps all, as was told when the engine asked
         self._siftings[queue] = sifting = _Sifting(queue, engine.bindings[queue], selector, wants, session)
         self._begin(sifting)
@@ -205,8 +210,11 @@ class Sieve:
             try:
                 if self._look(sifting):
                     self._turns.append(sifting)
-            except Exception:  # it is left at that until the next change, or start
-                self.log.failure("{queue} can't be looked through", queue=sifting.queue)
+            except Exception:  # ``sweep`` begins anew
+                sifting.has_failed = True
+                if not sifting.is_told:
+                    sifting.is_told = True
+                    self.log.failure("{queue} can't be looked through: goes on trying", queue=sifting.queue)
         self._go_on_soon()
 
     def _look(self, sifting: _Sifting) -> bool:
@@ -260,7 +268,8 @@ class _Sifting:
     waiting -- what has not been looked at
     dropped -- how many are gone for good
     safe -- when the others that were dropped are; None: all are
-    has_failed -- some could not be dropped
+    has_failed -- some could not be dropped, or looked at
+    is_told -- the log says why they could not be looked at
     """
 
     waiting: Iterator[Message]
@@ -274,6 +283,7 @@ class _Sifting:
         self.dropped = 0
         self.safe: Safe = None
         self.has_failed = False
+        self.is_told = False
         self._going: dict[Deferred[None], int] = {}  # how many are gone when these fire
 
     def drops(self, safe: Safe) -> None:

@@ -459,6 +459,27 @@ class ChangeTests(Conversations):
         self.assertEqual(looked[1::2], looked[1:2] * 11)
         self.assertEqual(self.told(), [(RED, 100), (RED, 100)])
 
+    def test_what_could_not_be_looked_at_is_looked_at_later_and_told_once(self) -> None:
+        self.sets()
+        self.publish("1 red", "2 blue")
+        self.passes()
+        keeper = self.broker.factory.sieve
+        look = keeper._look
+
+        def failing(sifting: Any) -> bool:
+            raise RuntimeError("no")
+
+        keeper._look = failing
+        self.sets(RED)
+        for _ in range(3):
+            keeper.sweep()
+            self.passes()
+        self.assertEqual(len(self.flushLoggedErrors(RuntimeError)), 1)
+        self.assertEqual(self.told(), [])
+        keeper._look = look
+        keeper.sweep()
+        self.assertEqual((self.waiting(), self.told()), ([b"1 red"], [(RED, 1)]))
+
     def depths(self) -> int:
         """How many messages wait, of all."""
         return sum(self.broker.engine.depth(queue)[0] for queue in self.broker.engine.bindings)

@@ -283,6 +283,19 @@ class RestartTests(OnFile, Conversations):
             globalLogPublisher.removeObserver(lines.append)
         return [formatEvent(line) for line in lines if "selector" in line]
 
+    def compiled_by_a_sweep(self) -> list[str]:
+        texts: list[str] = []
+        make = sieve.compiled
+
+        def counting(text: str, length: int) -> Any:
+            texts.append(text)
+            return make(text, length)
+
+        self.patch(sieve, "compiled", counting)
+        self.broker.factory.sieve.sweep()
+        self.patch(sieve, "compiled", make)
+        return texts
+
     def test_one_that_is_none_any_more_stops_no_start_and_loses_nothing(self) -> None:
         for text in ("colour ==", "\u2028"):
             self.begin()
@@ -291,6 +304,7 @@ class RestartTests(OnFile, Conversations):
             (said,) = self.restarts_with(text)
             self.assertTrue(said.startswith("anonymous's durable subscription d keeps all messages:"), said)
             self.assertIn(repr(text), said)
+            self.assertEqual(self.compiled_by_a_sweep(), [], "it was tried once")
             self.publish("2 red", "3 blue")
             self.assertEqual(self.waiting(), [b"1 red", b"2 red", b"3 blue"])
             self.sets(RED)
