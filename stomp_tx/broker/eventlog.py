@@ -96,10 +96,11 @@ def log_events(events: Events, log: Logger, seconds: Callable[[], float]) -> Non
     def header_unknown(event: HeaderUnknown) -> None:
         note = NOTES.get(event.header, "it is logged once")
         log.warn(
-            "{session} ({peer}): SUBSCRIBE has the header {header!r}, which has no effect with this broker; "
+            "{session} ({peer}): {command} has the header {header!r}, which has no effect with this broker; "
             "{note}",
             session=event.session,
             peer=printable(event.peer),
+            command=event.command,
             header=event.header[:100],
             note=note,
         )

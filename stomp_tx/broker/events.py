@@ -153,13 +153,15 @@ class HeaderIgnored(Event):
 
 @dataclass(frozen=True)
 class HeaderUnknown(Event):
-    """A SUBSCRIBE has a header of another broker that means nothing here: each once, a hundred at most.
+    """A frame has a header of another broker that means nothing here: each once, a hundred at most.
 
     peer -- the client's address
+    command -- the frame's: SUBSCRIBE or UNSUBSCRIBE
     header -- its name
     """
 
     peer: str
+    command: str
     header: str
 
 

@@ -286,6 +286,11 @@ class BrokerSession:
             self._has_told = True
             self._factory.events.emit(HeaderIgnored, self.id, self._peer, frame.command, *odd)
 
+    def _look_for_foreign(self, frame: Frame) -> None:
+        """Tell of headers that other brokers have, or nobody, and that do nothing here."""
+        for name in self._factory.foreign_headers.new_among(frame.command, frame.headers):
+            self._factory.events.emit(HeaderUnknown, self.id, self._peer, frame.command, name)
+
     def _connect_timed_out(self) -> None:
         self._timeout = None
         seconds = self._factory.settings.connect_timeout
@@ -585,8 +590,7 @@ class BrokerSession:
 
     def _subscribe(self, frame: Frame) -> None:
         self._look_at(frame)
-        for name in self._factory.foreign_headers.new_among(frame.headers):
-            self._factory.events.emit(HeaderUnknown, self.id, self._peer, name)
+        self._look_for_foreign(frame)
         had_own = self._subscriptions.own is not None
         subscription, place, safe = self._subscriptions.make(frame)
         if not had_own and self._subscriptions.own is not None:
@@ -596,6 +600,7 @@ class BrokerSession:
 
     def _unsubscribe(self, frame: Frame) -> None:
         self._look_at(frame)
+        self._look_for_foreign(frame)
         held, safe = self._subscriptions.end(frame)
         self._give_back(held)
         self._receipts.done(frame, safe)

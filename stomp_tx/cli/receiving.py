@@ -27,18 +27,6 @@ FEW = 1000
 LOOK = {"browser": "true", "browser-end": "false"}
 """The headers of SUBSCRIBE to twistd stomp that look at what waits, and at what comes, and take nothing."""
 
-DURABLE = frozenset(
-    (
-        "activemq.subscriptionName",
-        "durable",
-        "durable-subscriber-name",
-        "durable-subscription",
-        "durable-subscription-name",
-        "persistent",
-    )
-)
-"""The headers of SUBSCRIBE that make a durable subscription."""
-
 
 @click.command(short_help="Receive messages.")
 @broker_options
@@ -154,7 +142,9 @@ async def only_looks(
     To subscribe would make it, or give it another selector, which on some brokers drops all that waits there.
     Raises ConfigurationError where there is no other way.
     """
-    is_durable = durable is not None or not DURABLE.isdisjoint(headers)
+    from stomp_tx.broker.dialect.subscribing import MAKES_DURABLE
+
+    is_durable = durable is not None or not MAKES_DURABLE.isdisjoint(headers)
     if not is_durable and "::" not in destination and "VirtualTopic." not in destination:
         return False
     from stomp_tx.client.dialect import dialect_of

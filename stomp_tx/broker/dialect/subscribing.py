@@ -18,27 +18,46 @@ from stomp_tx.broker.settings import BrokerSettings
 from stomp_tx.errors import ProtocolViolation
 from stomp_tx.wire.booleans import truth
 
-_PREFETCH = ("prefetch-count", "activemq.prefetchSize")
-_DURABLE = (
+PREFETCH = ("prefetch-count", "activemq.prefetchSize")
+"""How many messages it may hold; the first that is there counts."""
+
+DURABLE = (
     "durable-subscription",
     "durable-subscription-name",
     "durable-subscriber-name",
     "activemq.subscriptionName",
 )
+"""What a durable subscription is called; so does, of a topic, what ``MAKES_DURABLE`` has besides."""
 
+MAKES_DURABLE = frozenset((*DURABLE, "durable", "persistent"))
 
-_STREAMS = ("x-stream-offset", "x-stream-filter", "x-stream-match-unfiltered", "from-seq")
+SHARES = ("shared-subscription", "x-queue-name")
+"""The name of what several share."""
+
+RANK = ("activemq.priority", "x-priority")
+"""A consumer's priority."""
+
+EXCLUSIVE = ("activemq.exclusive", "exclusive")
+"""All messages of its queue are for it."""
+
+DEAF_TO_OWN = ("no-local", "activemq.noLocal")
+"""Nothing that its own connection sends is for it; the first that says something counts."""
+
+STREAMS = ("x-stream-offset", "x-stream-filter", "x-stream-match-unfiltered", "from-seq")
+"""Where to begin, and what to leave out, in a stream."""
+
+QUEUE_TYPE = "x-queue-type"
 
 
 def must_be_possible(headers: Mapping[str, str]) -> None:
     """Raises ProtocolViolation for what can't be done, where to ignore it would leave messages out."""
-    for name in _STREAMS:
+    for name in STREAMS:
         if name in headers and not is_true(headers, "browser"):
             raise ProtocolViolation(
                 f"{name} is not supported", "there are no streams: what waits in a queue can be browsed"
             )
-    if headers.get("x-queue-type") == "stream":
-        raise ProtocolViolation("x-queue-type is not supported", "there are queues, and no streams")
+    if headers.get(QUEUE_TYPE) == "stream":
+        raise ProtocolViolation(f"{QUEUE_TYPE} is not supported", "there are queues, and no streams")
 
 
 def prefetch(
@@ -55,7 +74,7 @@ def prefetch(
     """
     usual = (policy and policy.prefetch) or settings.prefetch
     most = (policy and policy.prefetch_max) or settings.prefetch_max
-    for name in _PREFETCH:
+    for name in PREFETCH:
         if name == "activemq.prefetchSize" and dialect.prefetch_in_octets:
             continue
         count = number(headers, name)
@@ -124,7 +143,7 @@ def redelivery_of(headers: Mapping[str, str], policy: Policy) -> Redelivery:
 
 def rank_of(headers: Mapping[str, str]) -> int:
     """A consumer's priority: ``activemq.priority`` (-128 to 127), or RabbitMQ's ``x-priority``; usually 0."""
-    for name in ("activemq.priority", "x-priority"):
+    for name in RANK:
         text = headers.get(name)
         if text is not None:
             if re.fullmatch(r"[+-]?[0-9]{1,4}", text, re.ASCII) is None:
@@ -135,13 +154,13 @@ def rank_of(headers: Mapping[str, str]) -> int:
 
 def is_exclusive(headers: Mapping[str, str]) -> bool:
     """Does it want all messages of its queue for itself?  (RabbitMQ: a queue is this connection's alone.)"""
-    return is_true(headers, "activemq.exclusive") or is_true(headers, "exclusive")
+    return any(is_true(headers, name) for name in EXCLUSIVE)
 
 
 def is_deaf_to_own(headers: Mapping[str, str]) -> bool:
     """Does it not want what its own connection sends?  Artemis' word counts before ActiveMQ's."""
-    said = truth(headers.get("no-local"))
-    return is_true(headers, "activemq.noLocal") if said is None else said
+    said = (truth(headers.get(name)) for name in DEAF_TO_OWN)
+    return next((word for word in said if word is not None), False)
 
 
 def selector_of(headers: Mapping[str, str], longest: int) -> Selector | None:
@@ -198,7 +217,7 @@ def shared_of(headers: Mapping[str, str], topic: str) -> str | None:
 
     ``shared-subscription`` (ours) names it; so does RabbitMQ's ``x-queue-name`` where it is not durable.
     """
-    name = headers.get("shared-subscription") or headers.get("x-queue-name")
+    name = next((headers[name] for name in SHARES if headers.get(name)), None)
     if not name:
         return None
     host, kind, rest = split(topic.partition(",")[0])
@@ -211,7 +230,7 @@ def shared_of(headers: Mapping[str, str], topic: str) -> str | None:
 
 def names_durable(headers: Mapping[str, str]) -> bool:
     """Does it name a durable subscription?"""
-    return any(headers.get(name) for name in _DURABLE)
+    return any(headers.get(name) for name in DURABLE)
 
 
 def durable_of(
@@ -236,10 +255,10 @@ def durable_of(
     """
     mine = f"{BOUND}by/{quote(owner, safe='')}/" if owner else BOUND
     shared = False
-    header = next((name for name in _DURABLE if headers.get(name)), None)
+    header = next((name for name in DURABLE if headers.get(name)), None)
     if header is not None:
         name = headers[header]
-        if client_id is None and header != _DURABLE[0]:
+        if client_id is None and header != DURABLE[0]:
             raise ProtocolViolation(
                 "client-id missing", f"{header} needs a client-id header in CONNECT: the two make the name"
             )
