@@ -23,7 +23,7 @@ from stomp_tx.broker.events import (
 )
 from stomp_tx.broker.overdue import DAY, EVERY, reason
 from stomp_tx.broker.sparing import Sparing
-from stomp_tx.errors import AccessDenied, LoginDenied, TooManyConnections, UnexpectedTLS
+from stomp_tx.errors import AccessDenied, LoginDenied, TooManyConnections
 from stomp_tx.printable import printable
 
 
@@ -48,14 +48,6 @@ def log_events(events: Events, log: Logger, seconds: Callable[[], float]) -> Non
     def failed(event: Failed) -> None:
         if isinstance(event.error, (LoginDenied, AccessDenied, TooManyConnections)):
             return  # which the log tells as Refused or Denied
-        if isinstance(event.error, UnexpectedTLS):
-            log.warn(
-                "{session} ({peer}) spoke TLS to a plain port: {error}",
-                session=event.session,
-                peer=printable(event.peer),
-                error=event.error.line,
-            )
-            return
         log.warn(
             "{session} ({peer}) got ERROR: {error}",
             session=event.session,

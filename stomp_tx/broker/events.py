@@ -169,8 +169,6 @@ class HeaderUnknown(Event):
 class Failed(Event):
     """An ERROR was sent; after it comes Refused or Denied, where it was about who may do what.
 
-    A client that speaks TLS to a plain port would not understand one, and gets none: UnexpectedTLS.
-
     peer -- the client's address
     error -- its ``summary`` is the frame's ``message`` header, its ``detail`` the body
     """
@@ -241,7 +239,8 @@ class Disconnected(Event):
     """A connection is gone, a session on it or not.
 
     peer -- the client's address
-    why -- what ended it, in words
+    why -- what ended it, in words: also where the client gets no ERROR, as it has done nothing wrong, or
+        would not understand one (it speaks TLS)
     """
 
     peer: str

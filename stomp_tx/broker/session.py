@@ -136,7 +136,7 @@ class BrokerSession:
         self._timeout: IDelayedCall | None = None
         self._names: Names | None = None  # once it is open
         self._has_told = False  # of a header that is ignored
-        self._why_over: StompError | None = None  # it ends for this, and its client is not told
+        self._why_over = ""  # it ends for this, and its client gets no ERROR
 
     # -- what the protocol calls --------------------------------------------------------------------------
 
@@ -172,11 +172,15 @@ class BrokerSession:
         return None
 
     def frame_failed(self, error: StompError) -> None:
-        if isinstance(error, NoHeartBeat) and not self._factory.settings.farewell_error:
-            self._why_over = error
-            self._end()  # the connection is closed whatever we do
+        """The connection is closed whatever we do."""
+        if isinstance(error, UnexpectedTLS):
+            self._why_over = f"a client spoke TLS to a plain port: {error.line}"
+        elif isinstance(error, NoHeartBeat) and not self._factory.settings.farewell_error:
+            self._why_over = str(error)
         else:
             self._fail(error, None)
+            return
+        self._end()
 
     def paused(self) -> None:
         for subscription in self._subscriptions:
@@ -214,7 +218,7 @@ class BrokerSession:
         self._end()
         self._login.leave()
         self._factory.forget(self)
-        why = reason.getErrorMessage() if self._why_over is None else str(self._why_over)
+        why = self._why_over or reason.getErrorMessage()
         self._factory.events.emit(Disconnected, self.id, self._peer, why)
 
     @property
@@ -252,8 +256,7 @@ class BrokerSession:
         more = {}
         if isinstance(error, VersionMismatch):
             more["version"] = ",".join(self._factory.settings.versions)
-        if not isinstance(error, UnexpectedTLS):
-            self._sender.send_frame(rendering.error(error, self._sender.version, receipt, **more))
+        self._sender.send_frame(rendering.error(error, self._sender.version, receipt, **more))
         self._factory.events.emit(Failed, self.id, self._peer, error)
         if isinstance(error, LoginDenied):
             self._factory.events.emit(Refused, self.id, self._peer, self._called, error.why)
@@ -307,7 +310,7 @@ class BrokerSession:
         if self.state is not State.CONNECTED or self._factory.settings.farewell_error:
             self._fail(BrokerStopping(), None)
         else:
-            self._why_over = BrokerStopping()
+            self._why_over = str(BrokerStopping())
             # Nobody makes room in a queue any more.
             self._sender.finish(at_once=self._room.is_waited_for)
 

@@ -639,6 +639,23 @@ class EndTests(SynchronousTestCase):
             client.hangs_up()
         self.assertEqual([event.why for event in seen], ["no heart-beat", "the broker is stopping"])
 
+    def test_who_speaks_tls_gets_no_error_and_no_event_says_so(self) -> None:
+        for farewell_error in (False, True):
+            broker = Broker(farewell_error=farewell_error)
+            seen: list[Disconnected | Failed] = []
+            broker.factory.events.observe(Failed, seen.append)
+            broker.factory.events.observe(Disconnected, seen.append)
+            eve = broker.dial()
+            eve.sends(b"\x16\x03\x01\x02\x00")
+            self.assertTrue(eve.is_closed)
+            self.assertTrue(eve.hears_nothing())
+            eve.hangs_up()
+            (event,) = seen
+            assert isinstance(event, Disconnected)
+            self.assertRegex(
+                event.why, "spoke TLS to a plain port: .*: connect without TLS, or to the TLS port"
+            )
+
     def test_stopping_an_idle_broker_is_at_once(self) -> None:
         self.successResultOf(Broker().factory.stop())
 
