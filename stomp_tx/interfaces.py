@@ -67,11 +67,11 @@ class IFrameSender(Interface):
         Within a bounded time, and ``at_once`` without handling the rest.
         """
 
-    def watch_for_end() -> None:
+    def watch_for_end(at_once: bool = False) -> None:
         """Notice the end of the connection while what is returned for this frame has not fired.
 
         To that end reading goes on until something has come, which is kept.  A peer that only sends nothing
-        more is cut after a bounded time.
+        more is cut after a bounded time; ``at_once``: its input has ended.
         """
 
     def disconnect() -> None:

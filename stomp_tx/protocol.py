@@ -189,6 +189,7 @@ class StompFrameProtocol(LineReceiver):
         self._is_finishing = False  # we read nothing more
         self._input_is_over = False  # and the receiver was told
         self._watches_end = False  # when the next wait begins: see watch_for_end
+        self._ends_at_once = False
         self._waiting = 0  # for so many things nothing more is read
         self._pace = pace
         # Of a read that is larger, the rest waits with LineReceiver: a tenth of a second's octets at a time.
@@ -255,9 +256,9 @@ class StompFrameProtocol(LineReceiver):
             return
         if self._monitor is not None:
             self._monitor.stop()
-        if self._is_watching_end:
+        if self._is_watching_end and not self._ends_at_once:
             self._cut_after(self._linger, self.abort)
-        elif not self.paused:
+        elif self._is_watching_end or not self.paused:
             self._end_input()
 
     def writeConnectionLost(self) -> None:
@@ -380,6 +381,10 @@ class StompFrameProtocol(LineReceiver):
 
     def _keep(self, data: bytes) -> None:
         """Something has come from a peer that waits: what follows is read when this is."""
+        if self._monitor is not None:
+            self._monitor.heard()
+        if not data.strip(b"\n"):
+            return  # a heart-beat
         self._stop_watching_end()
         self._buffer = data + self._buffer  # LineReceiver comes back with it
         self._stop_reading()
@@ -546,8 +551,9 @@ class StompFrameProtocol(LineReceiver):
         else:
             self._cut_after(self._linger, self._end_input)
 
-    def watch_for_end(self) -> None:
+    def watch_for_end(self, at_once: bool = False) -> None:
         self._watches_end = True
+        self._ends_at_once = at_once
 
     def disconnect(self) -> None:
         if self._closing:

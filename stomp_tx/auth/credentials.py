@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from twisted.cred.credentials import Anonymous, IAnonymous, ICredentials, UsernamePassword
+from twisted.cred.error import UnauthorizedLogin
 from twisted.internet.interfaces import IAddress
 from zope.interface import Attribute, Interface, implementer
 
@@ -13,6 +14,13 @@ if TYPE_CHECKING:
 
 
 # Interface is said again: pydoctor, which reads no other package, would not know these for interfaces.
+class GuessAbandoned(UnauthorizedLogin):
+    """Whoever hangs up while what they have shown is compared has had a guess all the same."""
+
+    def __init__(self) -> None:
+        super().__init__("hung up before the answer")
+
+
 class IBearerToken(ICredentials, Interface):
     """Whoever has the token is who it says."""
 

@@ -15,6 +15,7 @@ from twisted.logger import Logger
 from stomp_tx.auth.credentials import (
     AnonymousPeer,
     BearerToken,
+    GuessAbandoned,
     IBearerToken,
     IPeerCertificate,
     Passcode,
@@ -195,6 +196,7 @@ class Login:
         """Whom the first of these credentials belongs to that are good.  Raises _Wrong, which is counted."""
         why = "no such credentials are taken"
         unable: LoginUnavailable | None = None
+        failed = False
         for one in shown:
             try:
                 _, user, logout = await portal.login(one, self, IStompUser)
@@ -204,13 +206,15 @@ class Login:
             except LoginUnavailable as error:
                 unable = error
             except LoginFailed as error:
-                why = str(error) or "wrong"
+                why, failed = str(error) or "wrong", isinstance(error, GuessAbandoned)
             except (CancelledError, StompError):
                 raise
             except Exception as error:  # checkers of others raise what they like
                 self.log.error("a checker failed: {error}", error=repr(error)[:LONGEST_WHY])
                 why = "a checker failed"
             if self._is_over:
+                if failed:  # to hang up saves nobody from being counted
+                    self._factory.lockout.failed(attempt)
                 raise CancelledError()  # whatever a checker makes of being cancelled
         if unable is not None:
             self.log.error("logins can't be checked: {why}", why=unable.why)

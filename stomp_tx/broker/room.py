@@ -11,7 +11,7 @@ from stomp_tx.address import base_of, is_topic
 from stomp_tx.broker.routes import Route
 from stomp_tx.broker.subscriptions import Subscriptions
 from stomp_tx.errors import LimitExceeded, StompError
-from stomp_tx.interfaces import IEngine, Safe
+from stomp_tx.interfaces import IEngine, IFrameSender, Safe
 from stomp_tx.message import Message
 
 T = TypeVar("T")
@@ -27,11 +27,16 @@ class Room:
     is_waited_for -- does the session wait for a queue to have room again?
     """
 
-    __slots__ = ("_engine", "_routes", "_subscriptions", "is_waited_for")
+    __slots__ = ("_engine", "_routes", "_sender", "_subscriptions", "is_waited_for")
 
     def __init__(
-        self, engine: IEngine, subscriptions: Subscriptions, routes: dict[str | None, Route]
+        self,
+        engine: IEngine,
+        subscriptions: Subscriptions,
+        routes: dict[str | None, Route],
+        sender: IFrameSender,
     ) -> None:
+        self._sender = sender
         self._engine = engine
         self._subscriptions = subscriptions
         self._routes = routes
@@ -80,6 +85,8 @@ class Room:
 
     def _waited_for(self, room: Deferred[None]) -> Deferred[None]:
         self.is_waited_for = True
+        # It may be for ever: what its client holds is not to wait as long when that has gone.
+        self._sender.watch_for_end(at_once=True)
 
         def over(result: T) -> T:
             self.is_waited_for = False

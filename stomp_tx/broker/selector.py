@@ -88,6 +88,9 @@ LONGEST = 4096
 DEEPEST = 64
 """How deep NOT, signs, sums and conditions may be nested in each other; mere parentheses don't count."""
 
+SHORT = 32
+"""Characters of a part of a LIKE pattern that a regular expression looks for; of more, all at once."""
+
 KEPT = 256
 """So many selectors are remembered by their texts: it is usual for many subscriptions to have the same."""
 
@@ -677,6 +680,18 @@ def _finder(piece: _Piece) -> Callable[[str, int, int], int]:
             return at if at < 0 else at + length
 
         return find
+
+    if length <= SHORT:
+        # A few comparisons at each place of the text, at most, and none is made twice.
+        search = re.compile(
+            "".join("." if one is None else re.escape(one) for one in piece), re.DOTALL
+        ).search
+
+        def find_short(text: str, start: int, end: int) -> int:
+            found = search(text, start, end)
+            return -1 if found is None else found.end()
+
+        return find_short
 
     # One bit for each character of the piece, so that all places where it may have begun advance at once
     # ("shift-and"): one pass, whatever the text.

@@ -436,7 +436,7 @@ class BrokerSession:
             self._subscriptions,
         )
         self._known_routes = self._routes.known
-        self._room = Room(self._engine, self._subscriptions, self._known_routes)
+        self._room = Room(self._engine, self._subscriptions, self._known_routes, sender)
         sender.send_frame(connected(agreement, self.id, self._factory.settings))
         sender.start_heart_beat(agreement.sending, agreement.receiving)
         self._factory.events.emit(Connected, self.id, user.name, agreement.version, self._peer)

@@ -7,10 +7,11 @@ from typing import Any
 from twisted.trial.unittest import SynchronousTestCase
 
 from stomp_tx.broker.events import Disconnected, Failed
+from stomp_tx.engine.limits import EngineLimits
 from tests.broker.on_file import InMemory
 from tests.broker.test_destination import send
 from tests.broker.test_receipts import Conversations
-from tests.conversation import Client
+from tests.conversation import Broker, Client
 
 
 class HoldingTests(InMemory, SynchronousTestCase):
@@ -42,6 +43,24 @@ class HoldingTests(InMemory, SynchronousTestCase):
         self.ann.hears("RECEIPT")
         self.assertTrue(self.ann.is_closed)
         self.assertEqual(self.broker.waiting("/queue/a"), [])
+
+    def test_one_that_waits_for_room_gives_back_what_it_holds(self) -> None:
+        broker = Broker(EngineLimits(queue_length=1))
+        for beat in (b"", b"\n"):
+            for leaves in (Client.closes_its_side, Client.hangs_up):
+                ann, bob = broker.connect(), broker.connect()
+                ann.subscribes("/queue/work", ack="client-individual")
+                send(bob, "/queue/work", "task")
+                ann.hears("MESSAGE")
+                send(ann, "/queue/small", "fills it")
+                ann.sends(beat)
+                self.assertEqual(ann.transport.producerState, "producing")
+                leaves(ann)
+                bob.subscribes("/queue/work")
+                self.assertEqual(bob.hears_bodies(), [b"task"])
+                bob.subscribes("/queue/small", id="2")
+                self.assertEqual(bob.hears_bodies(), [b"fills it"])
+                bob.hangs_up()
 
     def test_one_that_has_not_said_connect_gets_no_word(self) -> None:
         stranger = self.broker.dial()

@@ -133,6 +133,18 @@ class BurstTests(LoginCase):
             self.got_in(), ["user0", "user1", "user2", "user3", "user96", "user97", "user98", "user99"]
         )
 
+    def test_who_hangs_up_while_theirs_is_compared_has_had_a_guess(self) -> None:
+        self.start()
+        for number in range(10):
+            [eve] = self.come(1, "user7", f"guess{number}")
+            eve.hangs_up()
+            self.work()
+        self.assertEqual(len(self.compared), 10)
+        [ann] = self.come(1, "user7")
+        self.work()
+        self.crowd.clock.advance(5.1)
+        self.assertIn(b"try again in", ann.hears("ERROR").body)
+
     def test_who_says_all_at_once_is_heard_when_it_is_their_turn(self) -> None:
         """What a script sends, and closes."""
         self.start()

@@ -109,6 +109,7 @@ class AwayTests(Conversations):
         for number in range(10):
             self.publish(f"{number} red")
             self.passes(3)
+        self.publish("waits blue")
         self.assertEqual(self.ann.transport.producerState, "paused")
         self.assertEqual(len(self.bob(RED).hears_bodies()), 10)
         self.assertEqual(self.ann.transport.producerState, "producing")
@@ -122,6 +123,7 @@ class AwayTests(Conversations):
         for number in range(10):
             self.publish(f"{number} red")
         self.passes()
+        self.publish("waits red")
         self.assertEqual(self.ann.transport.producerState, "paused")
         for headers in ({}, {"transaction": "t"}, {"message_dedupe_id": "x"}):
             self.ann = self.broker.connect()

@@ -10,6 +10,7 @@ from twisted.internet.defer import Deferred
 from twisted.internet.threads import deferToThreadPool
 from twisted.python.threadpool import ThreadPool
 
+from stomp_tx.auth.credentials import GuessAbandoned
 from stomp_tx.errors import LimitExceeded
 
 AT_A_TIME = 2
@@ -54,6 +55,7 @@ class Workers:
     def do(self, place: str, work: Callable[[], bool]) -> Deferred[bool]:
         """What comes of the work; cancelled before its turn, it is never done.
 
+        Cancelled later it fails with GuessAbandoned.
         Raises LimitExceeded when too many wait, and none of another place has more waiting than this one.
         """
         waiting = self._known if place in self._favoured else self._others
@@ -89,6 +91,8 @@ class Workers:
         for waiting in (self._known, self._others):
             if job in waiting.get(place, ()):
                 self._drop(waiting, place, job)
+                return
+        job[1].errback(GuessAbandoned())
 
     def _drop(self, waiting: _Waiting, place: str, job: _Job) -> None:
         waiting[place].remove(job)
