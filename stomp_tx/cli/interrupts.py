@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from typing import Any, NoReturn
@@ -70,14 +71,15 @@ class Interrupts:
         """One line on stderr."""
         if not self._was_said:
             self._was_said = True
-            _write(f"stomp-tx: interrupted{more and f'; {more}'}\n".encode())
+            print(f"stomp-tx: interrupted{more and f'; {more}'}", file=sys.stderr, flush=True)
 
     def _come(self, number: int, frame: object) -> None:
         self._count += 1
         if self._count > self._most:
             if os.isatty(2):
                 _write(_SHOW_CURSOR)  # a bar may have hidden it
-            self.say()
+            if not self._was_said:
+                _write(b"stomp-tx: interrupted\n")  # whoever is interrupted may be amid a print
             os._exit(INTERRUPTED)
         if self._count == 1:
             self._end()
