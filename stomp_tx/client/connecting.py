@@ -86,6 +86,7 @@ class Connecting:
         self._told = ""  # why the last attempt failed
         self._waiting: list[tuple[Deferred[StompClient], int | None]] = []
         self._running: Deferred[None] = succeed(None)
+        self._start = object()  # which one it is; an earlier one's loop must not go on
         self._reason: Exception = CancelledError()
 
     @property
@@ -116,8 +117,11 @@ class Connecting:
         self._told = ""
         self.failure, self.why = None, NOT_YET
         self.run = runner()
-        self._running = Deferred.fromCoroutine(self._run())
-        self._running.addErrback(self._gave_up)
+        self._start = start = object()
+        running = Deferred.fromCoroutine(self._run(start))
+        running.addErrback(self._gave_up, start)
+        if start is self._start:  # who was told of a failed attempt may have started it again
+            self._running = running
 
     def leave(self) -> None:
         """Make no further connection; the one that there is may stay."""
@@ -129,36 +133,59 @@ class Connecting:
         self._running.cancel()
         self._end(reason)
 
-    def _gave_up(self, failure: Failure) -> None:
-        if not failure.check(CancelledError) and self.state is State.RUNNING:
-            error = failure.value
-            assert isinstance(error, Exception)
-            refused = isinstance(error, LoginRefused) and is_final(error)
-            hint = "; check login, passcode and host" if refused else ""
-            self.log.error("the client gives up: {why}{hint}", why=self.why, hint=hint)
-            self._end(error)
+    def _goes_on(self, start: object) -> bool:
+        """Is it still the same start, and nobody has stopped it?
+
+        To be asked after everything that users are told: they may stop it, and start it again.
+        """
+        return start is self._start and self.state is State.RUNNING
+
+    def _gave_up(self, failure: Failure, start: object) -> None:
+        error = failure.value
+        if not isinstance(error, Exception):
+            self.log.failure("a callback of the client ended it", failure)
+            ended = StompError("a callback of the client ended it", repr(error))
+            ended.__cause__ = error
+            error = ended
+            if self._goes_on(start):
+                self.failure, self.why = error, str(error)
+        if not self._goes_on(start):
+            return
+        refused = isinstance(error, LoginRefused) and is_final(error)
+        hint = "; check login, passcode and host" if refused else ""
+        self.log.error("the client gives up: {why}{hint}", why=self.why, hint=hint)
+        self._end(error)
 
     def _end(self, reason: Exception) -> None:
         self.state = State.OVER
         self._client = None
         self._reason = reason
+        waiting = self._take_waiting()  # without those who ask again, and those of the next start
         self._over(reason)
-        while self._waiting:
-            self._waiting.pop(0)[0].errback(Failure(reason))
+        for one in waiting:
+            if not one.called:
+                one.errback(Failure(reason))
+
+    def _take_waiting(self) -> list[Deferred[StompClient]]:
+        waiting, self._waiting = self._waiting, []
+        return [one for one, _ in waiting]
 
     # -- while it lasts -----------------------------------------------------------------------------------
 
-    async def _run(self) -> None:
+    async def _run(self, start: object) -> None:
         failures = 0  # in a row
         waits = 0  # each longer than the one before
         refusals = 0  # of the login, since there was a connection
-        while self.state is State.RUNNING:
+        while self._goes_on(start):
             try:
                 session = await self._brokers.connect(self.run)
+                if not self._goes_on(start):
+                    session.abort()
+                    return
                 self._was_let_in = True
                 await self._resume(session)
             except Exception as error:
-                if self.state is not State.RUNNING:
+                if not self._goes_on(start):
                     return  # it was cancelled, or its connection was
                 failures += 1
                 waits += 1
@@ -175,19 +202,24 @@ class Connecting:
             else:
                 failures = refusals = 0
                 began = self._clock.seconds()
-                self._is_up(session)
+                try:
+                    self._is_up(session)
+                except BaseException:
+                    session.abort()
+                    raise
                 self._is_down(await session.when_over())
                 # Who is thrown out as soon as it has come in must not come at once each time.
                 lasted = self._clock.seconds() - began >= self._retry.maximum
                 waits = 1 if lasted else waits + 1
                 wait = self._retry.wait(waits, self._random)
-            if self.state is State.RUNNING:  # those who were told may have stopped it
+            if self._goes_on(start):
                 await deferLater(self._clock, wait)
 
     def _is_up(self, session: ClientSession) -> None:
         self._client = client = StompClient(session)
-        while self._waiting:
-            self._waiting.pop(0)[0].callback(client)
+        for one in self._take_waiting():
+            if not one.called:
+                one.callback(client)
         self._tell(self._on_connected, client)
 
     def _is_down(self, reason: StompError | None) -> None:
@@ -211,8 +243,9 @@ class Connecting:
                 why=why,
                 wait=wait,
             )
+        waiters = self._waiting[:]  # not those of the next start
         self._tell(self._on_failed, error, failures)
-        for waiting, most in self._waiting[:]:
+        for waiting, most in waiters:
             if most is not None and failures >= most and not waiting.called:
                 self._wait_no_more(waiting)
                 waiting.errback(Failure(error))

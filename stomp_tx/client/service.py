@@ -219,7 +219,8 @@ class StompClientService(Operations, Service):
         self._connecting.stop(ConnectionLost("the client was stopped", "its service was told to stop"))
         leavers, self._leavers = self._leavers, []
         starters, self._starters = self._starters, []
-        if self.running:  # it was started again meanwhile
+        # It may have been started again: while it was leaving, or by who was told that it is over.
+        if self.running and self._connecting.state is State.OVER:
             self._begin()
         for starting in starters:
             self.whenConnected().chainDeferred(starting)
