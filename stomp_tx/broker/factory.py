@@ -13,6 +13,7 @@ from twisted.internet.interfaces import IAddress, IReactorTime
 from twisted.internet.protocol import Factory, ServerFactory
 from twisted.logger import Logger
 
+from stomp_tx.address import QUEUE, split, within
 from stomp_tx.auth.identity import ANONYMOUS
 from stomp_tx.auth.realm import StompUser
 from stomp_tx.broker.bounds import Bounds
@@ -250,6 +251,18 @@ class StompBrokerFactory(ServerFactory):
     def _observers_changed(self) -> None:
         for session in self.sessions:
             session.forget_routes()
+
+    def is_bare_topic(self, topic: str) -> bool:
+        """Where a name without a prefix may mean a topic: does it mean this one, and not a queue?
+
+        It has durable subscriptions then, and the queue of its name is idle: nobody takes a queue from those
+        who use it by making a durable subscription.
+        """
+        if not self.engine.has_bound(topic):
+            return False
+        host, _, name = split(topic)
+        queue = within(host, QUEUE + name)
+        return not self.registry.is_consumed(queue) and not self.engine.depth(queue)[0]
 
     def _has_bound_changed(self) -> None:
         for session in self.sessions:

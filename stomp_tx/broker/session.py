@@ -318,6 +318,12 @@ class BrokerSession:
         """Something that is about no frame."""
         self._fail(error, None)
 
+    def _is_bare_topic(self, topic: str) -> bool:
+        """Does its name without a prefix mean this topic?  Not to who may do nothing there."""
+        return self._factory.is_bare_topic(topic) and any(
+            self.user.may(permission, topic) for permission in ("send", "subscribe")
+        )
+
     def access_changed(self) -> None:
         """Who may do what is different now: a session ends that has what it may not any more."""
         self.forget_routes()
@@ -420,7 +426,7 @@ class BrokerSession:
         sender.version = agreement.version
         self._dialect = agreement.dialect
         self._names = Names(
-            self._factory.settings, agreement.host, self.id, agreement.dialect, self._engine.has_bound
+            self._factory.settings, agreement.host, self.id, agreement.dialect, self._is_bare_topic
         )
         client_id = agreement.headers.get("client-id") or None
         self._subscriptions.open(

@@ -208,18 +208,41 @@ class BareNameTests(AsActiveMQ):
                 ann.sends(b"COMMIT\ntransaction:t\n\n\0")
 
         sends(b"1")
+        self.assertEqual(self.empties("/queue/news"), [b"1"] * 3)
         bob = self.reader()
         sends(b"2")
         self.assertEqual(bob.hears_bodies(), [b"2"] * 3)
         bob.sends(b"UNSUBSCRIBE\nid:1\ndurable-subscriber-name:d\n\n\0")
         sends(b"3")
-        self.assertEqual([frame.body for frame in self.waits_in("/queue/news")], [b"1"] * 3 + [b"3"] * 3)
+        self.assertEqual([frame.body for frame in self.waits_in("/queue/news")], [b"3"] * 3)
+
+    def empties(self, queue: str) -> list[bytes]:
+        worker = self.client()
+        worker.sends(f"SUBSCRIBE\nid:w\ndestination:{queue}\n\n\0".encode())
+        bodies = worker.hears_bodies()
+        worker.hangs_up()
+        return bodies
+
+    def test_a_durable_subscription_takes_no_queue_from_those_who_use_it(self) -> None:
+        self.start("artemis")
+        worker, ann, eve = self.client(), self.client(), self.client("client-id:eve\n")
+        worker.sends(b"SUBSCRIBE\nid:1\ndestination:orders\n\n\0")
+        eve.sends(b"SUBSCRIBE\nid:1\ndestination:/topic/orders\ndurable-subscriber-name:evil\n\n\0")
+        ann.sends(b"SEND\ndestination:orders\n\n1\0")
+        self.assertEqual(worker.hears_bodies(), [b"1"])
+        worker.hangs_up()
+        self.send("/queue/orders")
+        ann.sends(b"SEND\ndestination:orders\n\n2\0")
+        self.client().sends(b"SEND\ndestination:orders\n\n3\0")
+        self.assertEqual(self.empties("/queue/orders"), [b"hi", b"2", b"3"])
+        self.assertTrue(eve.hears_nothing())
 
     def test_the_policy_is_that_of_what_it_means(self) -> None:
         self.broker = Broker(dialect="artemis", patterns={"/queue/news": Policy(ttl=10)})
         for more in (b"", b"persistent:true\n", b"destination-type:MULTICAST\npersistent:true\n"):
             ann = self.client()
             ann.sends(b"SEND\ndestination:news\n\nto the queue\0")
+            self.empties("/queue/news")
             self.reader().hangs_up()
             ann.sends(b"SEND\ndestination:news\n%b\nhi\0" % more)
             self.broker.clock.advance(60)
