@@ -52,9 +52,12 @@ class Dialect(NamedTuple):
     stopping: str = ""
     not_now: str = ""
 
-    def is_about_no_frame(self, error: ErrorReceived) -> bool:
-        """Is it known to be about none?  False: it may be about one, or it names the receipt of one."""
-        words = self.stopping if "receipt-id" in error.headers else self.no_frame
+    def is_about_no_frame(self, error: ErrorReceived, is_named: bool) -> bool:
+        """Is it known to be about none?  False: it may be about one.
+
+        is_named -- it names the receipt of one
+        """
+        words = self.stopping if is_named else self.no_frame
         return bool(words) and re.match(words, error.summary) is not None
 
 

@@ -12,7 +12,7 @@ from twisted.python.failure import Failure
 from stomp_tx.client.answer import Answer, failed
 from stomp_tx.client.session import ClientSession
 from stomp_tx.client.subscription import Subscription
-from stomp_tx.client.trial import QUIET, Trial, may_be_about, quiet
+from stomp_tx.client.trial import PATIENCE, QUIET, Trial, may_be_about, quiet
 from stomp_tx.client.window import Window, is_loss
 from stomp_tx.errors import (
     ConnectionLost,
@@ -94,12 +94,16 @@ class Resuming:
                 self._refused(one, session.reason)
             if session.is_over:
                 return
-        while not session.is_over and (entry := self._window.first) is not None:
-            if await self._trial.alone(entry, partial(self._window.say, entry, session), True, session):
+        unanswered = None
+        while not session.is_over and (entry := self._window.first) not in (None, unanswered):
+            assert entry is not None
+            say = partial(self._window.say, entry, session)
+            if await self._trial.alone(entry, say, True, session, PATIENCE):
                 assert session.reason is not None
                 self._window.refuse(entry, session.reason)
+            unanswered = entry
         if not session.is_over:
-            self._window.resume(session)
+            self._window.resume(session, unanswered)
 
     def _make_alone(self, one: Subscription, session: ClientSession) -> Deferred[None]:
         made = self._in_time(self._make(one, session))

@@ -92,6 +92,8 @@ class ClientSession:
         self.codecs = settings.codecs
         self.requests = Requests(self)
         self.reason: StompError | None = None
+        self.names_receipt = False
+        """Is the reason an ERROR about something that asked for a receipt, and which one is known?"""
         """Why it ended; None while it has not, and when disconnect() was called and answered."""
         self.subscriptions: dict[str, Subscription] = {}
         self.calls: dict[object, None] = {}
@@ -317,6 +319,7 @@ class ClientSession:
         connecting = self.state is State.CONNECTING
         self._become(State.CLOSED)
         self.reason = reason
+        self.names_receipt = answer is not None
         self._leaving.stop()
         subscriptions = list(self.subscriptions.values())
         self.subscriptions.clear()

@@ -17,7 +17,10 @@ QUIET = 1.0
 """Seconds that a connection has to live without the frame first; more where the broker is slow."""
 
 PATIENCE = 10.0
-"""Seconds after which an ERROR is no answer any more."""
+"""Seconds after which an ERROR is no answer any more, and after which the connection is for all again.
+
+The broker may answer only when something else was said: a queue is full, and who would empty it is here.
+"""
 
 
 class Trial:
@@ -44,12 +47,18 @@ class Trial:
             session.hold()
 
     async def alone(
-        self, what: object, say: Callable[[], Deferred[None]], asks: bool, session: ClientSession
+        self,
+        what: object,
+        say: Callable[[], Deferred[None]],
+        asks: bool,
+        session: ClientSession,
+        most: float | None = None,
     ) -> bool:
         """Say it while nothing else is outstanding.  True: it has ended the session, as it always does.
 
         say -- fires when it was answered, or the session is over
         asks -- it asks for a receipt
+        most -- seconds that an answer is waited for; None: any
         """
         is_tried = what is self._suspect
         if is_tried:
@@ -65,7 +74,7 @@ class Trial:
         began = self._clock.seconds()
         impatient = self._clock.callLater(PATIENCE, self.acquit, session) if is_tried else None
         try:
-            await answered
+            await (answered if most is None else _or_late(answered, most, self._clock))
         finally:
             if impatient is not None and impatient.active():
                 impatient.cancel()
@@ -96,14 +105,30 @@ class Trial:
 def says_nothing(session: ClientSession) -> bool:
     """Did it end with an ERROR that may be about anything?"""
     reason = session.reason
-    if not isinstance(reason, ErrorReceived) or "receipt-id" in reason.headers:
+    # A receipt-id may be empty, or name nothing that is outstanding.
+    if not isinstance(reason, ErrorReceived) or session.names_receipt:
         return False
-    return not session.dialect.is_about_no_frame(reason)
+    return not session.dialect.is_about_no_frame(reason, is_named=False)
 
 
 def may_be_about(session: ClientSession, asks: bool) -> bool:
     """Did it end with an ERROR that may be about something which asks for a receipt (or asks for none)?"""
     return says_nothing(session) and not (asks and session.dialect.names_receipts)
+
+
+def _or_late(answered: Deferred[None], seconds: float, clock: IReactorTime) -> Deferred[None]:
+    """Fires when it was answered, and no later; what it is does not matter."""
+    done: Deferred[None] = Deferred()
+    timer = clock.callLater(seconds, done.callback, None)
+
+    def is_answered(result: object) -> object:
+        if timer.active():
+            timer.cancel()
+            done.callback(None)
+        return result
+
+    answered.addBoth(is_answered)
+    return done
 
 
 async def quiet(session: ClientSession, seconds: float) -> None:

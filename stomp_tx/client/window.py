@@ -102,7 +102,7 @@ def is_loss(failure: Failure, session: ClientSession) -> bool:
     """Has it failed with the loss of the connection, and not for a fault of its own?"""
     error = failure.value
     if isinstance(error, ErrorReceived):
-        return session.dialect.is_about_no_frame(error)
+        return session.dialect.is_about_no_frame(error, is_named=True)
     return isinstance(error, ConnectionLost)
 
 
@@ -163,11 +163,15 @@ class Window:
             return session.outgoing.room().addErrback(lambda _: None)
         return succeed(None)
 
-    def resume(self, session: ClientSession) -> None:
-        """Say there all that there is, in its order, and what will be added."""
+    def resume(self, session: ClientSession, said: Send | ReplayedSends | None = None) -> None:
+        """Say there all that there is, in its order, and what will be added.
+
+        said -- the one that was said there already, and is not answered yet
+        """
         self._session = session
         for entry in list(self._entries.values()):
-            if entry.name in self._entries:  # who was told of one before may have given this one up
+            # Who was told of one before may have given this one up.
+            if entry.name in self._entries and entry is not said:
                 self._write(entry, session)
 
     @property

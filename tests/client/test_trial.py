@@ -179,16 +179,82 @@ class OtherBrokersTests(SynchronousTestCase):
         self.failureResultOf(sending[1], ErrorReceived)
         self.successResultOf(sending[2])
 
-    def bears_all_but(self, bad: bytes, script: Script) -> None:
+    def bears_all_but(self, bad: bytes, script: Script, **headers: str) -> None:
         """One connection, for a minute or until it is ended."""
         broker = script.accepts()
         for _ in range(60):
             for frame in broker.everything():
                 if frame.body == bad:
-                    ends(broker, "can't bear it")
+                    ends(broker, "can't bear it", **headers)
                     return
                 broker.answers(frame)
             script.advance(1)
+
+    def test_an_error_that_names_nothing_outstanding_names_nothing(self) -> None:
+        """Its ``receipt-id`` is there, and empty, or somebody else's."""
+        for named in ("", "somebody's"):
+            with self.subTest(named):
+                script = Script()
+                service = script.service()
+                sending = [service.send(QUEUE, body, receipt=True) for body in (b"bad", b"good")]
+                for _ in range(10):
+                    if all(one.called for one in sending):
+                        break
+                    self.bears_all_but(b"bad", script, receipt_id=named)
+                self.failureResultOf(sending[0], ErrorReceived)
+                self.successResultOf(sending[1])
+
+    def test_what_a_broker_says_when_it_stops_is_known_with_an_empty_receipt_id_too(self) -> None:
+        script = Script()
+        service = script.service()
+        sending = [service.send(QUEUE, f"{number}", receipt=True) for number in range(3)]
+        for _ in range(6):
+            broker = script.accepts()
+            for _ in range(3):
+                broker.hears("SEND")
+            ends(broker, "Credential expired", b"The credential has expired", receipt_id="")
+        self.answers_all(script.accepts(), 3)
+        for one in sending:
+            self.successResultOf(one)
+
+    def test_who_needs_the_connection_waits_no_longer_than_for_an_answer(self) -> None:
+        """The queue is full, and who would empty it acknowledges in a transaction."""
+        for errors in (1, 2):
+            with self.subTest(errors=errors):
+                self.acknowledges_in_a_transaction(errors)
+
+    def acknowledges_in_a_transaction(self, errors: int) -> None:
+        script = Script()
+        service = script.service()
+
+        async def takes(message: Any) -> None:
+            async with service.transaction() as transaction:
+                await message.ack(transaction=transaction)
+
+        service.subscribe(QUEUE, takes, prefetch=1, id="a", ack="client-individual")
+        sending = [service.send(QUEUE, "1", receipt=True), service.send(QUEUE, "2", receipt=True)]
+        for _ in range(errors):
+            broker = script.accepts()
+            broker.answers(broker.hears("SUBSCRIBE"))
+            ends(broker, "out of order")
+        broker = script.accepts()
+        broker.answers(broker.hears("SUBSCRIBE"))
+        broker.message("a", b"x", ack="1")
+        script.advance(2)
+        first = broker.hears("SEND")
+        script.advance(8)
+        self.assertEqual(broker.hears_nothing(), errors == 2)
+        script.advance(2)
+        self.assertTrue(service.connected)
+        frames = broker.everything()
+        self.assertEqual([frame.body for frame in frames if frame.command == "SEND"], [b"2"])
+        self.assertIn("COMMIT", [frame.command for frame in frames])
+        for frame in (first, *frames):
+            if "receipt" in frame.headers:
+                broker.answers(frame)
+        for one in sending:
+            self.successResultOf(one)
+        self.assertEqual(service.unconfirmed, 0)
 
     def test_connections_that_end_by_themselves_blame_none(self) -> None:
         """Each lives for a while, whatever is said; and one SEND is never answered."""
