@@ -115,6 +115,11 @@ class Message:
         return copy
 
     @property
+    def looks(self) -> int:
+        """As how many usual messages it counts when a selector looks at it: its headers may be long."""
+        return 1 + max(0, self.size - OVERHEAD - len(self.body)) // 256
+
+    @property
     def is_persistent(self) -> bool:
         """Is it to outlive the process?"""
         return self.keeping is not None and self.keeping.persistent

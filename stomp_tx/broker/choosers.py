@@ -17,7 +17,7 @@ from stomp_tx.broker.subscription import Subscription
 from stomp_tx.message import Message
 
 AT_ONCE = 2000
-"""Messages that one chooser looks at before it is others' turn: some milliseconds."""
+"""Messages that one chooser looks at before it is others' turn: some milliseconds.  See Message.looks."""
 
 RETURNED = 1000
 """Messages that came back and that one chooser remembers one by one."""
@@ -219,7 +219,7 @@ class Choosers:
         if not chooser.can_take:
             return
         for message in chooser.candidates(self._queue.browse):
-            left -= 1
+            left -= message.looks
             if chooser.wants(message):
                 wait = self._queue.may_have(message, subscription)
                 if wait:

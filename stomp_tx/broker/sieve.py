@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Iterator
-from itertools import islice
 
 from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IDelayedCall, IReactorTime
@@ -223,13 +222,13 @@ class Sieve:
             self._end(sifting.queue)
         if sifting.has_failed or sifting.queue not in self._siftings:
             return False  # (where it has failed ``sweep`` begins anew)
-        looked_at = 0
-        for message in islice(sifting.waiting, AT_ONCE):
-            looked_at += 1
+        left = AT_ONCE
+        for message in sifting.waiting:
+            left -= message.looks
             if not sifting.wants(message):
                 self._drop(message, sifting)
-        if looked_at == AT_ONCE:
-            return True
+            if left <= 0:
+                return True
 
         def finish(result: object) -> object:
             self._finish(sifting)

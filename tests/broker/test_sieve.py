@@ -12,6 +12,7 @@ from stomp_tx.broker.events import Dropped, SelectorChanged
 from stomp_tx.broker.policy import Policy
 from stomp_tx.engine import rows, stored
 from stomp_tx.engine.limits import EngineLimits
+from stomp_tx.message import Message
 from tests.broker.on_file import BrokerOnFile, InMemory, OnFile
 from tests.broker.test_destination import send
 from tests.conversation import Client
@@ -628,3 +629,12 @@ class ShortWindowTests(OnFile, ChangeTests):
             self.patch(stored, name, value)
         self.patch(rows, "PAGE", 8)
         return super().make_broker(limits=EngineLimits(window_length=5), **settings)
+
+
+class TurnTests(SynchronousTestCase):
+    def test_long_headers_count_as_many_messages(self) -> None:
+        """A selector may take long over them: it is others' turn sooner."""
+        short = Message("1", "/queue/a", "/queue/a", {}, b"x" * 100_000, 100_100)
+        long = Message("2", "/queue/a", "/queue/a", {"a": "a" * 65_000}, b"", 65_050)
+        self.assertEqual(short.looks, 1)
+        self.assertGreater(long.looks, sieve.AT_ONCE)
