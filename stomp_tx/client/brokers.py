@@ -12,7 +12,7 @@ from twisted.internet.interfaces import IReactorTime, IStreamClientEndpoint
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
-from stomp_tx.client.endpoint import endpoint_from_string
+from stomp_tx.client.endpoint import endpoint_of
 from stomp_tx.client.loops import Run
 from stomp_tx.client.opening import open_session
 from stomp_tx.client.session import ClientSession
@@ -57,14 +57,12 @@ class Brokers:
         settings: ClientSettings,
         credentials: Credentials | None,
     ) -> None:
-        if isinstance(endpoints, str) or not isinstance(endpoints, Sequence):
+        if isinstance(endpoints, (str, bytes)) or not isinstance(endpoints, Sequence):
             endpoints = [endpoints]
         if not endpoints:
             raise ConfigurationError("there is no endpoint to connect to")
         self.places = [
-            Place(*endpoint_from_string(reactor, one, ca_file), one)
-            if isinstance(one, str)
-            else Place(one, None, repr(one))
+            Place(*endpoint_of(reactor, one, ca_file), one if isinstance(one, str) else repr(one))
             for one in endpoints
         ]
         self._clock = clock
@@ -115,6 +113,9 @@ class Brokers:
             given = await given
         elif isawaitable(given):
             given = await given
+        if not isinstance(given, (tuple, list)) or len(given) != 2:
+            kind = type(given).__name__
+            raise ConfigurationError(f"credentials must give two, a login and a passcode, not {kind}")
         login, passcode = given
         return replace(settings, login=login, passcode=passcode)
 

@@ -10,16 +10,18 @@ from twisted.internet.defer import Deferred, succeed
 from twisted.internet.interfaces import IStreamClientEndpoint
 
 from stomp_tx.client.answer import answer_of, failed, leaving_block
-from stomp_tx.client.endpoint import endpoint_from_string
+from stomp_tx.client.arguments import no_transaction
+from stomp_tx.client.endpoint import endpoint_of
 from stomp_tx.client.last_resort import LAST_RESORT
 from stomp_tx.client.loops import reactor_and_clock, runner
 from stomp_tx.client.opening import open_session
 from stomp_tx.client.operations import Operations
 from stomp_tx.client.session import ClientSession
-from stomp_tx.client.settings import ClientSettings
+from stomp_tx.client.settings import settings_of
 from stomp_tx.client.subscription import Subscription
 from stomp_tx.client.transaction import Transaction
-from stomp_tx.errors import ConfigurationError, StompError
+from stomp_tx.errors import StompError
+from stomp_tx.wire.headers import Headers
 
 if TYPE_CHECKING:
     from typing_extensions import Unpack
@@ -52,14 +54,8 @@ def connect(
     try:
         reactor, clock = reactor_and_clock(reactor)
         LAST_RESORT.begin()
-        checked = ClientSettings(**settings)
-        named = None
-        if isinstance(endpoint, str):
-            endpoint, named = endpoint_from_string(reactor, endpoint, ca_file)
-        elif ca_file is not None:
-            raise ConfigurationError(
-                "ca_file is for tls:host:port", "an endpoint object has its own authorities"
-            )
+        checked = settings_of(settings, connect, "connect()")
+        endpoint, named = endpoint_of(reactor, endpoint, ca_file)
         return answer_of(open_session(endpoint, named, checked, clock, runner()).addCallback(StompClient))
     except StompError as error:
         return failed(error)
@@ -120,12 +116,14 @@ class StompClient(Operations):
         body: Any,
         *,
         content_type: str | None = None,
-        headers: Mapping[str, str] | None = None,
+        headers: Headers | None = None,
         receipt: bool = False,
         transaction: Transaction | None = None,
         content_length: bool = True,
     ) -> Deferred[None]:
         if transaction is not None:
+            if (wrong := no_transaction(transaction)) is not None:
+                return failed(wrong)
             return transaction.send(
                 destination,
                 body,

@@ -16,7 +16,10 @@ JSON = "application/json"
 
 
 class Codecs:
-    """Encoders and decoders by content-type; it begins with text (``text/*``) and JSON.
+    """Encoders and decoders by content-type.
+
+    It begins with text (``text/*``) and JSON (``application/json``, and ``application/*+json`` for such as
+    ``application/vnd.api+json``).  JSON may have a byte order mark.
 
     ::
 
@@ -28,11 +31,15 @@ class Codecs:
 
     def __init__(self) -> None:
         self._codecs: dict[str, tuple[Encode, Decode]] = {}
-        self.add("text/*", str.encode, lambda octets, charset: octets.decode(charset))
-        self.add(JSON, _to_json, lambda octets, charset: json.loads(octets.decode(charset)))
+        self.add("text/*", str.encode, text_in)
+        self.add(JSON, _to_json, _of_json)
+        self.add("application/*+json", _to_json, _of_json)
 
     def add(self, content_type: str, encode: Encode, decode: Decode) -> None:
-        """From now on this content-type (``type/*``: all of that kind without one of their own) has these."""
+        """From now on this content-type has these.
+
+        ``type/*+suffix``, and then ``type/*``, are for all of that kind without one of their own.
+        """
         self._codecs[content_type.lower()] = encode, decode
 
     def body_of(self, value: Any, content_type: str | None) -> tuple[bytes, str | None]:
@@ -53,6 +60,8 @@ class Codecs:
         Raises ValueError or TypeError where that can't be.
         """
         wanted = JSON if content_type is None else content_type
+        if not isinstance(wanted, str):
+            raise TypeError(f"content_type is text, not {wanted!r}")
         codec = self._of(wanted)
         if codec is None:
             raise TypeError(f"no codec for {wanted!a}: add one to the client's codecs, or send octets")
@@ -73,7 +82,12 @@ class Codecs:
 
     def _of(self, content_type: str) -> tuple[Encode, Decode] | None:
         kind = content_type.partition(";")[0].strip().lower()
-        return self._codecs.get(kind) or self._codecs.get(f"{kind.partition('/')[0]}/*")
+        main = kind.partition("/")[0]
+        suffix = kind.rpartition("+")[2]
+        for one in (kind, f"{main}/*+{suffix}", f"{main}/*"):
+            if one in self._codecs:
+                return self._codecs[one]
+        return None
 
 
 def charset_of(content_type: str) -> str | None:
@@ -82,6 +96,18 @@ def charset_of(content_type: str) -> str | None:
     header["content-type"] = content_type.replace("\n", " ").replace("\r", " ")
     charset = header.get_param("charset")
     return charset if isinstance(charset, str) and charset else None
+
+
+def text_in(octets: bytes, charset: str) -> str:
+    """The text that octets are in a charset.  Raises ValueError when they are none, or Python lacks it."""
+    try:
+        return octets.decode(charset)
+    except LookupError:
+        raise ValueError(f"there is no charset {charset!a:.60}") from None
+
+
+def _of_json(octets: bytes, charset: str) -> Any:
+    return json.loads(text_in(octets, charset).removeprefix("\ufeff"))
 
 
 def _to_json(value: Any) -> bytes:

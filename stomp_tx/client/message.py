@@ -8,10 +8,11 @@ from typing import TYPE_CHECKING, Any
 
 from twisted.internet.defer import Deferred
 
-from stomp_tx.client.codecs import charset_of
+from stomp_tx.client.codecs import charset_of, text_in
 from stomp_tx.wire.booleans import truth
 from stomp_tx.wire.commands import V10
 from stomp_tx.wire.frame import Frame
+from stomp_tx.wire.headers import Headers
 
 if TYPE_CHECKING:
     from stomp_tx.client.subscription import Subscription
@@ -82,17 +83,17 @@ class Message:
         """The body as text.
 
         In ``encoding``, else in the ``charset`` that ``content-type`` names, else in UTF-8 (STOMP 1.2,
-        "Header content-type").  Raises UnicodeDecodeError, and LookupError for a charset that Python lacks.
+        "Header content-type").  Raises ValueError when it is no text in that charset, or Python lacks it.
         """
         charset = encoding or charset_of(self.frame.headers.get("content-type", ""))
-        return self.frame.body.decode(charset or "utf-8")
+        return text_in(self.frame.body, charset or "utf-8")
 
     def ack(
         self,
         *,
         receipt: bool = False,
         transaction: Transaction | None = None,
-        headers: Mapping[str, str] | None = None,
+        headers: Headers | None = None,
     ) -> Deferred[None]:
         """It is dealt with: see StompClient.ack."""
         return self.subscription.settle(self, "ACK", receipt, transaction, headers)
@@ -102,7 +103,7 @@ class Message:
         *,
         receipt: bool = False,
         transaction: Transaction | None = None,
-        headers: Mapping[str, str] | None = None,
+        headers: Headers | None = None,
     ) -> Deferred[None]:
         """It could not be dealt with: see StompClient.nack."""
         return self.subscription.settle(self, "NACK", receipt, transaction, headers)

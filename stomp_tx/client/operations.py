@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from inspect import isawaitable
 from typing import Any, Literal
 
@@ -11,12 +11,14 @@ from twisted.internet.defer import Deferred
 from twisted.python.failure import Failure
 
 from stomp_tx.client.answer import answer_of, failed
+from stomp_tx.client.arguments import check_subscribe, is_number, not_the, subscribe_headers
 from stomp_tx.client.message import Message
 from stomp_tx.client.requests import reply_headers
 from stomp_tx.client.session import ClientSession
 from stomp_tx.client.subscription import Handler, Subscription
 from stomp_tx.client.transaction import Transaction
-from stomp_tx.errors import ReplyTimeout
+from stomp_tx.errors import ReplyTimeout, StompError
+from stomp_tx.wire.headers import Headers
 
 Responder = Callable[[Message], Any]
 """Called with each request; what it returns (or its Deferred or coroutine gives) is the body of the reply."""
@@ -40,7 +42,7 @@ class Operations(ABC):
         body: Any,
         *,
         content_type: str | None = None,
-        headers: Mapping[str, str] | None = None,
+        headers: Headers | None = None,
         receipt: bool = False,
         transaction: Transaction | None = None,
         content_length: bool = True,
@@ -49,6 +51,8 @@ class Operations(ABC):
 
         body -- octets as they are.  Text is encoded as UTF-8, and its content-type is text/plain where none
             is given.  Anything else by the codec of its content-type, JSON where none is given; see Codecs
+        headers -- further ones, such as ``persistent`` and ``priority``.  A value is text; int and bool are
+            sent as text (``true``, ``false``), and None leaves the header out
         receipt -- wait for the broker to say that it has the message safe
         transaction -- send it as a part of that one
         content_length -- False leaves that header out: ActiveMQ makes a TextMessage of it then, not a
@@ -70,7 +74,7 @@ class Operations(ABC):
         prefetch: int | None = None,
         concurrency: int | None = None,
         durable: str | None = None,
-        headers: Mapping[str, str] | None = None,
+        headers: Headers | None = None,
         receipt: bool = True,
     ) -> Deferred[Subscription]:
         """Subscribe; fires with the Subscription when the broker says that it is in force.
@@ -93,27 +97,22 @@ class Operations(ABC):
             ``selector`` in the headers is part of it: with another one what waits may be dropped
         receipt -- False for a broker that sends no RECEIPT: fires when SUBSCRIBE has been sent
         """
-        if ack not in ("auto", "client", "client-individual"):
-            return failed(ValueError(f"ack is auto, client or client-individual, not {ack!r}"))
-        for name in (destination, id, durable):
-            if name is not None and not isinstance(name, str):
-                return failed(TypeError(f"destination, id and durable are text, not {name!r}"))
-        if concurrency is not None and concurrency < 1:
-            return failed(ValueError(f"concurrency is at least 1, not {concurrency}"))
-        if prefetch is not None and prefetch < 0:
-            return failed(ValueError(f"prefetch is 0 or more, not {prefetch}"))
-        subscription = Subscription(
-            self._current,
-            id or durable or self._new_name(),
-            destination,
-            ack=ack,
-            handler=handler,
-            prefetch=prefetch,
-            headers=headers,
-            concurrency=concurrency,
-            durable=durable,
-            lasting=self._lasts,
-        )
+        try:
+            check_subscribe(destination, handler, ack, id, prefetch, concurrency, durable)
+            subscription = Subscription(
+                self._current,
+                id or durable or self._new_name(),
+                destination,
+                ack=ack,
+                handler=handler,
+                prefetch=prefetch,
+                headers=subscribe_headers(headers),
+                concurrency=concurrency,
+                durable=durable,
+                lasting=self._lasts,
+            )
+        except (StompError, TypeError, ValueError) as error:
+            return failed(error)
         return self._subscribe(subscription, receipt)
 
     _lasts = False
@@ -135,7 +134,7 @@ class Operations(ABC):
         *,
         receipt: bool = True,
         forget: bool = False,
-        headers: Mapping[str, str] | None = None,
+        headers: Headers | None = None,
     ) -> Deferred[None]:
         """End a subscription: no message reaches its handler, or its loop, from now on.
 
@@ -143,6 +142,8 @@ class Operations(ABC):
 
         forget -- a durable one: the broker keeps nothing for it from now on, and drops what it has kept
         """
+        if not hasattr(subscription, "unsubscribe"):
+            return failed(not_the("unsubscribe", "Subscription", "subscribe() gave", subscription))
         return subscription.unsubscribe(receipt=receipt, forget=forget, headers=headers)
 
     def ack(
@@ -151,7 +152,7 @@ class Operations(ABC):
         *,
         receipt: bool = False,
         transaction: Transaction | None = None,
-        headers: Mapping[str, str] | None = None,
+        headers: Headers | None = None,
     ) -> Deferred[None]:
         """Acknowledge a message: the broker forgets it.
 
@@ -159,6 +160,8 @@ class Operations(ABC):
         whose subscription has ended or has ack="auto".  Fails with StaleMessage for one that came over a
         connection that is gone: the broker gives it to somebody again.
         """
+        if not hasattr(message, "ack"):
+            return failed(not_the("ack", "Message", "has come", message))
         return message.ack(receipt=receipt, transaction=transaction, headers=headers)
 
     def nack(
@@ -167,9 +170,11 @@ class Operations(ABC):
         *,
         receipt: bool = False,
         transaction: Transaction | None = None,
-        headers: Mapping[str, str] | None = None,
+        headers: Headers | None = None,
     ) -> Deferred[None]:
         """Refuse a message: what becomes of it is the broker's rule.  1.0 has no NACK.  Fails as ``ack``."""
+        if not hasattr(message, "nack"):
+            return failed(not_the("nack", "Message", "has come", message))
         return message.nack(receipt=receipt, transaction=transaction, headers=headers)
 
     # -- questions and answers ----------------------------------------------------------------------------
@@ -180,7 +185,7 @@ class Operations(ABC):
         body: Any,
         *,
         content_type: str | None = None,
-        headers: Mapping[str, str] | None = None,
+        headers: Headers | None = None,
         content_length: bool = True,
         timeout: float | None = 30.0,
     ) -> Deferred[Message]:
@@ -199,6 +204,8 @@ class Operations(ABC):
         def ask(session: ClientSession) -> Deferred[Message]:
             return session.requests.ask(destination, body, content_type, headers, content_length)
 
+        if timeout is not None and not is_number(timeout):
+            return failed(TypeError(f"timeout is a number of seconds, or None, not {timeout!r}"))
         reply = answer_of(self._find().addCallback(ask))
         if timeout is not None:
             late = ReplyTimeout(f"no reply from {destination} within {timeout:g} seconds")
@@ -214,7 +221,7 @@ class Operations(ABC):
         prefetch: int | None = None,
         content_type: str | None = None,
         content_length: bool = True,
-        headers: Mapping[str, str] | None = None,
+        headers: Headers | None = None,
     ) -> Deferred[Subscription]:
         """Answer the questions that come to a destination, until the Subscription ends.
 
@@ -226,6 +233,9 @@ class Operations(ABC):
         A request is acknowledged just before its reply is sent: a ``reply-to`` that the broker refuses ends
         the connection, and must not come again with the next one.
         """
+
+        if not callable(responder):
+            return failed(TypeError(f"a responder is called with each request, and {responder!r} can't be"))
 
         async def respond(message: Message) -> None:
             reply = responder(message)

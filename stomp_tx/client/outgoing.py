@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from twisted.internet.defer import Deferred, succeed
@@ -15,6 +14,7 @@ from stomp_tx.errors import FrameError
 from stomp_tx.interfaces import IFrameSender
 from stomp_tx.wire import frames
 from stomp_tx.wire.frame import Frame
+from stomp_tx.wire.headers import Headers, texts
 
 if TYPE_CHECKING:
     from stomp_tx.client.session import ClientSession
@@ -69,7 +69,7 @@ class Outgoing:
         destination: str,
         body: Any,
         content_type: str | None = None,
-        headers: Mapping[str, str] | None = None,
+        headers: Headers | None = None,
         *,
         receipt: bool = False,
         transaction: str | None = None,
@@ -109,17 +109,18 @@ class Outgoing:
             return failed(error)
         return self._write(octets, answer)
 
-    def _named(self, name: str, headers: Mapping[str, str] | None) -> bytes:
+    def _named(self, name: str, headers: Headers | None) -> bytes:
         header = self._session.dialect.dedupe
         if not header or (headers and header in headers):
             return b""  # it knows none, or the user has named it
         return b"%b:%b\n" % (header.encode(), name.encode())
 
-    def _new_head(
-        self, destination: str, content_type: str | None, headers: Mapping[str, str] | None
-    ) -> bytes:
+    def _new_head(self, destination: str, content_type: str | None, headers: Headers | None) -> bytes:
         """The header lines of a SEND frame, to which others may be added."""
+        if not isinstance(destination, str) or not destination:
+            raise FrameError(f"a destination is a name such as /queue/a, not {destination!a:.60}")
         if headers:
+            headers = texts(headers)
             for name in _OWN_ARGUMENT & headers.keys():
                 raise FrameError(f"{name} is not among headers: send() has an argument for it")
             if "content-type" in headers:

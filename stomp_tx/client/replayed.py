@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from types import TracebackType
 from typing import Any, NoReturn
 
@@ -11,6 +11,7 @@ from twisted.internet.defer import Deferred, succeed
 from stomp_tx.client.answer import failed
 from stomp_tx.client.window import ReplayedSends, Send, Window
 from stomp_tx.errors import ProtocolViolation
+from stomp_tx.wire.headers import Headers
 
 
 class ReplayedTransaction:
@@ -27,7 +28,7 @@ class ReplayedTransaction:
 
     def __init__(
         self,
-        new_send: Callable[[str, Any, str | None, Mapping[str, str] | None, bool], Send],
+        new_send: Callable[[str, Any, str | None, Headers | None, bool], Send],
         new_name: Callable[[], str],
         window: Window,
     ) -> None:
@@ -42,7 +43,7 @@ class ReplayedTransaction:
         body: Any,
         *,
         content_type: str | None = None,
-        headers: Mapping[str, str] | None = None,
+        headers: Headers | None = None,
         receipt: bool = False,
         content_length: bool = True,
     ) -> Deferred[None]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
@@ -12,6 +11,7 @@ from twisted.python.failure import Failure
 from stomp_tx.client.answer import Answer
 from stomp_tx.client.message import Message
 from stomp_tx.client.subscription import Subscription
+from stomp_tx.wire.headers import Headers, texts
 
 if TYPE_CHECKING:
     from stomp_tx.client.session import ClientSession
@@ -37,7 +37,7 @@ class Requests:
         destination: str,
         body: Any,
         content_type: str | None,
-        headers: Mapping[str, str] | None,
+        headers: Headers | None,
         content_length: bool,
     ) -> Deferred[Message]:
         """Fires with the answer.  See StompClient.request."""
@@ -46,7 +46,7 @@ class Requests:
         self._count += 1
         name = f"{self._count}"
         asked = {
-            **(headers or {}),
+            **texts(headers or {}),
             "reply-to": self._subscription.destination,
             "correlation-id": name,
         }

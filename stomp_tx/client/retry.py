@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from random import Random
 
+from stomp_tx.client.arguments import NOTHING, must_be
 from stomp_tx.errors import ConfigurationError
 
 _ENOUGH = 64
@@ -37,6 +38,9 @@ class Retry:
     A login that is refused before there was any connection ends it at once."""
 
     def __post_init__(self) -> None:
+        for name in ("initial", "factor", "maximum", "jitter"):
+            must_be(f"retry: {name}", getattr(self, name), (int, float), "a number")
+        must_be("retry: attempts", self.attempts, (int, NOTHING), "a whole number, or None")
         if self.initial < 0 or self.maximum < self.initial:
             raise ConfigurationError("retry: initial is 0 or more, and maximum is not less")
         if self.factor < 1:

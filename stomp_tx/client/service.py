@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from random import Random, SystemRandom
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
@@ -12,6 +12,7 @@ from twisted.internet.defer import CancelledError, Deferred, succeed
 from twisted.python.failure import Failure
 
 from stomp_tx.client.answer import Answer, ToldAnswer, answer_of, failed, leaving_block
+from stomp_tx.client.arguments import NOTHING, must_be, must_be_callable, no_transaction
 from stomp_tx.client.brokers import Brokers, Credentials, Endpoint
 from stomp_tx.client.client import StompClient
 from stomp_tx.client.connecting import Connecting, State
@@ -22,11 +23,12 @@ from stomp_tx.client.replayed import ReplayedTransaction
 from stomp_tx.client.resuming import Resuming
 from stomp_tx.client.retry import Retry
 from stomp_tx.client.session import ClientSession
-from stomp_tx.client.settings import ClientSettings
+from stomp_tx.client.settings import settings_of
 from stomp_tx.client.subscription import Subscription
 from stomp_tx.client.transaction import Transaction
 from stomp_tx.client.window import Send, Window
 from stomp_tx.errors import ConfigurationError, ConnectionLost, ConnectTimeout, StompError
+from stomp_tx.wire.headers import Headers, texts
 
 if TYPE_CHECKING:
     from typing_extensions import Unpack
@@ -109,6 +111,13 @@ class StompClientService(Operations, Service):
 
         Raises ConfigurationError.
         """
+        for name, number in (("window", window), ("window_octets", window_octets)):
+            must_be(name, number, (int,), "a whole number")
+        must_be("connect_within", connect_within, (int, float, NOTHING), "a number of seconds, or None")
+        must_be("retry", retry, (Retry, NOTHING), "a Retry, or None")
+        told = {"on_connected": on_connected, "on_lost": on_lost, "on_failed": on_failed}
+        for name, function in {"credentials": credentials, **told}.items():
+            must_be_callable(name, function)
         if window < 1 or window_octets < 1:
             raise ConfigurationError("the window must have room for a message")
         if connect_within is not None and connect_within <= 0:
@@ -116,7 +125,7 @@ class StompClientService(Operations, Service):
         self._connect_within = connect_within
         self._is_default = reactor is None
         reactor, self._clock = reactor_and_clock(reactor)
-        self._settings = ClientSettings(**settings)
+        self._settings = settings_of(settings, StompClientService.__init__, "StompClientService")
         random = random or SystemRandom()
         brokers = Brokers(endpoints, reactor, self._clock, ca_file, self._settings, credentials)
         if shuffle:
@@ -289,12 +298,14 @@ class StompClientService(Operations, Service):
         body: Any,
         *,
         content_type: str | None = None,
-        headers: Mapping[str, str] | None = None,
+        headers: Headers | None = None,
         receipt: bool = False,
         transaction: Transaction | ReplayedTransaction | None = None,
         content_length: bool = True,
     ) -> Deferred[None]:
         if transaction is not None:
+            if (wrong := no_transaction(transaction)) is not None:
+                return failed(wrong)
             return transaction.send(
                 destination,
                 body,
@@ -314,14 +325,14 @@ class StompClientService(Operations, Service):
         destination: str,
         body: Any,
         content_type: str | None,
-        headers: Mapping[str, str] | None,
+        headers: Headers | None,
         content_length: bool,
     ) -> Send:
         """What is sent is encoded now: the user may change it afterwards."""
         if type(body) is not bytes:
             body, content_type = self._settings.codecs.body_of(body, content_type)
-        headers = dict(headers) if headers else None
-        return Send(self._message_name(), destination, body, content_type, headers, content_length)
+        given = texts(headers) if headers else None
+        return Send(self._message_name(), destination, body, content_type, given, content_length)
 
     def _message_name(self) -> str:
         self._sent += 1

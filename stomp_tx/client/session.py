@@ -40,6 +40,7 @@ from stomp_tx.wire import frames
 from stomp_tx.wire.booleans import odd_boolean
 from stomp_tx.wire.commands import SERVER_COMMANDS, V10
 from stomp_tx.wire.frame import Frame
+from stomp_tx.wire.headers import Headers
 from stomp_tx.wire.negotiation import heart_beat_interval, parse_heart_beat
 
 ENDED = 1000
@@ -401,7 +402,7 @@ class ClientSession:
         self,
         subscription: Subscription,
         receipt: bool,
-        headers: Mapping[str, str] | None,
+        headers: Headers | None,
         forget: bool = False,
     ) -> Deferred[None]:
         """UNSUBSCRIBE.  Its id stays taken until the broker's RECEIPT: messages may be on their way."""
@@ -410,8 +411,8 @@ class ClientSession:
         if self._held:
             self.release()  # it may have to give some back
         name = subscription.id
-        leaving = subscription.leaving_frames(headers, forget)
         try:
+            leaving = subscription.leaving_frames(headers, forget)
             for frame in leaving:
                 frame.encode(self.version)
         except FrameError as error:

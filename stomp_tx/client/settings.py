@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
-from typing import TypedDict
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, fields
+from inspect import Parameter, signature
+from typing import Any, TypedDict
 
+from stomp_tx.client.arguments import NOTHING, must_be, must_be_known
 from stomp_tx.client.codecs import Codecs
-from stomp_tx.errors import ConfigurationError
+from stomp_tx.errors import ConfigurationError, FrameError
 from stomp_tx.keepalive import Keepalive
 from stomp_tx.wire.commands import VERSIONS
+from stomp_tx.wire.headers import Headers, texts
 from stomp_tx.wire.limits import Limits
 
 
@@ -50,7 +53,7 @@ class ClientSettings:
     tcp_keepalive_probes: int = 4
     """Questions without an answer after which the connection is lost."""
 
-    headers: Mapping[str, str] = field(default_factory=dict)
+    headers: Headers = field(default_factory=dict)
     """Further headers of CONNECT, such as ActiveMQ's ``client-id``."""
 
     connect_timeout: float | None = 30.0
@@ -73,18 +76,49 @@ class ClientSettings:
         return Keepalive(self.tcp_keepalive, self.tcp_keepalive_interval, self.tcp_keepalive_probes)
 
     def __post_init__(self) -> None:
+        for name, (kinds, words) in _WANTED.items():
+            must_be(name, getattr(self, name), kinds, words)
         self.keepalive()
         unknown = [version for version in self.versions if version not in VERSIONS]
         if unknown or not self.versions:
             raise ConfigurationError(f"versions must be some of {', '.join(VERSIONS)}", f"not {unknown}")
-        if len(self.heart_beat_ms) != 2 or min(self.heart_beat_ms) < 0:
-            raise ConfigurationError("heart_beat_ms must be two numbers of milliseconds, 0 or more")
+        whole = [one for one in self.heart_beat_ms if type(one) is int and one >= 0]
+        if not len(whole) == len(self.heart_beat_ms) == 2:
+            raise ConfigurationError("heart_beat_ms must be two whole numbers of milliseconds, 0 or more")
         if self.heart_beat_grace < 1:
             raise ConfigurationError("heart_beat_grace must be at least 1")
         for name in ("connect_timeout", "receipt_timeout", "disconnect_timeout"):
             seconds = getattr(self, name)
             if seconds is not None and seconds < 0:
                 raise ConfigurationError(f"{name} can't be negative")
+        try:
+            texts(self.headers)
+        except FrameError as error:
+            raise ConfigurationError(error.summary, error.detail) from None
+
+
+_TEXT = (str, NOTHING), "text, or None"
+_SECONDS = (int, float), "a number of seconds"
+_SECONDS_OR_NONE = (int, float, NOTHING), "a number of seconds, or None"
+_COUNT = (int,), "a whole number"
+
+_WANTED: dict[str, tuple[tuple[type, ...], str]] = {
+    "login": _TEXT,
+    "passcode": _TEXT,
+    "host": _TEXT,
+    "versions": ((tuple, list), "several versions, as in ('1.1', '1.2')"),
+    "heart_beat_ms": ((tuple, list), "two numbers of milliseconds, as in (10000, 10000)"),
+    "heart_beat_grace": ((int, float), "a number"),
+    "tcp_keepalive": _COUNT,
+    "tcp_keepalive_interval": _COUNT,
+    "tcp_keepalive_probes": _COUNT,
+    "headers": ((Mapping,), "a mapping of names to values"),
+    "connect_timeout": _SECONDS_OR_NONE,
+    "receipt_timeout": _SECONDS_OR_NONE,
+    "disconnect_timeout": _SECONDS,
+    "codecs": ((Codecs,), "a Codecs"),
+    "limits": ((Limits,), "a Limits"),
+}
 
 
 class ClientOptions(TypedDict, total=False):
@@ -99,9 +133,22 @@ class ClientOptions(TypedDict, total=False):
     tcp_keepalive: int
     tcp_keepalive_interval: int
     tcp_keepalive_probes: int
-    headers: Mapping[str, str]
+    headers: Headers
     connect_timeout: float | None
     receipt_timeout: float | None
     disconnect_timeout: float
     codecs: Codecs
     limits: Limits
+
+
+def settings_of(options: Mapping[str, Any], taker: Callable[..., Any], called: str) -> ClientSettings:
+    """The settings among the keyword arguments of ``connect`` or StompClientService.
+
+    taker, called -- which of them, and its name
+
+    Raises ConfigurationError, for a name that there is not with the nearest one that there is.
+    """
+    named = signature(taker).parameters.values()
+    own = [one.name for one in named if one.kind is Parameter.KEYWORD_ONLY]
+    must_be_known(options, [*(one.name for one in fields(ClientSettings)), *own], called)
+    return ClientSettings(**options)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from contextvars import ContextVar
 from inspect import iscoroutine, iscoroutinefunction
 from typing import TYPE_CHECKING, Any
@@ -13,6 +13,7 @@ from twisted.logger import Logger
 from twisted.python.failure import Failure
 
 from stomp_tx.client.answer import failed
+from stomp_tx.client.arguments import no_transaction
 from stomp_tx.client.giving_back import GivingBack
 from stomp_tx.client.loops import in_task, run_in_task
 from stomp_tx.client.message import Message
@@ -29,6 +30,7 @@ from stomp_tx.errors import (
 from stomp_tx.wire import frames
 from stomp_tx.wire.commands import V10
 from stomp_tx.wire.frame import Frame
+from stomp_tx.wire.headers import Headers
 
 if TYPE_CHECKING:
     from stomp_tx.client.session import ClientSession
@@ -84,7 +86,7 @@ class Subscription:
         ack: str = "auto",
         handler: Handler | None = None,
         prefetch: int | None = None,
-        headers: Mapping[str, str] | None = None,
+        headers: Headers | None = None,
         concurrency: int | None = None,
         durable: str | None = None,
         lasting: bool = False,
@@ -335,13 +337,15 @@ class Subscription:
         command: str,
         receipt: bool,
         transaction: Transaction | None,
-        headers: Mapping[str, str] | None,
+        headers: Headers | None,
     ) -> Deferred[None]:
         """ACK or NACK: see StompClient."""
         if message.is_stale or self.session.is_over:
             return failed(self._stale_message(message, command))
         try:
             if transaction is not None:
+                if (wrong := no_transaction(transaction)) is not None:
+                    raise wrong
                 transaction.check_open(self.session)
             frame = (frames.ack if command == "ACK" else frames.nack)(
                 message.frame,
@@ -350,7 +354,7 @@ class Subscription:
                 headers=headers,
             )
             self._must_be_unsettled(message, command)
-        except StompError as error:
+        except (StompError, TypeError) as error:
             return failed(error)
         settled = self._unsettled.take(message.number, self.ack == "client")
         if transaction is not None:
@@ -393,7 +397,7 @@ class Subscription:
     # -- the end ------------------------------------------------------------------------------------------
 
     def unsubscribe(
-        self, *, receipt: bool = True, forget: bool = False, headers: Mapping[str, str] | None = None
+        self, *, receipt: bool = True, forget: bool = False, headers: Headers | None = None
     ) -> Deferred[None]:
         """Want no more messages: see StompClient.unsubscribe."""
         if not forget and self.lasting and self.session.is_over:
@@ -401,7 +405,7 @@ class Subscription:
             return succeed(None)
         return self.session.unsubscribe(self, receipt, headers, forget)
 
-    def leaving_frames(self, headers: Mapping[str, str] | None, forget: bool) -> list[Frame]:
+    def leaving_frames(self, headers: Headers | None, forget: bool) -> list[Frame]:
         """The UNSUBSCRIBE frames that end it."""
         plain = frames.unsubscribe(self.id, headers=headers)
         if not forget:

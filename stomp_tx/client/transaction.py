@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import enum
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
@@ -12,6 +12,7 @@ from twisted.internet.defer import Deferred
 from stomp_tx.client.answer import answer_of, failed
 from stomp_tx.errors import ProtocolViolation, StompError, TransactionLost
 from stomp_tx.wire import frames
+from stomp_tx.wire.headers import Headers
 
 if TYPE_CHECKING:
     from stomp_tx.client.message import Message
@@ -100,7 +101,7 @@ class Transaction:
         body: Any,
         *,
         content_type: str | None = None,
-        headers: Mapping[str, str] | None = None,
+        headers: Headers | None = None,
         receipt: bool = False,
         content_length: bool = True,
     ) -> Deferred[None]:

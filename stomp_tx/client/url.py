@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, field
 from urllib.parse import SplitResult, unquote, urlsplit
 
 from twisted.internet.endpoints import quoteStringArgument
 
+from stomp_tx.client.advice import PORT, PORTS, must_be_an_endpoint
 from stomp_tx.errors import ConfigurationError
 
-PORT = 61613
-
 _TLS = {"stomp": False, "tcp": False, "stomp+tls": True, "stomp+ssl": True, "stomps": True}
+
+_KINDS = ("tcp", "tls", "ssl", "unix")
+_HOST_AND_PORT = re.compile(r"([^\s:/@]+@)?(\[[0-9A-Fa-f:.]+\]|[^\s:/@\[\]]+)(:[0-9]+)?")
 
 EXAMPLE = "such as stomp://ann@broker.example:61613 or stomp+tls://broker.example"
 
@@ -36,8 +39,12 @@ class BrokerURL:
         Raises ConfigurationError.
         """
         if "://" not in url:
+            if _HOST_AND_PORT.fullmatch(url) and url.partition(":")[0] not in _KINDS:
+                place = f"127.0.0.1:{url}" if url.isdigit() else url
+                raise ConfigurationError(f"{url!a} is no URL of a broker: write stomp://{place}")
             if ":" not in url:
                 raise ConfigurationError(f"{url!a} is no URL of a broker", EXAMPLE)
+            must_be_an_endpoint(url)
             return cls(url)
         try:
             parts = urlsplit(url)
@@ -45,8 +52,11 @@ class BrokerURL:
         except ValueError:
             # Neither what was given nor what was found in it is shown: it may be a passcode.
             raise ConfigurationError(
-                "that is no URL of a broker", f"write # / ? : @ as %23 %2F %3F %3A %40, {EXAMPLE}"
+                "that is no URL of a broker",
+                f"a port is {PORTS}, and # / ? : @ are written %23 %2F %3F %3A %40, {EXAMPLE}",
             ) from None
+        if port == 0:
+            raise ConfigurationError("that is no URL of a broker", f"a port is {PORTS}, {EXAMPLE}")
         if parts.query or parts.fragment:
             raise ConfigurationError(
                 "that is no URL of a broker", "nothing comes after its path; # and ? are written %23 and %3F"
@@ -58,7 +68,8 @@ class BrokerURL:
         if parts.scheme not in _TLS:
             known = ", ".join(f"{name}://" for name in ("stomp", "stomp+tls", "stomp+unix"))
             raise ConfigurationError(f"{parts.scheme!a} is no kind of connection", f"there are {known}")
-        return cls(_endpoint(parts, port or PORT), login, passcode, unquote(parts.path[1:]) or None)
+        endpoint = _endpoint(parts, PORT if port is None else port)
+        return cls(endpoint, login, passcode, unquote(parts.path[1:]) or None)
 
 
 def _endpoint(parts: SplitResult, port: int) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
 from twisted.internet.defer import Deferred, gatherResults, succeed
 from twisted.logger import Logger
@@ -13,6 +13,7 @@ from stomp_tx.client.answer import Answer, failed
 from stomp_tx.client.session import ClientSession
 from stomp_tx.errors import ConnectionLost, ErrorReceived, LimitExceeded, ReceiptTimeout
 from stomp_tx.wire import frames
+from stomp_tx.wire.headers import Headers
 
 MOST = 10
 """Windows; of those who don't wait for room no more is kept."""
@@ -43,7 +44,7 @@ class Send:
         destination: str,
         body: bytes,
         content_type: str | None,
-        headers: Mapping[str, str] | None,
+        headers: Headers | None,
         content_length: bool,
     ) -> None:
         self.name = name

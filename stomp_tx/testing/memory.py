@@ -18,6 +18,7 @@ from stomp_tx.broker.factory import StompBrokerFactory
 from stomp_tx.broker.policy import Policies, Policy
 from stomp_tx.broker.settings import BrokerSettings
 from stomp_tx.client import StompClient, StompClientService, connect
+from stomp_tx.client.arguments import must_be_known
 from stomp_tx.engine.limits import EngineLimits
 from stomp_tx.engine.memory import MemoryEngine
 from stomp_tx.interfaces import IEngine
@@ -33,6 +34,9 @@ SOON = 600.0
 
 TURNS = 100_000
 """Turns after which it must be quiet."""
+
+
+_OWN_ARGUMENTS = ("limits", "factory", "engine", "clock", "patterns", "upkeep")
 
 
 class Stuck(AssertionError):
@@ -74,8 +78,10 @@ class MemoryBroker:
         settings -- the fields of BrokerSettings, and of the Policy of all other destinations; a name that
             both have is the policy's, which is what counts then
 
-        Raises ConfigurationError for a value that can't be, and TypeError for a name that nothing has.
+        Raises ConfigurationError for a value that can't be, and for a name that nothing has.
         """
+        known = {one.name for kind in (BrokerSettings, Policy) for one in fields(kind)}
+        must_be_known(settings, {*known, *_OWN_ARGUMENTS}, "MemoryBroker")
         self.clock = clock or Clock()
         self.engine: IEngine = engine or MemoryEngine(limits, self.clock.seconds)
         policy = {one.name: settings.pop(one.name) for one in fields(Policy) if one.name in settings}
@@ -125,7 +131,7 @@ class MemoryBroker:
         more = {"random": Random(1), "reactor": self.clock, **more}
         return StompClientService(self.endpoint(faults), **more)
 
-    def peer(self, version: str = "1.2", **headers: str) -> Peer:
+    def peer(self, version: str = "1.2", **headers: str | int) -> Peer:
         """One who speaks in frames, and was answered with CONNECTED; ``headers`` are CONNECT's."""
         peer = self.stranger()
         peer.version = version

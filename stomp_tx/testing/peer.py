@@ -43,11 +43,11 @@ class Peer(Speaker):
 
     # -- speaking -----------------------------------------------------------------------------------------
 
-    def subscribes(self, destination: str, id: str = "1", ack: str = "auto", **headers: str) -> None:
+    def subscribes(self, destination: str, id: str = "1", ack: str = "auto", **headers: str | int) -> None:
         """Send SUBSCRIBE; further headers as with ``says``."""
         self.says("SUBSCRIBE", {"id": id, "destination": destination, "ack": ack, **named(headers)})
 
-    def acks(self, message: Frame, command: str = "ACK", **headers: str) -> None:
+    def acks(self, message: Frame, command: str = "ACK", **headers: str | int) -> None:
         """ACK (or NACK) as the version has it."""
         if self.version == "1.2":
             which = {"id": message.headers["ack"]}
@@ -56,7 +56,7 @@ class Peer(Speaker):
             which = {name: message.headers[name] for name in names if name in message.headers}
         self.says(command, {**which, **named(headers)})
 
-    def nacks(self, message: Frame, **headers: str) -> None:
+    def nacks(self, message: Frame, **headers: str | int) -> None:
         """NACK as the version has it; 1.0 has none."""
         self.acks(message, "NACK", **headers)
 

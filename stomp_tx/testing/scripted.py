@@ -15,6 +15,7 @@ from stomp_tx.client import StompClient, connect
 from stomp_tx.testing.link import HERE, Transport
 from stomp_tx.testing.speaker import Speaker, named
 from stomp_tx.wire.frame import Frame
+from stomp_tx.wire.headers import Headers
 
 
 @implementer(IStreamClientEndpoint)
@@ -76,17 +77,17 @@ class ScriptedBroker(Speaker):
         return self.pipe.take()
 
     def says(
-        self, command: str, headers: dict[str, str] | None = None, body: bytes = b"", **more: str
+        self, command: str, headers: Headers | None = None, body: bytes = b"", **more: str | int
     ) -> None:
         if command == "CONNECTED":
-            self.version = more.get("version", "1.0")
+            self.version = f"{more.get('version', '1.0')}"
         super().says(command, headers, body, **more)
 
     def answers(self, frame: Frame) -> None:
         """Send the RECEIPT that a frame asked for."""
         self.says("RECEIPT", receipt_id=frame.headers["receipt"])
 
-    def message(self, subscription: str, body: bytes = b"hello", **headers: str) -> None:
+    def message(self, subscription: str, body: bytes = b"hello", **headers: str | int) -> None:
         """Send a MESSAGE."""
         first = {"subscription": subscription, "message-id": "m", "destination": "/queue/a"}
         self.says("MESSAGE", {**first, **named(headers)}, body)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from stomp_tx.wire.frame import Frame
+from stomp_tx.wire.headers import Headers, texts
 from stomp_tx.wire.parser import FrameParser
 
 
@@ -26,10 +27,11 @@ class Speaker:
     # -- speaking -----------------------------------------------------------------------------------------
 
     def says(
-        self, command: str, headers: dict[str, str] | None = None, body: bytes = b"", **more: str
+        self, command: str, headers: Headers | None = None, body: bytes = b"", **more: str | int
     ) -> None:
         """Send a frame; keyword arguments are headers, ``_`` standing for ``-``."""
-        self.sends(Frame(command, {**(headers or {}), **named(more)}, body).encode(self.version or "1.2"))
+        together = {**texts(headers or {}), **named(more)}
+        self.sends(Frame(command, together, body).encode(self.version or "1.2"))
 
     def sends(self, octets: bytes) -> None:
         """Send octets as they are."""
@@ -67,6 +69,6 @@ class Speaker:
         return not self._heard
 
 
-def named(headers: dict[str, str]) -> dict[str, str]:
+def named(headers: Headers) -> dict[str, str]:
     """Keyword arguments as headers: ``_`` stands for ``-``."""
-    return {name.replace("_", "-"): value for name, value in headers.items()}
+    return {name.replace("_", "-"): value for name, value in texts(headers).items()}

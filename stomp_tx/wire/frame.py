@@ -53,7 +53,18 @@ class Frame:
         try:
             return self._octets(version)
         except (AttributeError, TypeError, UnicodeEncodeError) as error:
-            raise FrameError("a header can't be sent", f"{error}: names and values are text") from error
+            raise FrameError(f"{self._what_is_wrong() or error}") from error
+
+    def _what_is_wrong(self) -> str | None:
+        """With what has no encoding.  A value is not shown: it may be a passcode."""
+        for name, value in self.headers.items():
+            if not isinstance(name, str):
+                return f"the name of a header is text, not {type(name).__name__}: {name!a:.60}"
+            if not isinstance(value, str):
+                return f"the header {name!a:.60} can't be sent: it is text, not {type(value).__name__}"
+            if not _is_encodable(name) or not _is_encodable(value):
+                return f"the header {name!a:.60} can't be sent: UTF-8 has no half surrogates"
+        return None if isinstance(self.body, bytes) else f"a body is bytes, not {type(self.body).__name__}"
 
     def _octets(self, version: str) -> bytes:
         lines = [self.command]
@@ -62,9 +73,8 @@ class Frame:
             for name, value in headers.items():
                 if "\n" in name or "\n" in value or ":" in name or "\r" in name or "\r" in value:
                     raise FrameError(
-                        "a header can't be sent",
-                        f"{name[:60]!a} of {self.command} holds a line end or a colon, "
-                        "and this frame has no escapes",
+                        f"the header {name[:60]!a} can't be sent: it holds a line end or a colon",
+                        f"{self._without_escapes(version)} has no escapes for them",
                     )
                 lines.append(f"{name}:{value}")
         else:
@@ -80,3 +90,14 @@ class Frame:
         elif length != str(len(self.body)):
             raise FrameError(f"content-length is {length[:20]!a}, but the body has {len(self.body)} octets")
         return b"%b\n\n%b\0" % ("\n".join(lines).encode(), self.body)
+
+    def _without_escapes(self, version: str) -> str:
+        return self.command if self.command in UNESCAPED_COMMANDS else f"STOMP {version}"
+
+
+def _is_encodable(text: str) -> bool:
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True

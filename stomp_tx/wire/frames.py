@@ -1,6 +1,7 @@
 """Frames a client sends, made from what they mean: ``frames.send("/queue/a", b"hello")``.
 
-Each takes further headers by mapping; a header given as None is left out.  Text bodies are encoded as UTF-8.
+Each takes further headers by mapping; `stomp_tx.wire.headers` says what may stand for one, and FrameError is
+raised for anything else.  Text bodies are encoded as UTF-8.
 """
 
 from __future__ import annotations
@@ -10,14 +11,13 @@ from collections.abc import Mapping
 from stomp_tx.errors import ProtocolViolation
 from stomp_tx.wire.commands import V10, V11, V12
 from stomp_tx.wire.frame import Frame
+from stomp_tx.wire.headers import Headers, texts
 
-Headers = Mapping[str, str | None]
 
-
-def _frame(command: str, first: Headers, more: Headers | None, body: bytes = b"") -> Frame:
+def _frame(command: str, first: Mapping[str, str | None], more: Headers | None, body: bytes = b"") -> Frame:
     headers = {name: value for name, value in first.items() if value is not None}
-    for name, value in (more or {}).items():
-        if value is not None:
+    if more:
+        for name, value in texts(more).items():
             headers.setdefault(name, value)
     return Frame(command, headers, body)
 

@@ -51,6 +51,37 @@ class CodecTests(SynchronousTestCase):
             with self.assertRaises(ValueError):
                 decode(b"\xff", wrong)
 
+    def test_json_may_have_a_byte_order_mark(self) -> None:
+        for charset, mark in (("utf-8", b"\xef\xbb\xbf"), ("utf-16-le", b"\xff\xfe"), ("utf-16", b"")):
+            body = mark + '{"a": "é"}'.encode(charset)
+            decoded = Codecs().decode(body, f"application/json; charset={charset}")
+            self.assertEqual(decoded, {"a": "é"}, charset)
+        self.assertEqual(Codecs().decode(b"\xef\xbb\xbf[1]", "application/json"), [1])
+
+    def test_what_is_json_by_its_suffix(self) -> None:
+        codecs = Codecs()
+        for content_type in ("application/vnd.api+json", "Application/Problem+JSON; charset=utf-8"):
+            self.assertEqual(codecs.decode(b"[1]", content_type), [1])
+            self.assertEqual(codecs.encode([1], content_type), (b"[1]", content_type))
+        self.assertEqual(codecs.decode(b"[1]", "application/json+x"), b"[1]")
+        self.assertEqual(codecs.decode(b"[1]", "text/x+json"), "[1]")
+        with self.assertRaises(ValueError):
+            codecs.decode(b"[", "application/vnd.api+json")
+
+    def test_suffixes_of_users(self) -> None:
+        codecs = Codecs()
+        codecs.add("application/*+upper", lambda value: value.upper().encode(), lambda body, _: "suffix")
+        codecs.add("application/x+upper", lambda value: b"", lambda body, _: "its own")
+        codecs.add("application/*", lambda value: b"", lambda body, _: "any")
+        self.assertEqual(codecs.decode(b"", "application/y+upper"), "suffix")
+        self.assertEqual(codecs.decode(b"", "application/x+upper"), "its own")
+        self.assertEqual(codecs.decode(b"", "application/y+lower"), "any")
+
+    def test_a_content_type_is_text(self) -> None:
+        wrong: Any = 5
+        with self.assertRaisesRegex(TypeError, "content_type is text, not 5"):
+            Codecs().encode({}, wrong)
+
     def test_charset_of(self) -> None:
         self.assertEqual(charset_of("text/plain; format=flowed; CHARSET=utf-16"), "utf-16")
         for none in ("", "text/plain", "text/plain; charset=", "text/plain; charset"):

@@ -15,7 +15,7 @@ from twisted.internet.testing import MemoryReactorClock
 from twisted.trial.unittest import SynchronousTestCase, TestCase
 
 from stomp_tx.broker.factory import StompBrokerFactory
-from stomp_tx.client import ConnectionLost, connect
+from stomp_tx.client import ConnectionLost, StompClientService, connect
 from stomp_tx.client.endpoint import endpoint_from_string
 from stomp_tx.errors import ConfigurationError
 from tests.e2e.certificates import Authority
@@ -66,6 +66,66 @@ class EndpointStringTests(SynchronousTestCase):
         for wrong in ("", "broker.example", "tcp:", "tcp:a:b", "carrier-pigeon:7"):
             self.assertRaises(ConfigurationError, self.made, wrong)
         self.failureResultOf(connect("tcp:", reactor=MemoryReactorClock()), ConfigurationError)
+
+    def test_what_to_write_is_said(self):
+        for wrong, right in (
+            ("127.0.0.1:61613", "tcp:127.0.0.1:61613"),
+            ("localhost:61614", "tcp:localhost:61614"),
+            ("broker.example", "tcp:broker.example:61613"),
+            ("61614", "tcp:127.0.0.1:61614"),
+            ("", "tcp:127.0.0.1:61613"),
+            ("[::1]:61614", r"tcp:\:\:1:61614"),
+            ("::1", r"tcp:\:\:1:61613"),
+            ("tcp:::1:61614", r"tcp:\:\:1:61614"),
+            ("tcp:localhost", "tcp:localhost:61613"),
+            ("tcp:", "tcp:127.0.0.1:61613"),
+            ("tls:broker.example", "tls:broker.example:61613"),
+            ("tcp://localhost:61614", "tcp:localhost:61614"),
+            ("stomp://broker.example/vhost", "tcp:broker.example:61613"),
+            ("stomp+tls://broker.example:61617", "tls:broker.example:61617"),
+            ("stomp:localhost:61614", "tcp:localhost:61614"),
+            ("unix:", "unix:PATH"),
+            ("tcp:a b:c:d", "tcp:HOST:PORT, tls:HOST:PORT or unix:PATH"),
+            ("localhost:99999", "tcp:HOST:PORT, tls:HOST:PORT or unix:PATH"),
+        ):
+            error = self.assertRaises(ConfigurationError, self.made, wrong)
+            self.assertEqual(str(error), f"{wrong!r} is no endpoint to connect to: write {right}")
+
+    def test_what_is_wrong_with_an_argument_is_said(self):
+        for wrong, said in (
+            ("tcp:a:99999", "the port is a number from 1 to 65535, not '99999'"),
+            ("tls:a:70000", "the port is a number from 1 to 65535, not '70000'"),
+            ("tcp:a:0", "the port is a number from 1 to 65535, not '0'"),
+            ("tcp:a:-1", "the port is a number from 1 to 65535, not '-1'"),
+            ("tcp:host=a:port=http", "the port is a number from 1 to 65535, not 'http'"),
+            ("tcp:a:1:timeuot=5", "tcp: has no argument timeuot: did you mean timeout?"),
+            ("tls:a:1:colour=red", "tls: has no argument colour"),
+            ("tcp:a:1:timeout=soon", "timeout is a number of seconds, not 'soon'"),
+        ):
+            error = self.assertRaises(ConfigurationError, self.made, wrong)
+            self.assertEqual(str(error), f"{wrong!r} is no endpoint to connect to: {said}")
+
+    def test_a_passcode_is_not_shown(self):
+        error = self.assertRaises(ConfigurationError, self.made, "stomp://ann:secret@localhost:1")
+        self.assertEqual(str(error), "that is no endpoint to connect to: write tcp:localhost:1")
+
+    def test_what_is_no_string_must_be_an_endpoint(self):
+        reactor = MemoryReactorClock()
+        for wrong in (5, None, b"tcp:a:1", ["tcp:a:1"]):
+            error = self.failureResultOf(connect(wrong, reactor=reactor), ConfigurationError).value
+            self.assertEqual(
+                str(error), f"{wrong!r} is no endpoint to connect to: write 'tcp:127.0.0.1:61613'"
+            )
+        for wrong in (5, None, b"tcp:a:1", ["tcp:a:1", 5]):
+            with self.assertRaisesRegex(ConfigurationError, "is no endpoint to connect to"):
+                StompClientService(wrong, reactor=reactor)
+
+    def test_own_authorities_are_not_for_an_endpoint_object(self):
+        reactor = MemoryReactorClock()
+        endpoint, _ = self.made("tcp:a:1")
+        self.failureResultOf(connect(endpoint, reactor=reactor, ca_file="ca.pem"), ConfigurationError)
+        with self.assertRaises(ConfigurationError):
+            StompClientService(endpoint, reactor=reactor, ca_file="ca.pem")
 
 
 class SocketTests(TestCase):

@@ -33,7 +33,11 @@ class MessageTests(SynchronousTestCase):
 
     def test_text_that_is_none_raises(self):
         self.assertRaises(UnicodeDecodeError, message(b"\xff").text)
-        self.assertRaises(LookupError, message(b"a", content_type="text/plain;charset=klingon").text)
+        for charset in ("klingon", "hex", '"a\0b"'):
+            wrong = message(b"a", content_type=f"text/plain;charset={charset}")
+            self.assertRaises(ValueError, wrong.text)
+        error = self.assertRaises(ValueError, message(b"a").text, "klingon")
+        self.assertEqual(str(error), "there is no charset 'klingon'")
 
 
 class RedeliveredTests(SynchronousTestCase):

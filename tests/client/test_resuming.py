@@ -270,7 +270,7 @@ class SubscribingTests(ServiceCase):
         for wrong in (
             service.subscribe(QUEUE, id=5),  # type: ignore[arg-type]
             service.subscribe(QUEUE, durable=7),  # type: ignore[arg-type]
-            service.subscribe(QUEUE, headers={"a": 5}),  # type: ignore[dict-item]
+            service.subscribe(QUEUE, headers={"a": 0.5}),  # type: ignore[dict-item]
             service.subscribe(QUEUE, prefetch=-1),
         ):
             self.fails(wrong, TypeError, ValueError, FrameError)

@@ -43,6 +43,31 @@ def test_what_is_none(url: str) -> None:
         BrokerURL.parse(url)
 
 
+@pytest.mark.parametrize(
+    "url, right",
+    [
+        ("localhost:61613", "stomp://localhost:61613"),
+        ("127.0.0.1:61614", "stomp://127.0.0.1:61614"),
+        ("broker.example", "stomp://broker.example"),
+        ("[::1]:61613", "stomp://[::1]:61613"),
+        ("ann@broker.example:61613", "stomp://ann@broker.example:61613"),
+        ("61613", "stomp://127.0.0.1:61613"),
+    ],
+)
+def test_what_to_write_is_said(url: str, right: str) -> None:
+    with pytest.raises(ConfigurationError) as caught:
+        BrokerURL.parse(url)
+    assert str(caught.value) == f"{url!a} is no URL of a broker: write {right}"
+    BrokerURL.parse(right)
+
+
+@pytest.mark.parametrize("url", ["stomp://a:99999", "stomp://a:0", "stomp://a:x", "stomp+tls://a:65536"])
+def test_the_range_of_ports_is_said(url: str) -> None:
+    with pytest.raises(ConfigurationError) as caught:
+        BrokerURL.parse(url)
+    assert "a port is a number from 1 to 65535" in caught.value.detail
+
+
 @given(st.text())
 def test_whatever_it_is_it_is_one_or_none(text: str) -> None:
     for url in (text, f"stomp://{text}", f"stomp+unix://{text}"):

@@ -146,7 +146,7 @@ class SendingTests(ServiceCase):
         service = self.starts()
         for wrong in (
             service.send(QUEUE, "\ud800"),
-            service.send(QUEUE, "x", headers={"priority": 9}, receipt=True),  # type: ignore[dict-item]
+            service.send(QUEUE, "x", headers={"priority": 0.5}, receipt=True),  # type: ignore[dict-item]
             service.send(QUEUE, "x", content_type="\ud800", receipt=True),
             service.send([], "x", receipt=True),  # type: ignore[arg-type]
             service.send(QUEUE, object()),
@@ -154,7 +154,7 @@ class SendingTests(ServiceCase):
             self.fails(wrong, TypeError, ValueError, FrameError)
         self.broker.is_down = True
         self.cut()
-        wrong = service.send(QUEUE, "x", headers={"priority": 9}, receipt=True)  # type: ignore[dict-item]
+        wrong = service.send(QUEUE, "x", headers={"priority": 0.5}, receipt=True)  # type: ignore[dict-item]
         right = service.send(QUEUE, "y", receipt=True)
         self.broker.is_down = False
         self.broker.advance(10)

@@ -9,6 +9,7 @@ from twisted.internet.error import ConnectionRefusedError
 from twisted.trial.unittest import SynchronousTestCase
 
 from stomp_tx.client import ConnectionLost, ErrorReceived, StompClient
+from stomp_tx.errors import ConfigurationError
 from stomp_tx.testing import Faults, MemoryBroker, Stuck
 
 
@@ -21,12 +22,26 @@ class MemoryBrokerTests(SynchronousTestCase):
             async with self.broker.service() as client:
                 await client.send("/queue/a", "hello")
                 subscription = await client.subscribe("/queue/a")
-                message = await subscription.next()
-                assert message is not None
-                return message.body
+                return (await subscription.next()).body
 
         self.assertEqual(self.broker.run(story()), b"hello")
         self.assertEqual(self.broker.clock.seconds(), 0.0)
+
+    def test_a_setting_that_there_is_not_is_told_with_the_nearest(self) -> None:
+        for wrong, right in (("attemps", "attempts"), ("subscription", "subscriptions"), ("engin", "engine")):
+            with self.assertRaisesRegex(
+                ConfigurationError, f"MemoryBroker has no setting {wrong}: did you mean {right}"
+            ):
+                MemoryBroker(**{wrong: 1})
+        with self.assertRaisesRegex(ConfigurationError, "has no setting loggin: did you mean login"):
+            self.broker.client(loggin="ann")
+
+    def test_peers_say_numbers_as_text(self) -> None:
+        peer = self.broker.peer()
+        peer.says("SEND", {"destination": "/queue/a", "n": 9}, b"x", persistent=True)
+        peer.subscribes("/queue/a", prefetch_count=1)
+        heard = peer.hears("MESSAGE").headers
+        self.assertEqual((heard["n"], heard["persistent"]), ("9", "true"))
 
     def test_run_raises_what_the_story_raises(self) -> None:
         async def story() -> None:

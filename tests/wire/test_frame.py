@@ -1,5 +1,7 @@
 """wire/frame.py: a frame and its octets."""
 
+from typing import Any
+
 from twisted.trial.unittest import SynchronousTestCase
 
 from stomp_tx.errors import FrameError
@@ -38,6 +40,30 @@ class EncodeTests(SynchronousTestCase):
         ):
             with self.assertRaises(FrameError):
                 frame.encode(version)
+
+    def test_the_header_that_can_not_be_said_is_named_and_its_value_is_not(self) -> None:
+        for command, headers, said in (
+            (
+                "SEND",
+                {"good": "1", "priority": 9},
+                "the header 'priority' can't be sent: it is text, not int",
+            ),
+            ("SEND", {5: "x"}, "the name of a header is text, not int: 5"),
+            ("SEND", {"x": "secret\udc80"}, "the header 'x' can't be sent: UTF-8 has no half surrogates"),
+            ("SEND", {"x\ud800": ""}, "the header 'x\\ud800' can't be sent: UTF-8 has no half surrogates"),
+            ("CONNECT", {"passcode": "secret\n"}, "the header 'passcode' can't be sent: it holds a line end"),
+            ("CONNECT", {"passcode": None}, "the header 'passcode' can't be sent: it is text, not NoneType"),
+        ):
+            wrong: Any = headers
+            with self.assertRaises(FrameError) as raised:
+                Frame(command, wrong).encode()
+            self.assertIn(said, str(raised.exception))
+            self.assertNotIn("secret", f"{raised.exception} {raised.exception.detail}")
+
+    def test_a_body_that_is_none_is_named(self) -> None:
+        wrong: Any = 5
+        with self.assertRaisesRegex(FrameError, "a body is bytes, not int"):
+            Frame("SEND", {}, wrong).encode()
 
 
 class FrameTests(SynchronousTestCase):

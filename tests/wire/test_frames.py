@@ -2,7 +2,7 @@
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from stomp_tx.errors import ProtocolViolation
+from stomp_tx.errors import FrameError, ProtocolViolation
 from stomp_tx.wire import frames
 from stomp_tx.wire.frame import Frame
 
@@ -34,6 +34,21 @@ class FramesTests(SynchronousTestCase):
     def test_more_headers_come_behind_and_override_nothing(self) -> None:
         frame = frames.send("/queue/a", headers={"destination": "/queue/evil", "x": "1", "none": None})
         self.assertEqual(frame.headers, {"destination": "/queue/a", "x": "1"})
+
+    def test_more_headers_may_be_numbers_and_booleans_in_every_frame(self) -> None:
+        message = Frame("MESSAGE", {"message-id": "m", "subscription": "s", "ack": "a"})
+        for make in (
+            lambda more: frames.connect("x", headers=more),
+            lambda more: frames.send("/queue/a", headers=more),
+            lambda more: frames.subscribe("1", "/queue/a", headers=more),
+            lambda more: frames.unsubscribe("1", headers=more),
+            lambda more: frames.ack(message, headers=more),
+            lambda more: frames.nack(message, headers=more),
+        ):
+            octets = make({"priority": 9, "persistent": True}).encode()
+            self.assertIn(b"\npriority:9\npersistent:true\n", octets)
+            with self.assertRaisesRegex(FrameError, "'priority' can't be sent: its value is of type float"):
+                make({"priority": 9.0})
 
     def test_each_version_names_a_message_its_own_way(self) -> None:
         """ "ACK" of STOMP 1.0, 1.1 and 1.2."""
