@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from asyncio import isfuture
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import replace
 from inspect import isawaitable, iscoroutine
@@ -22,7 +23,7 @@ from stomp_tx.errors import ConfigurationError, ConnectTimeout, FrameError, Logi
 Endpoint = IStreamClientEndpoint | str
 
 Credentials = Callable[[], "tuple[str | None, str | None] | Awaitable[tuple[str | None, str | None]]"]
-"""Gives login and passcode, or a Deferred or coroutine of them."""
+"""Gives login and passcode, or a Deferred, coroutine or Future of them."""
 
 
 class Place(NamedTuple):
@@ -93,6 +94,11 @@ class Brokers:
         errors = [error for _, error in self._failed]
         raise next(filter(is_final, errors), errors[-1])
 
+    @property
+    def may_be_back(self) -> bool:
+        """Was there one in the last attempt which may well answer the next time?"""
+        return not all(is_final(error) for _, error in self._failed)
+
     def why(self, error: Exception) -> str:
         """In words, why the last attempt has failed: with that error, of this or later."""
         if any(error is one for _, one in self._failed):
@@ -104,20 +110,33 @@ class Brokers:
         if self._credentials is None:
             return settings
         given: Any = self._credentials()
-        if iscoroutine(given):
-            given = run(given)
+        if isfuture(given):  # Twisted's coroutines can't await it
+            given = Deferred.fromFuture(given)
+        elif isawaitable(given) and not isinstance(given, Deferred):
+            given = run(given if iscoroutine(given) else _result_of(given))
         if isinstance(given, Deferred):
             if settings.connect_timeout is not None:
                 late = ConnectTimeout(f"no credentials within {settings.connect_timeout:g} seconds")
                 given.addTimeout(settings.connect_timeout, self._clock, lambda *_: Failure(late))
             given = await given
-        elif isawaitable(given):
-            given = await given
-        if not isinstance(given, (tuple, list)) or len(given) != 2:
-            kind = type(given).__name__
-            raise ConfigurationError(f"credentials must give two, a login and a passcode, not {kind}")
-        login, passcode = given
+        login, passcode = _login_and_passcode(given)
         return replace(settings, login=login, passcode=passcode)
+
+
+async def _result_of(given: Awaitable[Any]) -> Any:
+    return await given
+
+
+def _login_and_passcode(given: Any) -> tuple[str | None, str | None]:
+    """What users gave, if it is that; the error shows nothing of it."""
+    if not isinstance(given, (tuple, list)) or len(given) != 2:
+        kind = type(given).__name__
+        raise ConfigurationError(f"credentials must give two, a login and a passcode, not {kind}")
+    login, passcode = given
+    for one in given:
+        if one is not None and not isinstance(one, str):
+            raise ConfigurationError(f"credentials must give strings (or None), not {type(one).__name__}")
+    return login, passcode
 
 
 def is_final(error: Exception) -> bool:

@@ -24,7 +24,7 @@ from stomp_tx.client.client import StompClient
 from stomp_tx.client.loops import Run, runner
 from stomp_tx.client.retry import Retry
 from stomp_tx.client.session import ClientSession
-from stomp_tx.errors import LoginRefused, StompError
+from stomp_tx.errors import ConfigurationError, LoginRefused, StompError
 
 NOT_YET = "the broker has not answered yet"
 
@@ -190,12 +190,17 @@ class Connecting:
                 failures += 1
                 waits += 1
                 refused = is_final(error)
-                refusals += refused
-                if refused:
+                is_slow = refused and not self._brokers.may_be_back
+                refusals += is_slow
+                if is_slow:
                     wait = self._retry.wait_after_refusals(refusals, self._random)
                 else:
                     wait = self._retry.wait(waits, self._random)
-                over = (refused and not self._was_let_in) or self._retry.is_enough(failures)
+                over = (
+                    (refused and not self._was_let_in)
+                    or isinstance(error, ConfigurationError)  # it is the program that is wrong
+                    or self._retry.is_enough(failures)
+                )
                 self._attempt_failed(failures, error, None if over else wait)
                 if over:
                     raise

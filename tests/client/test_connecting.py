@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from random import Random
 from typing import Any
 
@@ -19,7 +20,7 @@ from stomp_tx.client import (
 )
 from stomp_tx.errors import ConfigurationError
 from stomp_tx.testing import Faults, MemoryBroker
-from tests.client.serving import QUEUE, ServiceCase
+from tests.client.serving import QUEUE, Script, ServiceCase, ends
 
 
 class ConnectingTests(ServiceCase):
@@ -329,3 +330,59 @@ class ConnectingTests(ServiceCase):
         self.cut(1)
         self.assertEqual(len(self.happened), 2)
         self.assertEqual(len(self.flushLoggedErrors(ZeroDivisionError)), 2)
+
+    def test_credentials_may_be_a_future_of_asyncio(self) -> None:
+        """It can't be awaited by Twisted's coroutines as it is."""
+        loop = asyncio.new_event_loop()
+        self.addCleanup(loop.close)
+        given: list[asyncio.Future[tuple[str, str]]] = [loop.create_future(), loop.create_future()]
+        asked = list(given)
+        service = self.broker.service(credentials=lambda: asked.pop(0), connect_timeout=5)
+        service.startService()
+        waiting = service.whenConnected(failAfterFailures=1)
+        self.broker.advance(5)
+        loop.run_until_complete(asyncio.sleep(0))
+        self.assertTrue(given[0].cancelled())
+        self.failureResultOf(waiting, ConnectTimeout)
+        self.broker.advance(1)
+        given[1].set_result(("ann", "secret"))
+        loop.run_until_complete(asyncio.sleep(0))
+        self.broker.settle()
+        self.assertTrue(service.connected)
+        self.assertIn(b"passcode:secret", bytes(self.broker.links[-1].server.octets))
+
+    def test_what_are_no_credentials_is_said_at_once(self) -> None:
+        for wrong in (None, (), ("ann",), ("ann", "b", "c"), "ab", {"ann": 1, "b": 2}, (1, 2), (b"a", b"b")):
+            with self.subTest(wrong):
+                asked: list[object] = []
+
+                def ask(asked: list[object] = asked, wrong: object = wrong) -> Any:
+                    asked.append(wrong)
+                    return wrong
+
+                service = self.broker.service(credentials=ask)
+                error = self.failureResultOf(service.startService(), ConfigurationError).value
+                self.assertIn("credentials", str(error))
+                self.assertNotIn("ann", str(error))
+                self.assertFalse(service.running)
+                self.broker.advance(600)
+                self.assertEqual(len(asked), 1)
+        service = self.starts(credentials=lambda: (None, None))
+        self.assertTrue(service.connected)
+
+    def test_a_broker_that_refuses_does_not_slow_the_return_to_one_that_restarts(self) -> None:
+        good, other = Script(), Script()
+        other.clock = good.clock
+        retry = Retry(initial=1, factor=1, maximum=30, jitter=0)
+        service = StompClientService([good, other], reactor=good.clock, random=Random(1), retry=retry)
+        service.startService()
+        broker = good.accepts()
+        good.is_down = True
+        broker.hangs_up()
+        for _ in range(3):
+            ends(other.knocks(), "login refused")
+        good.is_down = False
+        ends(other.knocks(), "login refused")
+        good.accepts()
+        self.assertLess(good.clock.seconds(), 6)
+        self.assertTrue(service.connected)

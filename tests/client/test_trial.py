@@ -179,7 +179,7 @@ class OtherBrokersTests(SynchronousTestCase):
         self.failureResultOf(sending[1], ErrorReceived)
         self.successResultOf(sending[2])
 
-    def bears_all_but(self, bad: bytes, script: Script, **headers: str) -> None:
+    def bears_all_but(self, bad: bytes, script: Script, **headers: Any) -> None:
         """One connection, for a minute or until it is ended."""
         broker = script.accepts()
         for _ in range(60):
