@@ -19,7 +19,7 @@ from twisted.internet.ssl import (
 
 from stomp_tx import pem
 from stomp_tx.errors import ConfigurationError
-from stomp_tx.verifying import HostVerifying
+from stomp_tx.verifying import HostVerifying, is_verifiable
 
 
 def tls_endpoint(
@@ -55,6 +55,11 @@ def tls_endpoint(
         more = {"extraCertChain": chain}
     elif privateKey is not None:
         raise ConfigurationError("privateKey= needs certificate=", "a key alone shows nobody who it is")
+    if not is_verifiable(host):
+        raise ConfigurationError(
+            f"{host!a} is no name of a host that a certificate can be for",
+            "write its name, or 127.0.0.1",
+        )
     options = optionsForClientTLS(
         host, trustRoot=trusted, clientCertificate=own, extraCertificateOptions=more
     )

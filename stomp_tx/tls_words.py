@@ -101,9 +101,9 @@ ALERTS = {
         "stomp-tx cert --client NAME makes one for development",
     ),
     "certificate expired": Words(
-        "the client says that this port's certificate has expired; it is valid until {until}",
+        "the client says that this port's certificate has expired; it was valid until {until}",
         "the broker says that the client's certificate has expired",
-        "it is valid until {until}: get a new one, or see that both clocks are right",
+        "it was valid until {until}: get a new one, or see that both clocks are right",
     ),
     "certificate revoked": Words(
         "the client says that this port's certificate was revoked",

@@ -80,6 +80,20 @@ class HostVerifying:
         return connection
 
 
+def is_verifiable(host: str) -> bool:
+    """Can a certificate be for it?  Not for ``2130706433``: it is no name, and not written as an address."""
+    from service_identity.hazmat import DNS_ID
+
+    try:
+        ip_address(host)
+    except ValueError:
+        try:
+            DNS_ID(host)
+        except ValueError:
+            return False
+    return True
+
+
 def _verified(connection: SSL.Connection, certificate: crypto.X509, code: int, depth: int, ok: int) -> bool:
     if not ok:
         _refused[connection] = Refused(code, certificate)

@@ -67,7 +67,7 @@ class BrokersCertificateTests(HandshakeCase):
         Authority(str(self.ours), days=5, now=days_from_now(-10)).server()
         port = await self.tls()
         await self.is_told(f"tls:localhost:{port}", "has expired: CN=localhost was valid until 20", " UTC: ")
-        await self.is_logged("says that this port's certificate has expired; it is valid until 20")
+        await self.is_logged("says that this port's certificate has expired; it was valid until 20")
 
     async def test_one_whose_time_is_yet_to_come(self) -> None:
         Authority(str(self.ours), days=5, now=days_from_now(10)).server()
@@ -165,7 +165,7 @@ class ClientsCertificateTests(HandshakeCase):
     async def test_one_whose_time_is_over(self) -> None:
         Authority(str(self.ours), days=5, now=days_from_now(-10)).client("ann")
         port = await self.tls(more=self.ca)
-        said = "says that the client's certificate has expired: it is valid until 20"
+        said = "says that the client's certificate has expired: it was valid until 20"
         await self.is_told(f"tls:localhost:{port}{self.shows('client-ann')}", said)
         await self.is_logged("the client's certificate has expired: CN=ann was valid until 20")
 

@@ -58,6 +58,14 @@ class EndpointStringTests(SynchronousTestCase):
         empty.write_bytes(b"")
         self.assertRaises(ConfigurationError, self.made, "tls:broker.example:61617", str(empty))
 
+    def test_a_host_that_no_certificate_can_be_for_is_refused(self):
+        for host in ("2130706433", "1"):
+            for wrong in (f"tls:{host}:61617", f"tls:host={host}:port=1:endpoint=tcp\\:a\\:1"):
+                error = self.assertRaises(ConfigurationError, self.made, wrong)
+                self.assertIn(f"'{host}' is no name", str(error) + error.detail)
+        for right in ("127.0.0.1", "\\:\\:1", "localhost", "b\u00fccher.example", "1.example"):
+            self.made(f"tls:{right}:61617")
+
     def test_what_does_not_verify_is_refused(self):
         error = self.assertRaises(ConfigurationError, self.made, "ssl:broker.example:61617")
         self.assertIn("tls:broker.example:61617", error.detail)
