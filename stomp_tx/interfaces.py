@@ -131,11 +131,11 @@ class IClaim(Interface):
     def request(count: int) -> None:
         """Ask for up to ``count`` more.  A negative count takes back what has not been handed out yet."""
 
-    def watch(noticed: Callable[[Sequence[Message]], None] | None) -> None:
+    def watch(noticed: Callable[[Sequence[Message] | None], None] | None) -> None:
         """Call ``noticed(messages)`` with those that begin to wait, in their order; None: no more.
 
         They have come and nobody asked for them, or have come back.  With no messages: what could not be
-        picked may be picked now.
+        picked may be picked now.  With None: some that wait could not be looked at before, and can be now.
         """
 
     def pick(message: Message) -> bool | None:
@@ -244,6 +244,11 @@ class IEngine(Interface):
         than others can wait for: True when there is more to be taken out, soon.  Called every second or so;
         what could not be read or written before is tried again too.
         """
+
+    damaged = Attribute(
+        "Called with the name of each queue that stands still for damage, the position after which, and why; "
+        "None: nobody wants to know."
+    )
 
     made = Attribute("Called with the name of each queue that comes to be; None: nobody wants to know.")
 

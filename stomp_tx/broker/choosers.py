@@ -165,8 +165,14 @@ class Choosers:
                 return subscription
         return None
 
-    def noticed(self, messages: Sequence[Message]) -> None:
-        """These have begun to wait, in their order; none: what could not be given before may be now."""
+    def noticed(self, messages: Sequence[Message] | None) -> None:
+        """These have begun to wait, in their order; none: what could not be given before may be now.
+
+        None: not all that wait could be looked at.
+        """
+        if messages is None:
+            self.look_again()
+            return
         newest = self._newest
         for message in messages:
             self._offer(message, message.position > newest)

@@ -114,6 +114,20 @@ class Dropped(Event):
 
 
 @dataclass(frozen=True)
+class QueueDamaged(Event):
+    """A queue stands still, or takes no persistent messages: its part of the broker's file is damaged.
+
+    queue -- its address
+    position -- of the last message that can be read before the damage; 0: none, or they can't be removed
+    why -- in a few words
+    """
+
+    queue: str
+    position: int
+    why: str
+
+
+@dataclass(frozen=True)
 class ExpiredOnArrival(Event):
     """A message had expired when it came, or will have by the time it is to be delivered: nobody gets it.
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import secrets
 import time
 from collections.abc import Callable
+from functools import partial
 from itertools import count
 
 from twisted.cred.portal import Portal
@@ -22,7 +23,7 @@ from stomp_tx.broker.dialect.dialects import DIALECTS, Dialect
 from stomp_tx.broker.dialect.foreign import ForeignHeaders
 from stomp_tx.broker.door import Door, place_of
 from stomp_tx.broker.eventlog import log_events
-from stomp_tx.broker.events import Dropped, Events, LockedOut
+from stomp_tx.broker.events import Dropped, Events, LockedOut, QueueDamaged
 from stomp_tx.broker.idle import Idle
 from stomp_tx.broker.lockout import Lockout
 from stomp_tx.broker.login_turns import LoginTurns
@@ -151,6 +152,7 @@ class StompBrokerFactory(ServerFactory):
             self.scheduler.next_due,
         )
         self.scheduler.due_at = self._upkeep.due_at
+        engine.damaged = partial(self.events.emit, QueueDamaged, "")
         self._outbox = Outbox(clock)
         self._keepalive = self.settings.keepalive()
         self._unfinished = Unfinished(self.settings.unfinished_octets, place_of)

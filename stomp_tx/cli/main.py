@@ -21,6 +21,7 @@ from stomp_tx.cli.completion import completion
 from stomp_tx.cli.interrupts import INTERRUPTED, INTERRUPTS
 from stomp_tx.cli.passwd import passwd
 from stomp_tx.cli.receiving import browse, subscribe
+from stomp_tx.cli.repair import repair
 from stomp_tx.cli.replying import reply
 from stomp_tx.cli.sending import send
 from stomp_tx.cli.serving import broker
@@ -57,7 +58,7 @@ def stomp_tx() -> None:
 
 for command in (send, subscribe, request, reply, browse, ping, bench):
     stomp_tx.add_command(command)
-for command in (broker, backup, check, check_config, passwd, cert, completion):
+for command in (broker, backup, check, repair, check_config, passwd, cert, completion):
     stomp_tx.add_command(command)
 
 

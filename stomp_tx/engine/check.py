@@ -7,7 +7,9 @@ from dataclasses import dataclass, field
 
 from stomp_tx.address import base_of
 from stomp_tx.engine import file
+from stomp_tx.engine.damage import is_damage
 from stomp_tx.engine.reading import reading, version_of
+from stomp_tx.engine.salvage import Gap, Salvage, joined, numbers
 
 FINDINGS = 5  # of each kind that are told one by one
 
@@ -21,6 +23,8 @@ class QueueReport:
     expires -- when the first message does, in milliseconds since 1970; 0: none does
     topic -- the one it is bound to
     selector -- which messages of the topic it keeps; empty: all; None: nobody has said
+    unreadable -- positions, from the first to the last, where the file is damaged
+    missing -- messages that it should have, and has not: those at such positions, and any that are gone
     """
 
     name: str
@@ -30,6 +34,8 @@ class QueueReport:
     spilled: int = 0
     expires: int = 0
     selector: str | None = None
+    unreadable: list[Gap] = field(default_factory=list)
+    missing: int = 0
 
 
 @dataclass
@@ -71,20 +77,39 @@ def _examine(connection: sqlite3.Connection, path: str) -> Report:
         connection.execute("BEGIN")
         report.version = version_of(connection, path)
         connection.execute(f"PRAGMA cache_size = -{file.CACHE}")
-        _check_pages(connection, report)
+        pages_are_good = _check_pages(connection, report)
+        connection.execute("PRAGMA cell_size_check = ON")
         if _check_schema(connection, report):
-            _check_rows(connection, report)
-            report.is_whole = True
-    except sqlite3.OperationalError:
-        raise  # nothing is said about the file
-    except sqlite3.DatabaseError as error:
+            _check_rows(connection, report, deep=not pages_are_good)
+    except sqlite3.Error as error:
+        if not is_damage(error):
+            raise  # nothing is said about the file
+        report.is_whole = False
         report.problems.append(f"it can't be read to its end: {error}")
     return report
 
 
-def _check_pages(connection: sqlite3.Connection, report: Report) -> None:
-    found = [line for (text,) in connection.execute("PRAGMA integrity_check") for line in text.splitlines()]
-    _tell(report, "findings", [line for line in found if line != "ok" and not line.startswith("***")])
+def _check_pages(connection: sqlite3.Connection, report: Report) -> bool:
+    try:
+        rows = connection.execute("PRAGMA integrity_check").fetchall()
+    except sqlite3.Error as error:
+        if not is_damage(error):
+            raise
+        rows = _first_finding(connection) or [(str(error),)]
+    lines = [line for (text,) in rows for line in text.splitlines()]
+    found = [line for line in lines if line != "ok" and not line.startswith("***")]
+    _tell(report, "findings", found)
+    return not found
+
+
+def _first_finding(connection: sqlite3.Connection) -> list[tuple[str]]:
+    """SQLite may have a finding, and then come to a page with which it can't go on."""
+    try:
+        return connection.execute("PRAGMA integrity_check(1)").fetchall()
+    except sqlite3.Error as error:
+        if not is_damage(error):
+            raise
+        return []
 
 
 def _check_schema(connection: sqlite3.Connection, report: Report) -> bool:
@@ -112,56 +137,104 @@ def _schema(connection: sqlite3.Connection) -> dict[tuple[str, str], str]:
 
 
 _ROWS = """
-SELECT queue, position, expires, size, persistent, head,
+SELECT position, expires, size, persistent, head,
     typeof(position) = 'integer' AND position > 0
     AND typeof(attempts) = 'integer' AND attempts >= 0
     AND typeof(expires) = 'integer' AND expires >= 0
     AND typeof(size) = 'integer' AND size >= 0
     AND persistent IN (0, 1)
     AND typeof(head) = 'blob' AND typeof(body) = 'blob'
-FROM message
+    {body}
+FROM message WHERE queue = ? AND
 """
+_BODY = "AND substr(body, -1) IS NOT NULL"  # it is read to its end
 _QUEUES = """
 SELECT number, name, topic, length, octets,
     typeof(name) = 'text' AND typeof(topic) IN ('text', 'null') AND typeof(mark) = 'integer' AND mark >= 0
-FROM queue ORDER BY name
+FROM queue WHERE
 """
 _SELECTORS = "SELECT queue, text, typeof(text) = 'text' AND unsifted IN (0, 1) FROM selector ORDER BY queue"
 
 
-def _check_rows(connection: sqlite3.Connection, report: Report) -> None:
-    """The promises of the schema that SQLite doesn't know of."""
-    doomed = {number for (number,) in connection.execute("SELECT number FROM doomed")}
-    queues: dict[object, QueueReport] = {}
-    counters: dict[object, tuple[object, object]] = {}
-    odd_queues = []
-    for number, name, topic, length, octets, sound in connection.execute(_QUEUES):
-        queues[number] = QueueReport(str(name), topic)
-        counters[number] = length, octets
+@dataclass
+class _Counted:
+    """What a queue says that it has, and what was found."""
+
+    queue: QueueReport
+    told: tuple[object, object]
+    rows: int = 0
+    octets: int = 0
+
+
+def _check_rows(connection: sqlite3.Connection, report: Report, deep: bool) -> None:
+    """The promises of the schema that SQLite doesn't know of.  ``deep``: bodies are read as well."""
+    doomed = _doomed(connection, report)
+    counted = _queues(connection, report, doomed)
+    found: dict[str, list[str]] = {"odd": [], "headless": [], "unreadable": []}
+    for number, one in counted.items():
+        _count_rows(connection, number, one, found, deep)
+    _tell(report, "messages", found["odd"])
+    _tell(report, "messages", found["headless"])
+    _tell(report, "places", found["unreadable"])
+    astray = numbers(connection) - counted.keys() - doomed
+    _tell(report, "queues", [_astray(connection, number) for number in sorted(astray)])
+    wrong = []
+    for one in counted.values():
+        for what, told, has in zip(("messages", "octets"), one.told, (one.rows, one.octets), strict=True):
+            if told != has:
+                wrong.append(f"queue {one.queue.name!r} says that it has {told} {what}, and has {has}")
+        told = one.told[0]
+        one.queue.missing = max(0, told - one.rows) if isinstance(told, int) else 0
+    _tell(report, "queues", wrong)
+    report.queues = sorted(_together([one.queue for one in counted.values()]), key=lambda queue: queue.name)
+    report.is_whole = not any(queue.unreadable or queue.missing for queue in report.queues)
+    for address, name, time in connection.execute("SELECT address, name, time FROM seen"):
+        if not (_is_text(address) and _is_text(name) and isinstance(time, float)):
+            report.problems.append(f"the name {name!r}, remembered for {address!r}, has odd values")
+            break
+
+
+def _doomed(connection: sqlite3.Connection, report: Report) -> set[int]:
+    """Numbers of queues that are being removed."""
+    rows = Salvage(connection, "SELECT number FROM doomed WHERE", "number")
+    doomed = {number for (number,) in rows}
+    _tell(report, "places", [f"the table doomed can't be read at {gap}" for gap in rows.gaps])
+    return doomed
+
+
+def _queues(connection: sqlite3.Connection, report: Report, doomed: set[int]) -> dict[int, _Counted]:
+    counted = {}
+    odd = []
+    rows = Salvage(connection, _QUEUES, "number")
+    for number, name, topic, length, octets, sound in rows:
+        counted[number] = _Counted(QueueReport(str(name), topic), (length, octets))
         if not sound or not (_is_text(name) and _is_text(topic or "")):
-            odd_queues.append(f"queue {name!r} has values that none can have")
+            odd.append(f"queue {name!r} has values that none can have")
         if number in doomed:
-            odd_queues.append(f"queue {name!r} is there, and is being removed")
-    report.queues += queues.values()
+            odd.append(f"queue {name!r} is there, and is being removed")
     if report.version > 1:
-        _check_selectors(connection, queues, odd_queues)
-    rows = {number: [0, 0] for number in queues}
-    odd, unreadable = [], []
-    astray: dict[object, int] = {}
-    for number, position, expires, size, persistent, head, sound in connection.execute(_ROWS):
-        queue = queues.get(number)
-        if queue is None:
-            if number not in doomed:
-                astray[number] = astray.get(number, 0) + 1
-            continue
+        _check_selectors(connection, counted, odd)
+    _tell(report, "queues", odd)
+    _tell(report, "places", [f"the table queue can't be read at {gap}" for gap in rows.gaps])
+    return dict(sorted(counted.items(), key=lambda pair: pair[1].queue.name))
+
+
+def _count_rows(
+    connection: sqlite3.Connection, number: int, one: _Counted, found: dict[str, list[str]], deep: bool
+) -> None:
+    queue = one.queue
+    bad = []
+    rows = Salvage(connection, _ROWS.format(body=_BODY if deep else ""), "position", number, careful=deep)
+    for position, expires, size, persistent, head, sound in rows:
         if not sound:
-            odd.append(f"message {position} of {queue.name!r} has values that none can have")
+            found["odd"].append(f"message {position} of {queue.name!r} has values that none can have")
+            bad.append(Gap(position, position))
             continue
         if not _is_head(head):
-            unreadable.append(f"message {position} of {queue.name!r} has no readable headers")
-        count = rows[number]
-        count[0] += 1
-        count[1] += size
+            found["headless"].append(f"message {position} of {queue.name!r} has no readable headers")
+            bad.append(Gap(position, position))
+        one.rows += 1
+        one.octets += size
         if persistent:
             queue.messages += 1
             queue.octets += size
@@ -169,32 +242,18 @@ def _check_rows(connection: sqlite3.Connection, report: Report) -> None:
             queue.spilled += 1
         if expires and (not queue.expires or expires < queue.expires):
             queue.expires = expires
-    _tell(report, "queues", odd_queues)
-    _tell(report, "messages", odd)
-    _tell(report, "messages", unreadable)
-    _tell(
-        report,
-        "queues",
-        [f"{count} messages of no queue, number {number}" for number, count in astray.items()],
-    )
-    wrong = []
-    for number, queue in queues.items():
-        for what, told, counted in zip(("messages", "octets"), counters[number], rows[number], strict=True):
-            if told != counted:
-                wrong.append(f"queue {queue.name!r} says that it has {told} {what}, and has {counted}")
-    _tell(report, "queues", wrong)
-    report.queues = _together(report.queues)
-    for address, name, time in connection.execute("SELECT address, name, time FROM seen"):
-        if not (_is_text(address) and _is_text(name) and isinstance(time, float)):
-            report.problems.append(f"the name {name!r}, remembered for {address!r}, has odd values")
-            break
+    found["unreadable"] += [f"queue {queue.name!r} can't be read at {gap}" for gap in rows.gaps]
+    queue.unreadable = joined([*rows.gaps, *bad])
 
 
-def _check_selectors(
-    connection: sqlite3.Connection, queues: dict[object, QueueReport], odd: list[str]
-) -> None:
+def _astray(connection: sqlite3.Connection, number: int) -> str:
+    rows = Salvage(connection, "SELECT position FROM message WHERE queue = ? AND", "position", number)
+    return f"{sum(1 for _ in rows)} messages of no queue, number {number}"
+
+
+def _check_selectors(connection: sqlite3.Connection, counted: dict[int, _Counted], odd: list[str]) -> None:
     for number, text, sound in connection.execute(_SELECTORS):
-        queue = queues.get(number)
+        queue = counted[number].queue if number in counted else None
         if queue is None or queue.topic is None:
             odd.append(f"a selector of no bound queue, number {number}")
         elif not sound or not _is_text(text):
@@ -215,6 +274,8 @@ def _together(queues: list[QueueReport]) -> list[QueueReport]:
         queue.octets += one.octets
         queue.spilled += one.spilled
         queue.expires = min(queue.expires or one.expires, one.expires or queue.expires)
+        queue.unreadable = joined([*queue.unreadable, *one.unreadable])
+        queue.missing += one.missing
     return list(found.values())
 
 

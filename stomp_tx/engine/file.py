@@ -39,6 +39,7 @@ def connect(path: str, read_only: bool = False) -> sqlite3.Connection:
     try:
         connection.execute(f"PRAGMA busy_timeout = {BUSY}")
         connection.execute(f"PRAGMA cache_size = -{CACHE}")
+        connection.execute("PRAGMA cell_size_check = ON")  # damage is noticed before it is made messages of
     except BaseException:
         connection.close()
         raise
@@ -130,8 +131,8 @@ def _bring_up_to_date(connection: sqlite3.Connection, path: str) -> None:
                     connection.execute(statement)
                 connection.execute(f"PRAGMA application_id = {APPLICATION}")
                 connection.execute(f"PRAGMA user_version = {number}")
-    connection.execute("BEGIN IMMEDIATE")  # fails where nothing can be written
-    connection.execute("ROLLBACK")
+    with transaction(connection):  # fails where nothing can be written
+        connection.execute("DELETE FROM queue WHERE 0")
 
 
 def _split(statements: str) -> list[str]:
@@ -164,7 +165,7 @@ def must_be_usable(path: str) -> None:
 _FULL = "the disk is full, or the file may not grow: make room; what was receipted is safe"
 _FAULTY = "the disk, or what mounts it, fails, or the file may not grow; what was receipted is safe"
 _READ_ONLY = "the file or its folder can't be written by this user: see to its owner and mode"
-_CORRUPT = "keep a copy of it, see `stomp-tx check`, and put a backup in its place"
+_CORRUPT = "`stomp-tx check` tells what is lost; `stomp-tx repair` it, or put a backup in its place"
 
 
 def file_error(path: str, error: sqlite3.Error) -> StompError:
@@ -178,7 +179,7 @@ def file_error(path: str, error: sqlite3.Error) -> StompError:
         return EngineError(f"can't write {path}: {text}", _FULL)
     if "disk I/O" in text:
         return EngineError(f"can't read or write {path}: {text}", _FAULTY)
-    if "malformed" in text or "not a database" in text or "corrupt" in text:
+    if any(word in text for word in ("malformed", "not a database", "corrupt", "decode")):
         return EngineError(f"{path} is damaged: {text}", _CORRUPT)
     if "locked" in text:
         return EngineError(f"{path} is locked", "some other program writes to it: end it")

@@ -14,6 +14,7 @@ from twisted.internet.interfaces import IReactorTime
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
+from stomp_tx.engine.damage import Unwritable
 from stomp_tx.engine.limits import ENOUGH
 from stomp_tx.engine.reserve import FULL
 from stomp_tx.engine.rows import Changes, Part
@@ -104,6 +105,7 @@ class Journal:
         describe: Callable[[sqlite3.Error], tuple[StompError, StompError]],
         undo: Callable[[Message], None],
         counts: Callable[[Message], bool],
+        not_written: Callable[[Unwritable], None],
         most: int,
         written: Callable[[], object] = lambda: None,
     ) -> None:
@@ -112,6 +114,7 @@ class Journal:
         describe -- what an error of SQLite's means: to clients, and to the operator
         undo -- called with each accepted message of a group that failed
         counts -- is an attempt of it to be counted then?
+        not_written -- called with what is damaged, where that is the reason and a queue's own
         most -- octets on their way to the disk, from which on ``caught_up`` waits
         written -- called when a group was written, or was not, before anybody else is told
         """
@@ -121,10 +124,12 @@ class Journal:
         self._describe = describe
         self._undo = undo
         self._counts = counts
+        self._not_written = not_written
         self._most = most
         self._tell_written = written
         self._next = Group()
         self._refused: Group | None = None
+        self._refused_for: StompError | None = None
         self._writing: Group | None = None
         self._scheduled = False  # there is something in the next group
         self._busy = False  # a group is written, or what is to happen then happens
@@ -132,6 +137,7 @@ class Journal:
         self._waiting: list[Deferred[None]] = []
         self._when_idle: Deferred[None] | None = None
         self._left = False  # there is something in it that need not be written at once
+        self._tidies = True  # what is left of queues that are no more is removed
         self.fails = False  # the last group could not be written
 
     def group(self) -> Group:
@@ -143,10 +149,11 @@ class Journal:
                 self._clock.callLater(0, self._begin)
         return self._next
 
-    def refused(self) -> Group:
-        """A group for which there is no room: it fails at the end of this turn, and others don't."""
+    def refused(self, why: StompError | None = None) -> Group:
+        """A group that fails at the end of this turn, and others don't; None: there is no room for it."""
         if self._refused is None:
             self._refused = Group()
+            self._refused_for = why
             self._clock.callLater(0, self._refuse)
         return self._refused
 
@@ -158,7 +165,7 @@ class Journal:
         group, self._refused = self._refused, None
         if group is None:
             return  # flushed meanwhile
-        error, _ = self._describe(sqlite3.OperationalError(FULL))
+        error = self._refused_for or self._describe(sqlite3.OperationalError(FULL))[0]
         self._undo_all(group, error)
         for queue in group.parts:
             self._guarded(queue.go_on)
@@ -257,10 +264,14 @@ class Journal:
     def _leave_over(self, group: Group) -> None:
         """What has happened, whether it could be written or not: that is written some time."""
         attempts = self._next.changes.attempts
+        standing = {queue.number for queue in group.parts if queue.stands}
         for row, count in group.changes.attempts.items():
-            attempts.setdefault(row, count)
+            if row[0] not in standing:
+                attempts.setdefault(row, count)
         accepted = {id(message) for message in group.accepted}
         for queue, part in group.parts.items():
+            if queue.stands:
+                continue
             # Handed out, and nobody waits for its end.
             gone = [message for message in part.removed if id(message) not in accepted]
             if not queue.number:
@@ -280,6 +291,7 @@ class Journal:
         self._writing = group
         self._octets = group.octets
         changes = group.changes
+        changes.tidies = self._tidies
         for queue, part in group.parts.items():
             if part.cut:
                 part.grow(queue.length_stored, queue.octets_stored)
@@ -338,7 +350,13 @@ class Journal:
     def _failed(self, group: Group, failure: Failure) -> None:
         error: BaseException | None = failure.value
         if isinstance(error, sqlite3.Error):
+            damage = error if isinstance(error, Unwritable) and error.can_be_left_out else None
             error, told = self._describe(error)
+            if damage is not None:
+                self._tidies = self._tidies and not damage.tidying
+                self._not_written(damage)
+                self._undo_all(group, error)
+                return
             if not self.fails:
                 self.log.critical("{error}", error=told.line)
         elif not self.fails:

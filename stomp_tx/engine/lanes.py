@@ -68,11 +68,11 @@ class Lane:
         self._base.taker = taker
 
     @property
-    def noticed(self) -> Callable[[Sequence[Message]], None] | None:
+    def noticed(self) -> Callable[[Sequence[Message] | None], None] | None:
         return self._base.noticed  # type: ignore[no-any-return]
 
     @noticed.setter
-    def noticed(self, noticed: Callable[[Sequence[Message]], None] | None) -> None:
+    def noticed(self, noticed: Callable[[Sequence[Message] | None], None] | None) -> None:
         self._base.noticed = noticed
 
     def hand_out(self) -> None:

@@ -51,6 +51,7 @@ class MemoryEngine:
         self.unsifted = self._selectors.unsifted
         self.made: Callable[[str], None] | None = None
         self.has_bound_changed: Callable[[], None] | None = None
+        self.damaged: Callable[[str, int, str], None] | None = None
         self._bound_since: dict[str, int] = {}  # bound queue -> the last position before it was
         self._seen = Seen(limits, seconds)
         self.expiring: dict[MemoryQueue, None] = {}  # those in which something will expire

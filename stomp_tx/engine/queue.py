@@ -80,7 +80,7 @@ class MemoryQueue:
         self.keyed: dict[str, Message] | None = None  # the last of each ``last_value``; None: none has any
         self.patchy = False
         self.lanes: list[MemoryQueue] | None = None
-        self.noticed: Callable[[Sequence[Message]], None] | None = None
+        self.noticed: Callable[[Sequence[Message] | None], None] | None = None
         self._came_back: list[Message] = []
         self._handing_out = False
         self.own_limits: tuple[int, int] | None = None  # None: not known yet
@@ -381,7 +381,7 @@ class MemoryQueue:
         self._pass_over()
         self._engine.expiring.pop(self, None)
 
-    def watch(self, noticed: Callable[[Sequence[Message]], None] | None) -> None:
+    def watch(self, noticed: Callable[[Sequence[Message] | None], None] | None) -> None:
         self.noticed = noticed
 
     def stop(self) -> None:

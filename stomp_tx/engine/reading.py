@@ -18,7 +18,7 @@ from stomp_tx.errors import ConfigurationError, EngineError, StompError
 
 Result = TypeVar("Result")
 
-RESTORE = "stop the broker, keep a copy of its file, and put a backup in its place"
+RESTORE = "stop the broker; then `stomp-tx repair` keeps what can be read, or put a backup in its place"
 """What to do about a file that has problems."""
 
 _WHICH = "name the file that the broker has: --engine sqlite:PATH"
@@ -50,7 +50,8 @@ def version_of(connection: sqlite3.Connection, path: str) -> int:
         if _begins_like_ours(path):
             raise
         raise ConfigurationError(
-            f"{path} is no broker's file, or its beginning is lost ({error})", f"{_WHICH}; or {RESTORE}"
+            f"{path} is no broker's file, or its beginning is lost ({error})",
+            f"{_WHICH}; or stop the broker, keep a copy of its file, and put a backup in its place",
         ) from None
     if not version:
         raise ConfigurationError(f"{path} is empty: no broker has used it yet", _WHICH)

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import json
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from math import inf
 from typing import Any, NamedTuple
 
 from stomp_tx.address import priority_of
+from stomp_tx.engine.damage import Damage, Unwritable, forget_pages, is_damage
 from stomp_tx.engine.file import transaction
 from stomp_tx.message import GROUP, LAST_VALUE, OVERHEAD, PERSISTENT, USUAL_PRIORITY, Keeping, Message
 
@@ -99,7 +100,17 @@ class Part:
 class Changes:
     """What one commit changes in the file."""
 
-    __slots__ = ("attempts", "doomed", "dropped", "emptied", "forgotten", "parts", "seen", "selectors")
+    __slots__ = (
+        "attempts",
+        "doomed",
+        "dropped",
+        "emptied",
+        "forgotten",
+        "parts",
+        "seen",
+        "selectors",
+        "tidies",
+    )
 
     def __init__(self) -> None:
         self.parts: list[Part] = []
@@ -110,15 +121,66 @@ class Changes:
         self.selectors: dict[int, tuple[str, bool]] = {}  # text and unsifted, by the queue's number
         self.forgotten: float | None = None  # names with a lower stamp go
         self.doomed = False  # are there messages of queues that are no more?
+        self.tidies = True  # some of those go
 
 
 def write(connection: sqlite3.Connection, changes: Changes) -> bool:
     """Commit all of it, or nothing; it is on the disk afterwards.  True: doomed messages may be left.
 
-    Raises sqlite3.Error.
+    Raises sqlite3.Error; for damage Unwritable, which says whose.
     """
-    with transaction(connection):
-        return _write(connection, changes)
+    try:
+        with transaction(connection):
+            return _write(connection, changes)
+    except sqlite3.Error as error:
+        if not is_damage(error):
+            raise
+        raise _whose(connection, changes, str(error)) from error
+
+
+def _whose(connection: sqlite3.Connection, changes: Changes, why: str) -> Unwritable:
+    """Which queues' part of it can't be written, each tried alone."""
+    adding = {
+        part.row.number
+        for part in changes.parts
+        if part.added and _fails(connection, lambda part=part: _write_added(connection, [part]))  # type: ignore[misc]
+    }
+    removing = {
+        part.row.number
+        for part in changes.parts
+        if part.removed and _fails(connection, lambda part=part: _remove(connection, part))  # type: ignore[misc]
+    }
+    removing |= {
+        part.row.number
+        for part in changes.parts
+        if part.cut and _fails(connection, lambda part=part: _cut(connection, part))  # type: ignore[misc]
+    }
+    for row in changes.attempts.items():
+        if row[0][0] not in removing and _fails(
+            connection,
+            lambda row=row: _write_attempts(connection, dict([row])),  # type: ignore[misc]
+        ):
+            removing.add(row[0][0])
+    # (With those that are dropped now, there may be others next time.)
+    tidying = changes.tidies and _fails(connection, lambda: _remove_doomed(connection, changes.dropped))
+    return Unwritable(why, adding, removing, tidying)
+
+
+def _fails(connection: sqlite3.Connection, work: Callable[[], object]) -> bool:
+    """Is there damage in its way?  It is not done."""
+    forget_pages(connection)
+    connection.execute("BEGIN IMMEDIATE")
+    try:
+        work()
+    except sqlite3.Error as error:
+        if not is_damage(error):
+            raise
+        return True
+    finally:
+        if connection.in_transaction:
+            connection.execute("ROLLBACK")
+        forget_pages(connection)
+    return False
 
 
 def _write(connection: sqlite3.Connection, changes: Changes) -> bool:
@@ -140,18 +202,11 @@ def _write(connection: sqlite3.Connection, changes: Changes) -> bool:
         _write_added(connection, changes.parts)
     for part in changes.parts:
         if part.removed:
-            execute(
-                "DELETE FROM message WHERE queue = ? AND position IN (SELECT value FROM json_each(?))",
-                (part.row.number, json.dumps([message.position for message in part.removed])),
-            )
+            _remove(connection, part)
         if part.cut:
-            execute("DELETE FROM message WHERE queue = ? AND position <= ?", (part.row.number, part.cut))
+            _cut(connection, part)
     if changes.attempts:
-        execute(
-            "UPDATE message SET attempts = json_extract(value, '$[0]') FROM json_each(?)"
-            " WHERE queue = json_extract(value, '$[1]') AND position = json_extract(value, '$[2]')",
-            (json.dumps([(count, *row) for row, count in changes.attempts.items()]),),
-        )
+        _write_attempts(connection, changes.attempts)
     if changes.selectors:
         execute(
             f"INSERT OR REPLACE INTO selector SELECT {_items(3)} FROM json_each(?)",
@@ -164,7 +219,26 @@ def _write(connection: sqlite3.Connection, changes: Changes) -> bool:
         )
     if changes.forgotten is not None:
         execute("DELETE FROM seen WHERE time < ?", (changes.forgotten,))
-    return (changes.doomed or bool(changes.dropped)) and _remove_doomed(connection)
+    return changes.tidies and (changes.doomed or bool(changes.dropped)) and _remove_doomed(connection)
+
+
+def _remove(connection: sqlite3.Connection, part: Part) -> None:
+    connection.execute(
+        "DELETE FROM message WHERE queue = ? AND position IN (SELECT value FROM json_each(?))",
+        (part.row.number, json.dumps([message.position for message in part.removed])),
+    )
+
+
+def _cut(connection: sqlite3.Connection, part: Part) -> None:
+    connection.execute("DELETE FROM message WHERE queue = ? AND position <= ?", (part.row.number, part.cut))
+
+
+def _write_attempts(connection: sqlite3.Connection, attempts: dict[tuple[int, int], int]) -> None:
+    connection.execute(
+        "UPDATE message SET attempts = json_extract(value, '$[0]') FROM json_each(?)"
+        " WHERE queue = json_extract(value, '$[1]') AND position = json_extract(value, '$[2]')",
+        (json.dumps([(count, *row) for row, count in attempts.items()]),),
+    )
 
 
 def _write_added(connection: sqlite3.Connection, parts: list[Part]) -> None:
@@ -203,9 +277,13 @@ def _write_added(connection: sqlite3.Connection, parts: list[Part]) -> None:
         connection.execute(_INSERT[size], (b"".join(octets), *numbers))
 
 
-def _remove_doomed(connection: sqlite3.Connection) -> bool:
+def _remove_doomed(connection: sqlite3.Connection, also: Iterable[int] = ()) -> bool:
     left = DOOMED
-    for doomed in connection.execute("SELECT number FROM doomed LIMIT ?", (DOOMED,)).fetchall():
+    # (One that there is could be named by damage alone.)
+    waiting = connection.execute(
+        "SELECT number FROM doomed WHERE number NOT IN (SELECT number FROM queue) LIMIT ?", (DOOMED,)
+    ).fetchall()
+    for doomed in [*waiting, *((number,) for number in also)]:
         removed = connection.execute(
             "DELETE FROM message WHERE queue = ?1"
             " AND position IN (SELECT position FROM message WHERE queue = ?1 LIMIT ?2)",
@@ -221,14 +299,55 @@ def _remove_doomed(connection: sqlite3.Connection) -> bool:
 # -- reading ----------------------------------------------------------------------------------------------
 
 
-def page(connection: sqlite3.Connection, number: int, name: str, after: int, until: int) -> list[Message]:
-    """The next messages of a queue with positions above ``after``, and no higher than ``until``."""
-    rows = connection.execute(
-        f"SELECT {_COLUMNS} FROM message WHERE queue = ? AND position > ? AND position <= ?"
-        " ORDER BY position LIMIT ?",
-        (number, after, until, PAGE),
-    )
-    return _messages(name, rows)
+class Page(NamedTuple):
+    """The next messages of a queue; and where it can't be read any further, if that is right after them."""
+
+    messages: list[Message]
+    damage: Damage | None
+
+
+def page(connection: sqlite3.Connection, number: int, name: str, after: int, until: int) -> Page:
+    """The next messages of a queue with positions above ``after``, and no higher than ``until``.
+
+    Raises sqlite3.Error, but none for damage.
+    """
+    found: list[Message] = []
+
+    def read(limit: int) -> int:
+        before = len(found)
+        last = found[-1].position if found else after
+        rows = connection.execute(
+            f"SELECT {_COLUMNS} FROM message WHERE queue = ? AND position > ? AND position <= ?"
+            " ORDER BY position LIMIT ?",
+            (number, last, until, limit),
+        )
+        for message in _messages(name, rows):
+            if not last < message.position <= until:
+                raise sqlite3.DatabaseError("its messages are in disorder")
+            found.append(message)
+            last = message.position
+        return len(found) - before
+
+    try:
+        read(PAGE)
+    except sqlite3.Error as error:
+        damage = _damage(connection, after, error)
+    else:
+        return Page(found, None)
+    try:
+        # Python asks for the next row before it gives one: the last one in front of the damage was not given.
+        while len(found) < PAGE and read(1):
+            pass
+    except sqlite3.Error as error:
+        damage = _damage(connection, after, error)
+    return Page(found, damage._replace(after=found[-1].position if found else after))
+
+
+def _damage(connection: sqlite3.Connection, after: int, error: sqlite3.Error) -> Damage:
+    if not is_damage(error):
+        raise error
+    forget_pages(connection)
+    return Damage(after, str(error))
 
 
 def exists(connection: sqlite3.Connection, number: int, position: int) -> bool:
@@ -239,33 +358,35 @@ def exists(connection: sqlite3.Connection, number: int, position: int) -> bool:
     return found is not None
 
 
-def expired(
-    connection: sqlite3.Connection, number: int, name: str, now: int, after: int, until: int
-) -> list[Message]:
+def expired(connection: sqlite3.Connection, number: int, name: str, now: int, after: int, until: int) -> Page:
     """Some that have expired by now, of the same; found by an index."""
-    rows = connection.execute(
-        f"SELECT {_COLUMNS} FROM message WHERE queue = ? AND expires > 0 AND expires <= ?"
-        " AND position > ? AND position <= ? ORDER BY expires LIMIT ?",
-        (number, now, after, until, PAGE),
-    )
-    return _messages(name, rows)
+    found: list[Message] = []
+    try:
+        rows = connection.execute(
+            f"SELECT {_COLUMNS} FROM message WHERE queue = ? AND expires > 0 AND expires <= ?"
+            " AND position > ? AND position <= ? ORDER BY expires LIMIT ?",
+            (number, now, after, until, PAGE),
+        )
+        found += _messages(name, rows)
+    except sqlite3.Error as error:
+        return Page(found, _damage(connection, after, error))
+    return Page(found, None)
 
 
-def _messages(address: str, rows: sqlite3.Cursor) -> list[Message]:
+def _messages(address: str, rows: sqlite3.Cursor) -> Iterator[Message]:
     """As many as one page may have.  Raises sqlite3.DatabaseError for what is no message."""
-    found = []
     octets = 0
     try:
         for row in rows:
-            found.append(_message(address, row))
+            try:
+                yield message_of(address, row)
+            except ValueError as error:
+                raise sqlite3.DatabaseError(f"message {row[0]} is malformed: {error}") from error
             octets += row[3]
             if octets >= PAGE_OCTETS:
                 break
-    except ValueError as error:
-        raise sqlite3.DatabaseError(f"a message is malformed: {error}") from error
     finally:
         rows.close()  # an open one would keep the log from being emptied
-    return found
 
 
 def next_expiry(connection: sqlite3.Connection, number: int, now: int = 0) -> int:
@@ -276,8 +397,13 @@ def next_expiry(connection: sqlite3.Connection, number: int, now: int = 0) -> in
     return found or 0
 
 
-def _message(address: str, row: tuple[Any, ...]) -> Message:
+def message_of(address: str, row: tuple[Any, ...]) -> Message:
+    """Of a row with all columns but the first, in their order.  Raises ValueError for what is no message."""
     position, attempts, expires, size, persistent, head, body = row
+    if not type(position) is type(attempts) is type(expires) is type(size) is int:
+        raise ValueError("a number is none")
+    if not type(head) is type(body) is bytes:
+        raise ValueError("it has no headers, or no body")
     message_id, destination, *rest = head.decode().split("\0")
     count = len(rest) // 2
     headers = dict(zip(rest[:count], rest[count:], strict=True))
@@ -302,33 +428,32 @@ def _message(address: str, row: tuple[Any, ...]) -> Message:
 # -- the start --------------------------------------------------------------------------------------------
 
 
-def recover(connection: sqlite3.Connection) -> None:
-    """After whatever end there was: what may have been handed out comes marked so; what spilled is gone."""
-    execute = connection.execute
-    with transaction(connection):
-        for number, mark in execute("SELECT number, mark FROM queue WHERE mark > 0").fetchall():
-            execute(
-                "UPDATE message SET attempts = 1 WHERE queue = ? AND position <= ? AND attempts = 0",
-                (number, mark),
-            )
-        execute("UPDATE queue SET mark = 0 WHERE mark > 0")
-        spilled = "SELECT queue, count(*), sum(size) FROM message WHERE persistent = 0 GROUP BY queue"
-        for number, length, octets in execute(spilled).fetchall():
-            execute(
-                "UPDATE queue SET length = length - ?, octets = octets - ? WHERE number = ?",
-                (length, octets, number),
-            )
-        execute("DELETE FROM message WHERE persistent = 0")
+def queues(connection: sqlite3.Connection) -> Iterator[tuple[QueueRow, int | None, int]]:
+    """Each queue, the position of its last message (0: it has none), and when the first one expires.
 
-
-def queues(connection: sqlite3.Connection) -> Iterator[tuple[QueueRow, int, int]]:
-    """Each queue, the position of its last message (0: it has none), and when the first one expires."""
+    Where damage is in the way, the position is None and the time the earliest.  Raises sqlite3.Error.
+    """
     for row in connection.execute("SELECT number, name, topic, length, octets, mark FROM queue").fetchall():
         queue = QueueRow(*row)
-        (last,) = connection.execute(
-            "SELECT max(position) FROM message WHERE queue = ?", (queue.number,)
-        ).fetchone()
-        yield queue, last or 0, next_expiry(connection, queue.number)
+        numbers = {type(queue.length), type(queue.octets), type(queue.mark)}
+        if not isinstance(queue.name, str) or numbers != {int}:
+            raise sqlite3.DatabaseError(f"queue {queue.number} is malformed")
+        last: int | None
+        try:
+            (last,) = connection.execute(
+                "SELECT coalesce(max(position), 0) FROM message WHERE queue = ?", (queue.number,)
+            ).fetchone()
+        except sqlite3.Error as error:
+            if not is_damage(error):
+                raise
+            last = None
+        try:
+            expires = next_expiry(connection, queue.number)
+        except sqlite3.Error as error:
+            if not is_damage(error):
+                raise
+            expires = 1
+        yield queue, last, expires
 
 
 def selectors(connection: sqlite3.Connection) -> dict[int, tuple[str, bool]]:
@@ -339,7 +464,7 @@ def selectors(connection: sqlite3.Connection) -> dict[int, tuple[str, bool]]:
 
 def latest_stamp(connection: sqlite3.Connection) -> float | None:
     """The highest stamp of a name; None: there is no name."""
-    (found,) = connection.execute("SELECT max(time) FROM seen").fetchone()
+    (found,) = connection.execute("SELECT max(time) FROM seen WHERE typeof(time) = 'real'").fetchone()
     return None if found is None else float(found)
 
 
@@ -349,7 +474,7 @@ def seen(connection: sqlite3.Connection) -> Iterator[list[tuple[str, str]]]:
     while True:
         found = connection.execute(
             "SELECT time, address, name FROM seen WHERE (time, address, name) > (?, ?, ?)"
-            " ORDER BY time, address, name LIMIT ?",
+            " AND typeof(address) = 'text' AND typeof(name) = 'text' ORDER BY time, address, name LIMIT ?",
             (*after, PAGE),
         ).fetchall()
         if not found:
@@ -376,4 +501,11 @@ def last_number(connection: sqlite3.Connection) -> int:
     (found,) = connection.execute(
         "SELECT coalesce(max(number), 0) FROM (SELECT number FROM queue UNION ALL SELECT number FROM doomed)"
     ).fetchone()
-    return int(found)
+    try:
+        # (A damaged file may have messages of no queue: no new queue gets those.)
+        (of_messages,) = connection.execute("SELECT max(queue) FROM message").fetchone()
+    except sqlite3.Error as error:
+        if not is_damage(error):
+            raise
+        of_messages = None
+    return max(int(found), of_messages if isinstance(of_messages, int) else 0)

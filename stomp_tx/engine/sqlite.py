@@ -7,31 +7,35 @@ import shlex
 import sqlite3
 import time
 from collections.abc import Callable
-from typing import Any, TypeVar
+from typing import Any
 
 from twisted.internet.defer import Deferred, succeed
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
 from stomp_tx.address import base_of, is_bound, is_shared, is_topic, priority_of
-from stomp_tx.engine import file, locking, private, rows
+from stomp_tx.engine import file, locking, private, recovery, rows
+from stomp_tx.engine.damage import Unwritable
 from stomp_tx.engine.file_lock import FileLock
 from stomp_tx.engine.journal import Group, Journal, Worker
 from stomp_tx.engine.limits import ENOUGH, EngineLimits
 from stomp_tx.engine.memory import AT_ONCE, MemoryEngine
 from stomp_tx.engine.names import Names
+from stomp_tx.engine.pages import Pages
 from stomp_tx.engine.queue import MemoryQueue
 from stomp_tx.engine.reserve import Reserve
+from stomp_tx.engine.standing import Standing
 from stomp_tx.engine.stored import StoredQueue
 from stomp_tx.engine.stored_lane import StoredLane
-from stomp_tx.errors import ConfigurationError, StompError
+from stomp_tx.errors import ConfigurationError, EngineError, StompError
 from stomp_tx.interfaces import Judge, Safe
 from stomp_tx.message import PERSISTENT, Batch, Message, Outcome
 
 OLDEST = (3, 35)
 """The SQLite that is needed at least."""
 
-T = TypeVar("T")
+FAR = 2**40
+"""Positions, as many as no queue has: after those that can't be read, whatever they are."""
 
 LOOK = 5.0
 """Seconds between two looks at whether the disk has room again."""
@@ -80,6 +84,7 @@ class SQLiteEngine(MemoryEngine):
             self._describe,
             self._undo,
             self._reached_somebody,
+            self._not_written,
             self.limits.unsafe_octets,
             self._see_room,
         )
@@ -88,8 +93,8 @@ class SQLiteEngine(MemoryEngine):
         self._takes = True  # there is room for more of them
         self._look_at = 0.0
         self._looks = False
-        self.stuck: dict[StoredQueue, None] = {}  # those of which something could not be read or written
-        self._unreadable: set[StoredQueue] = set()  # those of which the log has told so
+        self.standing = Standing(clock, lambda: self.path, self._is_damaged)
+        self.pages = Pages(self._connection, lambda: self.path, self.standing)
         # Not all that may be in memory: then those who do not persist would have no room.
         self.window_length = min(self.limits.window_length, self.limits.queue_length // 2)
         self.window_octets = min(self.limits.window_octets, self.limits.queue_octets // 2)
@@ -144,7 +149,7 @@ class SQLiteEngine(MemoryEngine):
     def _open(self) -> None:
         self._writer = file.open_for_writing(self.path)
         self._reader = file.open_for_reading(self.path)
-        rows.recover(self._writer)
+        recovery.recover(self._writer)
         if self._reserve.is_gone:
             self._reserve.look(self._writer)
 
@@ -161,9 +166,16 @@ class SQLiteEngine(MemoryEngine):
     def _restore(self) -> None:
         connection = self._writer
         assert connection is not None
+        for number in recovery.astray(connection):
+            self.standing.astray(number)
         self._number = rows.last_number(connection)
         selectors = rows.selectors(connection)
-        for row, last, next_expiry in rows.queues(connection):
+        found = list(rows.queues(connection))
+        far = FAR + max((last or 0 for _, last, _ in found), default=0)
+        for row, last, next_expiry in found:
+            if last is None:
+                last = far
+                self.standing.ends_in_damage(row.name)
             self._queue(row.name).restore(row, last, next_expiry)  # type: ignore[attr-defined]
             self.last_position = max(self.last_position, last)
             if row.topic is not None:
@@ -221,6 +233,10 @@ class SQLiteEngine(MemoryEngine):
 
     # -- the file -----------------------------------------------------------------------------------------
 
+    def _connection(self) -> sqlite3.Connection:
+        assert self._reader is not None
+        return self._reader
+
     def _write(self, changes: rows.Changes) -> bool:
         """Runs in the worker."""
         assert self._writer is not None
@@ -273,43 +289,25 @@ class SQLiteEngine(MemoryEngine):
     def forget(self, message: Message) -> None:
         """Its row is not needed any more, and nobody waits for its end."""
         queue = self._owner(message)
-        if queue is not None:
+        if queue is not None and not queue.stands:
             self._journal.group().remove(queue, message)
-
-    def read_page(self, queue: StoredQueue, after: int) -> list[Message] | None:
-        """The next messages of a queue after a position, from the file; None: it can't be read now."""
-        return self._read(
-            queue, lambda reader: rows.page(reader, queue.number, queue.name, after, queue.arrived)
-        )
-
-    def read_one(self, queue: StoredQueue, position: int) -> Message | None:
-        """The message at that position, from the file; None: it is not there, or it can't be read now."""
-        found = self._read(
-            queue, lambda reader: rows.page(reader, queue.number, queue.name, position - 1, position)
-        )
-        return found[0] if found else None
 
     def coming(self, queue: StoredQueue) -> int:
         """How many of its messages are on their way to the disk."""
         return self._journal.added(queue)
 
-    def has_row(self, queue: StoredQueue, position: int) -> bool:
-        """Is that message still in the file?"""
-        return bool(self._read(queue, lambda reader: rows.exists(reader, queue.number, position)))
+    def _is_damaged(self, queue: str, position: int, why: str) -> None:
+        if self.damaged is not None:
+            self.damaged(queue, position, why)
 
-    def _read(self, queue: StoredQueue, read: Callable[[sqlite3.Connection], T]) -> T | None:
-        assert self._reader is not None
-        try:
-            found = read(self._reader)
-        except sqlite3.Error as error:
-            _, fault = self._describe(error)
-            if queue not in self._unreadable:
-                self.log.critical("{queue} can't be read: {fault}", queue=queue.name, fault=fault.line)
-            self._unreadable.add(queue)
-            self.stuck[queue] = None
-            return None
-        self._unreadable.discard(queue)
-        return found
+    def _not_written(self, damage: Unwritable) -> None:
+        """These queues' part of the file can't be written: without them the next groups can be."""
+        for queue in self._queues.values():
+            adding, removing = queue.number in damage.adding, queue.number in damage.removing
+            if adding or removing:
+                self.standing.shuts(queue, str(damage), adding, removing)
+        if damage.tidying:
+            self.standing.leaves_rest()
 
     def _undo(self, message: Message) -> None:
         """It was accepted, but that could not be made safe: it comes again, but to a queue emptied since."""
@@ -348,6 +346,8 @@ class SQLiteEngine(MemoryEngine):
             self._number += 1
             queue.number = self._number
             queue.since = self.last_position
+            if self.standing.takes_no_new:
+                self.standing.keeps_out(queue)
         return queue
 
     def _owner(self, message: Message) -> StoredQueue | None:
@@ -370,17 +370,47 @@ class SQLiteEngine(MemoryEngine):
             return self._spill(message)
         return super()._append_first(message)
 
-    def _add_row(self, message: Message) -> Group:
-        """Append it when it is safe."""
+    def _add_row(self, message: Message, group: Group | None = None) -> Group:
+        """Append it when it is safe: when the group is; None: when what comes now is."""
         queue = self._queues.get(message.address)
         if queue is None or not queue.number:
             queue = self._numbered(message.address)
         self.last_position = message.position = self.last_position + 1
-        group = self._group_to_add()
+        if group is None:
+            group = self._group_to_add() if queue.can_add else self._refused(queue)
         group.add(queue, message, queue.arrives)
         if message.keeping is not PERSISTENT:
             self._note_name(message, group)
         return group
+
+    def _refused(self, queue: StoredQueue) -> Group:
+        """A group that fails, for one that would: so do not those of others."""
+        return self._journal.refused(_damaged(queue.name))
+
+    def _shut_for(self, batch: Batch) -> StoredQueue | None:
+        """One of those of which it would remove, or to which it would add, what can't be."""
+        shut = self.standing.shut
+        for message, outcome in batch.settled:
+            queue = shut.get(message.address) if outcome is Outcome.ACCEPTED else None
+            if queue is not None and queue.stands and message.is_persistent:
+                return queue
+        for lane in (lane for name in batch.emptied for lane in self._lanes(name)):
+            if lane.stands:
+                return lane
+        for message in batch.appended:
+            queue = self._shut_to(message)
+            if queue is not None:
+                return queue
+        return None
+
+    def _shut_to(self, message: Message) -> StoredQueue | None:
+        """One of those where it is to be kept, and can't be."""
+        if message.is_persistent:
+            names = {base_of(name) for name in self._bound.of(message.address) or (message.address,)}
+            for queue in self.standing.shut.values():
+                if base_of(queue.name) in names and not queue.can_add:
+                    return queue
+        return None
 
     def _append_or_spill(self, message: Message) -> Safe:
         """``append``, where the file takes what is too much for the memory."""
@@ -395,7 +425,7 @@ class SQLiteEngine(MemoryEngine):
         queue = self._numbered(message.address)
         queue.spilling += 1
         self.last_position = message.position = self.last_position + 1
-        group = self._group_to_add()
+        group = self._group_to_add() if queue.can_add else self._refused(queue)
         group.add(queue, message, queue.spilled)
         group.failed.append(lambda: self._not_spilled(queue, message))
         full = self._journal.is_behind or self.stored_octets >= self.limits.stored_octets
@@ -419,7 +449,9 @@ class SQLiteEngine(MemoryEngine):
         keeping = message.keeping
         if keeping is None or not keeping.persistent or outcome is Outcome.RELEASED:
             return super().settle(message, outcome)
-        group = self._journal.group()
+        shut = self.standing.shut
+        queue = shut.get(message.address) if shut and outcome is Outcome.ACCEPTED else None
+        group = self._journal.group() if queue is None or not queue.stands else self._refused(queue)
         self._settle_row(message, outcome, group)
         if outcome is Outcome.ACCEPTED:
             self.octets -= message.size
@@ -438,7 +470,7 @@ class SQLiteEngine(MemoryEngine):
             part = group.parts.get(queue) or group.part(queue)
             part.removed.append(message)
             group.accepted.append(message)
-        elif outcome is Outcome.REJECTED:
+        elif outcome is Outcome.REJECTED and not queue.stands:
             group.changes.attempts[queue.number, message.position] = message.attempts + 1
 
     def commit(self, batch: Batch) -> Safe:
@@ -450,8 +482,12 @@ class SQLiteEngine(MemoryEngine):
             or any(self._is_in_file(name) for name in batch.emptied)
         ):
             return super().commit(batch)
-        adds = not self._takes and any(self._becomes_rows(message) for message in batch.appended)
-        group = self._group_to_add() if adds else self._journal.group()
+        shut = self._shut_for(batch) if self.standing.shut else None
+        if shut is not None:
+            group = self._refused(shut)
+        else:
+            adds = not self._takes and any(self._becomes_rows(message) for message in batch.appended)
+            group = self._group_to_add() if adds else self._journal.group()
         for message, outcome in batch.settled:
             if message.is_persistent:
                 self._settle_row(message, outcome, group)
@@ -484,7 +520,7 @@ class SQLiteEngine(MemoryEngine):
         """With the rest of the group, whether it has a row or not."""
         self._to_lane(message)
         if message.is_persistent:
-            self._add_row(message)
+            self._add_row(message, group)
         else:
             message.position = self.last_position
             group.effects.append((self._append_now, message))
@@ -530,9 +566,7 @@ class SQLiteEngine(MemoryEngine):
         if self._reserve.is_gone:
             self._look_for_room()
         self._journal.retry()
-        stuck, self.stuck = self.stuck, {}
-        for queue in stuck:
-            queue.go_on()
+        self.pages.sweep()
         if self._names.are_old():
             group = self._journal.group()
             self._names.tidy(group.changes)
@@ -552,19 +586,20 @@ class SQLiteEngine(MemoryEngine):
 
     def _expire_in_file(self, queue: StoredQueue, now: int, judge: Judge) -> int:
         """Take out a page of what has expired of one queue's; gives how many were found."""
-        number = queue.number
-        found = self._read(
-            queue,
-            lambda reader: rows.expired(reader, number, queue.name, now, queue.horizon, queue.arrived),
-        )
-        if not found:
-            if found is not None:
-                later = self._read(queue, lambda reader: rows.next_expiry(reader, number, now))
-                self.next_expiries[queue] = later or now + LATER
+        if queue.stands:
+            del self.next_expiries[queue]  # it would come back
             return 0
+        page = self.pages.expired(queue, now)
+        if page is None:
+            return 0
+        found = page.messages
+        if page.damage is not None:
+            self.next_expiries[queue] = now + LATER
+        elif not found:
+            self.next_expiries[queue] = self.pages.next_expiry(queue, now) or now + LATER
         over = [message for message in found if message.position not in queue.removing]
         if not over:
-            return 0  # they go with the next commit
+            return 0  # there are none, or they go with the next commit
         queue.remove_rows(over)
         for message in over:
             if not message.is_persistent:
@@ -632,8 +667,12 @@ class SQLiteEngine(MemoryEngine):
         if not copies and keeping.dedupe is None and self._is_in_order(message):
             self._hear(message)  # nobody will ever ask the file for it
             return None
-        adds = copies or keeping.dedupe is not None
-        group = self._group_to_add() if adds else self._journal.group()
+        shut = self._shut_to(message) if self.standing.shut else None
+        if shut is not None:
+            group = self._refused(shut)
+        else:
+            adds = copies or keeping.dedupe is not None
+            group = self._group_to_add() if adds else self._journal.group()
         self._publish_when_safe(message, copies, group)
         return group.when_safe()
 
@@ -650,6 +689,8 @@ class SQLiteEngine(MemoryEngine):
     def bind(self, queue: str, topic: str, selector: str | None = None) -> Safe:
         if is_shared(queue):
             return super().bind(queue, topic, selector)
+        if self.standing.takes_no_new and queue not in self._queues:
+            raise _damaged(queue)  # what is published to its topic would fail for it
         is_new = self._bind(queue, topic)
         changes = selector is not None and selector != self.selectors.get(queue)
         if not is_new and not changes:
@@ -725,8 +766,7 @@ class SQLiteEngine(MemoryEngine):
         if self._queues.get(queue.name) is queue:
             del self._queues[queue.name]
         self.expiring.pop(queue, None)
-        self.stuck.pop(queue, None)
-        self._unreadable.discard(queue)
+        self.pages.forget(queue)
         group = self._journal.group()
         group.parts.pop(queue, None)
         group.changes.selectors.pop(queue.number, None)
@@ -736,6 +776,12 @@ class SQLiteEngine(MemoryEngine):
         self._forget_lane(queue)
         if self.waiting:
             self.wake(queue.name)
+
+
+def _damaged(queue: str) -> EngineError:
+    return EngineError(
+        f"{base_of(queue)} can't be stored: the broker's file is damaged", "the broker's owner must repair it"
+    )
 
 
 def _both(earlier: Safe, later: Deferred[None]) -> Deferred[None]:

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from itertools import islice
 from typing import TYPE_CHECKING
 
+from stomp_tx.engine.damage import Damage
 from stomp_tx.engine.queue import AT_ONCE, MemoryQueue, at, position_of
 from stomp_tx.engine.rows import PAGE, Part, QueueRow
 from stomp_tx.message import Message
@@ -40,13 +41,22 @@ class StoredQueue(MemoryQueue):
     arrived -- the position of the last persistent message that is safe
     horizon, unloaded -- see above; how many rows
     mark -- persistent messages may be handed out up to this position: the file says so
+    handed -- up to this position they may have been handed out before the start, and the rows don't say so
+    damage -- where the file can't be read any further; None: no damage is known
+    stands -- nothing is handed out, for it could not be removed
+    withheld -- of ``demand``, while what is next can't be read: what comes must not overtake it
+    can_add -- new messages can be written
     """
 
     __slots__ = (
+        "_is_overlooked",
         "_mark_wanted",
         "_mark_written",
         "arrived",
         "arrives",
+        "can_add",
+        "damage",
+        "handed",
         "horizon",
         "length_stored",
         "mark",
@@ -55,8 +65,10 @@ class StoredQueue(MemoryQueue):
         "removing",
         "since",
         "spilling",
+        "stands",
         "topic",
         "unloaded",
+        "withheld",
     )
 
     _engine: SQLiteEngine
@@ -77,10 +89,17 @@ class StoredQueue(MemoryQueue):
         self.mark = 0
         self._mark_wanted = 0
         self._mark_written = 0
+        self._is_overlooked = False
+        self.handed = 0
+        self.damage: Damage | None = None
+        self.stands = False
+        self.withheld = 0
+        self.can_add = True
 
     def restore(self, row: QueueRow, last: int, next_expiry: int) -> None:
         """As the file has it."""
-        self.number, _, self.topic, self.length_stored, self.octets_stored, _ = row
+        self.number, _, self.topic, self.length_stored, self.octets_stored, self.handed = row
+        self.mark = self._mark_wanted = self._mark_written = self.handed
         self._engine.stored_octets += self.octets_stored
         self.unloaded = self.length_stored
         self.arrived = last
@@ -88,6 +107,10 @@ class StoredQueue(MemoryQueue):
             self.tail = deque()
         if next_expiry:
             self._engine.next_expiries[self] = next_expiry
+
+    @property
+    def base(self) -> StoredQueue:
+        return self
 
     @property
     def in_memory(self) -> int:
@@ -139,19 +162,37 @@ class StoredQueue(MemoryQueue):
         """It is not."""
         self._mark_wanted = self._mark_written = self.mark
         if self.taker is not None:
-            self._engine.stuck[self] = None
+            self._engine.pages.stuck[self] = None
 
     def go_on(self) -> None:
-        """What was not to be handed out before the row was safe may be now."""
+        """What was not to be handed out before the row was safe may be now, or read."""
+        base = self.base
+        if base.withheld:
+            base.demand += base.withheld
+            base.withheld = 0
         if self.demand > 0 and (self.messages or self.unloaded or self.lanes is not None):
             self.hand_out()
         elif self.taker is None:
             self._engine.forget_if_idle(self)
+        if self._is_overlooked and self._engine.pages.may_be_read(self):
+            self.look_again()
         self.notice(())
+
+    def look_again(self) -> None:
+        """Who looks through what waits may have missed some that could not be read."""
+        self._is_overlooked = False
+        if self.noticed is not None:
+            self.noticed(None)
 
     def unmark(self) -> None:
         """Nothing of it is in flight, and nothing will be."""
-        self._mark_wanted = 0
+        self._mark_wanted = self.handed
+
+    def count_attempts(self, messages: list[Message]) -> None:
+        """As the start does in the file, where that can be written."""
+        for message in messages if self.handed else ():
+            if message.position <= self.handed and not message.attempts:
+                message.attempts = 1
 
     # -- messages that became safe ------------------------------------------------------------------------
 
@@ -161,7 +202,7 @@ class StoredQueue(MemoryQueue):
             return False  # dropped meanwhile
         position = self.arrived = message.position
         messages = self.messages
-        is_first = not messages and not self.unloaded and self.lanes is None
+        is_first = not messages and not self.unloaded and self.lanes is None and not self.stands
         if self.demand > 0 and is_first and position <= self.mark:
             self.demand -= 1
             if not self.taker(message):  # type: ignore[misc]  # there is one: it asked
@@ -200,6 +241,10 @@ class StoredQueue(MemoryQueue):
         if message.keeping is not None:
             self.waits(message)
 
+    def waits(self, message: Message) -> None:
+        if not self.stands:  # it would expire, and come back
+            super().waits(message)
+
     def _window_is_full(self) -> bool:
         length = len(self.messages)
         engine = self._engine
@@ -232,6 +277,9 @@ class StoredQueue(MemoryQueue):
     # -- handing out --------------------------------------------------------------------------------------
 
     def request(self, count: int) -> None:
+        if self.withheld:
+            self.withheld = max(0, self.withheld + count)
+            return
         self.demand += count
         if self.demand < 0:
             self.demand = 0
@@ -239,11 +287,15 @@ class StoredQueue(MemoryQueue):
             self.hand_out()
 
     def pour(self) -> bool:
+        if self.stands:
+            return self._withhold()
         taker = self.taker
         engine = self._engine
         messages = self.messages
         while self.demand > 0:
             if not messages and not (self.unloaded and self._load()):
+                if self.unloaded:
+                    return self._withhold()
                 break
             message = messages[0]
             keeping = message.keeping
@@ -263,6 +315,17 @@ class StoredQueue(MemoryQueue):
             self._load()
         return True
 
+    def _withhold(self) -> bool:
+        """Nothing is asked for, until it can be given: nor do lower priorities overtake it."""
+        base = self.base
+        base.withheld += base.demand
+        base.demand = 0
+        return False
+
+    def stop(self) -> None:
+        self.withheld = 0
+        super().stop()
+
     def _raise_mark(self) -> None:
         """Have the file say that the next messages may have been handed out: not all, there may be many."""
         messages = self.messages
@@ -275,13 +338,17 @@ class StoredQueue(MemoryQueue):
         """Read the next page into the window.  False: there is nothing to be had."""
         loaded: list[Message] = []
         while self.unloaded and not loaded:
-            page = self._engine.read_page(self, self.horizon)
+            page = self._engine.pages.page(self, self.horizon)
             if page is None:
                 return False  # the file can't be read now
+            if not page:
+                self._engine.pages.misses(self, self.unloaded)
+                return False
             loaded = [message for message in page if message.position not in self.removing]
-            self.unloaded = self.unloaded - len(loaded) if page else 0
-            if page:
-                self.horizon = page[-1].position
+            self.unloaded -= len(loaded)
+            self.horizon = page[-1].position
+            if self.unloaded <= 0:
+                self.unloaded = self._engine.pages.more(self, -self.unloaded)
         for message in loaded:
             self.octets += message.size
             self._engine.octets += message.size
@@ -341,7 +408,10 @@ class StoredQueue(MemoryQueue):
         after = max(after, self.horizon)
         while not found:
             # From here on they are in three places: none of them may be left behind.
-            stored = self._engine.read_page(self, after) or []
+            stored = self._engine.pages.page(self, after)
+            if stored is None:
+                self._is_overlooked = self.damage is None
+                break  # nor is what comes behind it
             ends = [stored[-1].position] if stored else []
             for waiting in (self.messages, self.tail):
                 start = bisect_left(waiting, after + 1, key=position_of)
@@ -358,6 +428,8 @@ class StoredQueue(MemoryQueue):
         return found
 
     def may_go(self, message: Message) -> bool:
+        if self.stands or (self.damage is not None and message.position > self.damage.after):
+            return False
         keeping = message.keeping
         if keeping is None or not keeping.persistent or message.position <= self.mark:
             return True
@@ -372,13 +444,13 @@ class StoredQueue(MemoryQueue):
         found = super().find(position) or at(self.tail, position)
         if found is not None or not self.unloaded or not self.horizon < position <= self.arrived:
             return found
-        return self._engine.read_one(self, position)
+        return self._engine.pages.one(self, position)
 
     def _take_out_of_file(self, message: Message) -> bool:
         """It may be a row above the horizon."""
         if not self.unloaded or not self.horizon < message.position <= self.arrived:
             return False
-        if message.position in self.removing or not self._engine.has_row(self, message.position):
+        if message.position in self.removing or not self._engine.pages.has(self, message.position):
             return False
         self.remove_rows([message])
         if not message.is_persistent:
@@ -403,6 +475,8 @@ class StoredQueue(MemoryQueue):
         self.since = max(self.since, position)
         self.removing.clear()
         self.unloaded = 0
+        if self.damage is not None:
+            self._engine.standing.emptied(self)
 
     def clear(self) -> None:
         super().clear()

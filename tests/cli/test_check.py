@@ -7,6 +7,7 @@ import sys
 
 from stomp_tx.engine import check
 from stomp_tx.engine.check import QueueReport, Report
+from stomp_tx.engine.reading import RESTORE
 from stomp_tx.errors import EngineError
 from tests.cli.commandline import CHECKOUT, process, run
 from tests.cli.filed import FileCase
@@ -41,9 +42,23 @@ class CheckTests(FileCase):
             out.splitlines()[-2:],
             [
                 "problem: queue '/queue/a' says that it has 7 messages, and has 2",
-                "DAMAGED: stop the broker, keep a copy of its file, and put a backup in its place",
+                f"DAMAGED: {RESTORE}",
             ],
         )
+
+    def test_where_a_queue_is_damaged(self):
+        self.add("/queue/b", 2, 5)
+        self.execute("UPDATE message SET head = x'ff' WHERE queue = 2 AND position IN (2, 3, 5)")
+        self.execute("DELETE FROM message WHERE queue = 1 AND position = 2")
+        status, out, _ = run("check", "--json", self.path)
+        self.assertEqual(status, 1)
+        told = json.loads(out)
+        self.assertFalse(told["is_whole"])
+        found = [(one["name"], one["unreadable"], one["missing"]) for one in told["queues"]]
+        self.assertEqual(found, [("/queue/a", [], 1), ("/queue/b", [[2, 3], [5, 5]], 0)])
+        _, out, _ = run("check", self.path)
+        self.assertIn("problem: message 2 of '/queue/b' has no readable headers", out)
+        self.assertIn("at least ", out)
 
     def test_check_that_can_not_be_made(self):
         status, out, err = run("check", self.folder / "none.db")
@@ -54,7 +69,7 @@ class CheckTests(FileCase):
         self.add("/queue/b", 2, 1, expires=1_700_000_000_000)
         status, out, _ = run("check", "--json", self.path)
         self.assertEqual(status, 0)
-        queue = {"topic": None, "spilled": 0, "selector": None}
+        queue = {"topic": None, "spilled": 0, "selector": None, "unreadable": [], "missing": 0}
         self.assertEqual(
             json.loads(out),
             {

@@ -8,6 +8,7 @@ from twisted.internet.defer import Deferred
 from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 
+from stomp_tx.engine.damage import Unwritable
 from stomp_tx.engine.journal import Journal
 from stomp_tx.errors import EngineError
 from stomp_tx.message import Message
@@ -18,6 +19,7 @@ class Queue:
     """What a journal knows of a queue: it writes down what it is told."""
 
     number = 1
+    stands = False
 
     def __init__(self) -> None:
         self.told: list[str] = []
@@ -45,6 +47,7 @@ class JournalTests(SynchronousTestCase):
         self.disk.held = True
         self.written: list[list[str]] = []
         self.undone: list[str] = []
+        self.damaged: list[Unwritable] = []
         self.is_writing = False
         fault = EngineError("full"), EngineError("full, at /path")
         self.journal = Journal(
@@ -54,6 +57,7 @@ class JournalTests(SynchronousTestCase):
             lambda error: fault,
             lambda message: self.undone.append(message.id),
             lambda message: True,
+            self.damaged.append,
             5000,
         )
         self.queue: Any = Queue()

@@ -181,7 +181,7 @@ class Life:
                 found.append((message, owed))
         bodies = [message.body for message, _ in found]
         assert len(bodies) == len(set(bodies)), f"twice: {bodies}"
-        if not self.engine._unreadable:
+        if self.engine.pages.can_all_be_read:
             # (One that does not persist may be on its way to the file, for want of memory.)
             spilling = any(lane.spilling for lane in self.engine._queues.values() if lane.base.name == queue)
             missing = [

@@ -12,7 +12,7 @@ from typing import Any
 from twisted.internet.defer import Deferred
 from twisted.trial.unittest import SynchronousTestCase
 
-from stomp_tx.engine import reserve, rows
+from stomp_tx.engine import recovery, reserve, rows
 from stomp_tx.engine.limits import EngineLimits
 from stomp_tx.engine.reserve import FULL, Reserve
 from stomp_tx.engine.sqlite import LOOK, SQLiteEngine
@@ -336,14 +336,14 @@ class RoomAgainTests(FullDisk):
         self.taker(1)
         self.dies()
         self.fills()
-        recover = rows.recover
+        recover = recovery.recover
 
         def recover_if_there_is_room(connection: Any) -> None:
             if self.has_reserve:
                 raise rows.sqlite3.OperationalError(FULL)
             recover(connection)
 
-        self.patch(rows, "recover", recover_if_there_is_room)
+        self.patch(recovery, "recover", recover_if_there_is_room)
         self.open()
         self.assertFalse(self.has_reserve)
         self.assertTrue(self.is_refused(self.sends()))

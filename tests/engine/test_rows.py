@@ -10,6 +10,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from stomp_tx.engine import rows
 from stomp_tx.engine.file import versions
+from stomp_tx.engine.recovery import recover
 from stomp_tx.engine.rows import Changes, Part, QueueRow
 from stomp_tx.message import OVERHEAD, Keeping, Message
 
@@ -78,7 +79,7 @@ class Rows(SynchronousTestCase):
 
     def there(self, number: int = 1) -> list[int]:
         found: list[int] = []
-        while page := rows.page(self.file, number, "/queue/1", found[-1] if found else 0, 2**62):
+        while page := rows.page(self.file, number, "/queue/1", found[-1] if found else 0, 2**62).messages:
             found += [message.position for message in page]
         return found
 
@@ -92,7 +93,7 @@ class RoundTripTests(Rows):
             message.position, message.attempts, message.keeping = position, attempts, keeping
         self.write(self.part(1, [message for message, _, _ in sent]))
         found: list[Message] = []
-        while page := rows.page(self.file, 1, "/queue/a", found[-1].position if found else 0, 2**62):
+        while page := rows.page(self.file, 1, "/queue/a", found[-1].position if found else 0, 2**62).messages:
             found += page
         self.assertEqual([facts(one) for one in found], [facts(message) for message, _, _ in sent])
 
@@ -120,7 +121,7 @@ class WriteTests(Rows):
     def test_attempts_of_those_that_stay(self) -> None:
         self.write(self.part(1, self.numbered(1, 2, 3)))
         self.write(attempts={(1, 2): 5, (1, 99): 1, (7, 1): 1})
-        page = rows.page(self.file, 1, "/queue/1", 0, 99)
+        page = rows.page(self.file, 1, "/queue/1", 0, 99).messages
         self.assertEqual([message.attempts for message in page], [0, 5, 0])
 
     def test_all_of_it_or_nothing(self) -> None:
@@ -169,25 +170,34 @@ class WriteTests(Rows):
 
 
 class ReadTests(Rows):
+    def positions(self, number: int, after: int, until: int) -> list[int]:
+        """Of one page."""
+        page = rows.page(self.file, number, f"/queue/{number}", after, until)
+        return [message.position for message in page.messages]
+
     def test_a_page_is_so_many_or_so_large_but_one_at_least(self) -> None:
         self.write(self.part(1, self.numbered(*range(1, 31))))
         self.patch(rows, "PAGE", 10)
-        page = rows.page(self.file, 1, "/queue/1", 5, 99)
+        page = rows.page(self.file, 1, "/queue/1", 5, 99).messages
         self.assertEqual([message.position for message in page], list(range(6, 16)))
-        self.assertEqual([one.position for one in rows.page(self.file, 1, "/queue/1", 5, 8)], [6, 7, 8])
+        self.assertEqual(
+            [one.position for one in rows.page(self.file, 1, "/queue/1", 5, 8).messages], [6, 7, 8]
+        )
         self.write(self.part(2, self.numbered(1, 2, 3, 4, size=rows.PAGE_OCTETS // 2)))
-        self.assertEqual([one.position for one in rows.page(self.file, 2, "/queue/2", 0, 99)], [1, 2])
+        self.assertEqual(
+            [one.position for one in rows.page(self.file, 2, "/queue/2", 0, 99).messages], [1, 2]
+        )
         self.write(self.part(3, self.numbered(1, 2, size=5 * rows.PAGE_OCTETS)))
-        self.assertEqual([one.position for one in rows.page(self.file, 3, "/queue/3", 0, 99)], [1])
+        self.assertEqual(self.positions(3, 0, 99), [1])
 
     def test_what_has_expired_first_first(self) -> None:
         added = []
         for position, expires in ((1, 0), (2, 30), (3, 10), (4, 40), (5, 20)):
             added += self.numbered(position, keeping=Keeping(True, expires))
         self.write(self.part(1, added))
-        found = rows.expired(self.file, 1, "/queue/1", 30, 0, 99)
+        found = rows.expired(self.file, 1, "/queue/1", 30, 0, 99).messages
         self.assertEqual([message.position for message in found], [3, 5, 2])
-        self.assertEqual([m.position for m in rows.expired(self.file, 1, "/queue/1", 99, 3, 4)], [4])
+        self.assertEqual([m.position for m in rows.expired(self.file, 1, "/queue/1", 99, 3, 4).messages], [4])
         self.assertEqual(rows.next_expiry(self.file, 1), 10)
         self.assertEqual(rows.next_expiry(self.file, 1, 30), 40)
         self.assertEqual(rows.next_expiry(self.file, 1, 40), 0)
@@ -199,8 +209,8 @@ class ReadTests(Rows):
         part = self.part(1, [*kept, *spilled])
         part.row = part.row._replace(mark=3, topic="/topic/t")
         self.write(part)
-        rows.recover(self.file)
-        page = rows.page(self.file, 1, "/queue/1", 0, 99)
+        recover(self.file)
+        page = rows.page(self.file, 1, "/queue/1", 0, 99).messages
         self.assertEqual([(one.position, one.attempts) for one in page], [(1, 4), (3, 1), (5, 0)])
         ((row, last, next_expiry),) = rows.queues(self.file)
         octets = sum(message.size - OVERHEAD for message in kept)
