@@ -36,6 +36,7 @@ BROKERS_OWN = (
     "twisted.web",
 )
 TWISTED = ("twisted", "zope")
+ONLY_FOR_SOME = (*TWISTED, "argon2", "cryptography", "jwt", "lark", "rich", "sqlite3", "tomli", "tomllib")
 
 
 def loaded(statement: str) -> list[str]:
@@ -78,6 +79,14 @@ class LoadedTests(SynchronousTestCase):
                 loaded(statement), ("sqlite3", "argon2", "lark", "jwt", "ldaptor", "twisted.web")
             )
             self.assertEqual(unwanted, [], statement)
+
+    def test_help_brings_in_nothing_that_only_some_commands_need(self) -> None:
+        for arguments in ("['--help']", "['send', '--help']", "['completion', 'bash']"):
+            modules = loaded(
+                "import contextlib, io\nfrom stomp_tx.cli import main\n"
+                f"with contextlib.redirect_stdout(io.StringIO()): main({arguments})"
+            )
+            self.assertEqual(among(modules, ONLY_FOR_SOME), [], arguments)
 
 
 WITHOUT_FCNTL = "import sys; sys.modules['fcntl'] = None; "

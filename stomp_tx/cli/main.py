@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import os
-import sqlite3
 import sys
 from collections.abc import Sequence
 
@@ -34,6 +33,15 @@ FAILED = 1
 WRONG = 2  # usage
 
 
+def show_versions(context: click.Context, parameter: click.Parameter, is_asked_for: bool) -> None:
+    if not is_asked_for or context.resilient_parsing:
+        return
+    import sqlite3  # which loads a library that most commands don't need
+
+    print(f"stomp-tx {__version__}, SQLite {sqlite3.sqlite_version}")
+    context.exit()
+
+
 @click.group(
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 99},
     epilog="""\b
@@ -47,9 +55,12 @@ WRONG = 2  # usage
     stomp-tx COMMAND --help tells more, with examples.
     """,
 )
-@click.version_option(
-    __version__,
-    message=f"stomp-tx %(version)s, SQLite {sqlite3.sqlite_version}",
+@click.option(
+    "--version",
+    is_flag=True,
+    is_eager=True,
+    expose_value=False,
+    callback=show_versions,
     help="Print the versions of stomp-tx and SQLite, and exit.",
 )
 def stomp_tx() -> None:
