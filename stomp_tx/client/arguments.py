@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from difflib import get_close_matches
+from math import inf, isfinite
 
 from stomp_tx.errors import ConfigurationError, FrameError
 from stomp_tx.wire.headers import Headers, texts
@@ -12,10 +13,12 @@ NOTHING = type(None)
 
 
 def must_be(name: str, value: object, kinds: tuple[type, ...], words: str) -> None:
-    """Raises ConfigurationError unless the value is of one of these kinds; a bool is no number.
+    """Raises ConfigurationError unless the value is of one of these kinds; a bool, nan or inf is no number.
 
     words -- what it must be, as in "a number of seconds"
     """
+    if isinstance(value, float) and float in kinds and not isfinite(value):
+        raise ConfigurationError(f"{name} must be {words}, not {value}")
     if not isinstance(value, kinds) or (isinstance(value, bool) and bool not in kinds):
         # What it is may be a passcode: its type is told.
         given = "None" if value is None else type(value).__name__
@@ -47,8 +50,8 @@ def nearest(name: str, known: Iterable[str]) -> str:
 
 
 def is_number(value: object) -> bool:
-    """Is it one?  A bool is none."""
-    return isinstance(value, (int, float)) and not isinstance(value, bool)
+    """Is it one, and finite?  A bool is none."""
+    return isinstance(value, (int, float)) and not isinstance(value, bool) and abs(value) < inf
 
 
 def not_the(operation: str, kind: str, which: str, given: object) -> TypeError:

@@ -31,7 +31,7 @@ class Codecs:
 
     def __init__(self) -> None:
         self._codecs: dict[str, tuple[Encode, Decode]] = {}
-        self.add("text/*", str.encode, text_in)
+        self.add("text/*", _to_text, text_in)
         self.add(JSON, _to_json, _of_json)
         self.add("application/*+json", _to_json, _of_json)
 
@@ -104,6 +104,11 @@ def text_in(octets: bytes, charset: str) -> str:
         return octets.decode(charset)
     except LookupError:
         raise ValueError(f"there is no charset {charset!a:.60}") from None
+
+
+def _to_text(value: Any) -> bytes:
+    # Text itself comes to no codec.
+    raise TypeError(f"text/* is for text, not for {type(value).__name__}: send JSON, or what str() gives")
 
 
 def _of_json(octets: bytes, charset: str) -> Any:

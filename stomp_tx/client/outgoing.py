@@ -9,6 +9,7 @@ from twisted.internet.defer import Deferred, succeed
 from twisted.python.failure import Failure
 
 from stomp_tx.client.answer import Answer, failed
+from stomp_tx.client.arguments import NOTHING
 from stomp_tx.client.receipts import Receipts
 from stomp_tx.errors import FrameError
 from stomp_tx.interfaces import IFrameSender
@@ -23,9 +24,53 @@ FLUSH = 64 * 1024
 """Octets queued within one reactor turn from which on they go to the transport, so that it can say "full"."""
 
 HEADS = 1000
-"""Heads of SEND frames that a session remembers."""
+"""Heads of SEND frames that are remembered."""
 
 _OWN_ARGUMENT = frozenset({"content-length", "receipt", "transaction"})
+
+
+class Heads:
+    """The header lines of SEND frames; of many to one destination they are encoded once."""
+
+    def __init__(self) -> None:
+        self._heads: dict[tuple[str, str | None, str], bytes] = {}
+
+    def of(self, destination: str, content_type: str | None, headers: Headers | None, version: str) -> bytes:
+        """Those of one, to which others may be added.  Raises FrameError for what can't be sent."""
+        if not isinstance(destination, str) or not destination:
+            raise FrameError(f"a destination is a name such as /queue/a, not {destination!a:.60}")
+        if headers:
+            return _head(destination, content_type, headers, version)
+        if not isinstance(content_type, (str, NOTHING)):
+            raise FrameError(f"content_type is text, not {content_type!a:.60}")
+        head = self._heads.get((destination, content_type, version))
+        if head is None:
+            head = _head(destination, content_type, None, version)
+            if len(self._heads) >= HEADS:
+                self._heads.clear()
+            self._heads[destination, content_type, version] = head
+        return head
+
+    def clear(self) -> None:
+        """Forget them."""
+        self._heads.clear()
+
+
+def _head(destination: str, content_type: str | None, headers: Headers | None, version: str) -> bytes:
+    if headers:
+        headers = texts(headers)
+        for name in _OWN_ARGUMENT & headers.keys():
+            raise FrameError(f"{name} is not among headers: send() has an argument for it")
+        if "content-type" in headers:
+            content_type = None
+    frame = frames.send(destination, content_type=content_type, headers=headers)
+    return frame.encode(version)[len(b"SEND\n") : -len(b"\n\0")]
+
+
+def check_body(body: bytes, content_length: bool) -> None:
+    """Raises FrameError where it can't be sent so."""
+    if not content_length and b"\0" in body:
+        raise FrameError("the body has a NUL in it", "without content-length a NUL ends the frame")
 
 
 class Outgoing:
@@ -41,7 +86,7 @@ class Outgoing:
     def __init__(self, session: ClientSession, receipts: Receipts) -> None:
         self._session = session
         self._receipts = receipts
-        self._heads: dict[tuple[str, str | None], bytes] = {}
+        self._heads = Heads()
         self._queued = 0  # octets since the last flush
         self._wait_for_room: deque[Deferred[None]] = deque()
 
@@ -91,9 +136,7 @@ class Outgoing:
                 return failed(error)
         wanted = ""
         try:
-            head = None if headers else self._heads.get((destination, content_type))
-            if head is None:
-                head = self._new_head(destination, content_type, headers)
+            head = self._heads.of(destination, content_type, headers, session.version)
             begin = b"SEND\n"
             if name is not None:
                 head += self._named(name, headers)
@@ -114,24 +157,6 @@ class Outgoing:
         if not header or (headers and header in headers):
             return b""  # it knows none, or the user has named it
         return b"%b:%b\n" % (header.encode(), name.encode())
-
-    def _new_head(self, destination: str, content_type: str | None, headers: Headers | None) -> bytes:
-        """The header lines of a SEND frame, to which others may be added."""
-        if not isinstance(destination, str) or not destination:
-            raise FrameError(f"a destination is a name such as /queue/a, not {destination!a:.60}")
-        if headers:
-            headers = texts(headers)
-            for name in _OWN_ARGUMENT & headers.keys():
-                raise FrameError(f"{name} is not among headers: send() has an argument for it")
-            if "content-type" in headers:
-                content_type = None
-        frame = frames.send(destination, content_type=content_type, headers=headers)
-        head = frame.encode(self._session.version)[len(b"SEND\n") : -len(b"\n\0")]
-        if not headers:
-            if len(self._heads) >= HEADS:
-                self._heads.clear()
-            self._heads[destination, content_type] = head
-        return head
 
     def _write(self, octets: bytes, answer: Deferred[None] | None) -> Deferred[None]:
         sender = self.sender
@@ -178,6 +203,5 @@ class Outgoing:
 def _with_body(begin: bytes, head: bytes, body: bytes, content_length: bool) -> bytes:
     if content_length:
         return b"%b%bcontent-length:%d\n\n%b\0" % (begin, head, len(body), body)
-    if b"\0" in body:
-        raise FrameError("the body has a NUL in it", "without content-length a NUL ends the frame")
+    check_body(body, False)
     return b"%b%b\n%b\0" % (begin, head, body)

@@ -19,6 +19,7 @@ from stomp_tx.client.connecting import Connecting, State
 from stomp_tx.client.last_resort import LAST_RESORT
 from stomp_tx.client.loops import default_reactor, reactor_and_clock
 from stomp_tx.client.operations import Operations
+from stomp_tx.client.outgoing import Heads, check_body
 from stomp_tx.client.replayed import ReplayedTransaction
 from stomp_tx.client.resuming import Resuming
 from stomp_tx.client.retry import Retry
@@ -28,6 +29,7 @@ from stomp_tx.client.subscription import Subscription
 from stomp_tx.client.transaction import Transaction
 from stomp_tx.client.window import Send, Window
 from stomp_tx.errors import ConfigurationError, ConnectionLost, ConnectTimeout, StompError
+from stomp_tx.wire.commands import V12
 from stomp_tx.wire.headers import Headers, texts
 
 if TYPE_CHECKING:
@@ -144,6 +146,7 @@ class StompClientService(Operations, Service):
         )
         self._window = Window(window, window_octets)
         self._resuming = Resuming(self._window, self._clock, self._settings.connect_timeout)
+        self._heads = Heads()
         self._prefix = f"{random.getrandbits(96):024x}"
         self._names = 0
         self._sent = 0
@@ -332,6 +335,8 @@ class StompClientService(Operations, Service):
         if type(body) is not bytes:
             body, content_type = self._settings.codecs.body_of(body, content_type)
         given = texts(headers) if headers else None
+        self._heads.of(destination, content_type, given, V12)  # what no version can say fails here
+        check_body(body, content_length)
         return Send(self._message_name(), destination, body, content_type, given, content_length)
 
     def _message_name(self) -> str:

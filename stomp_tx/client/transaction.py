@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from twisted.internet.defer import Deferred
 
 from stomp_tx.client.answer import answer_of, failed
+from stomp_tx.client.arguments import not_the
 from stomp_tx.errors import ProtocolViolation, StompError, TransactionLost
 from stomp_tx.wire import frames
 from stomp_tx.wire.headers import Headers
@@ -125,10 +126,14 @@ class Transaction:
 
     def ack(self, message: Message, *, receipt: bool = False) -> Deferred[None]:
         """As StompClient.ack, at COMMIT."""
+        if not hasattr(message, "ack"):
+            return failed(not_the("ack", "Message", "has come", message))
         return message.ack(receipt=receipt, transaction=self)
 
     def nack(self, message: Message, *, receipt: bool = False) -> Deferred[None]:
         """As StompClient.nack, at COMMIT."""
+        if not hasattr(message, "nack"):
+            return failed(not_the("nack", "Message", "has come", message))
         return message.nack(receipt=receipt, transaction=self)
 
     async def __aenter__(self) -> Transaction:

@@ -47,8 +47,9 @@ class Frame:
         """The frame's octets in this protocol version.
 
         A ``content-length`` is added when there is a body and none was given.  Raises FrameError when a
-        header has no encoding: a line end or an empty name in a frame without escapes (CONNECT, CONNECTED,
-        and all of 1.0), what is no text or half a surrogate, or a ``content-length`` that is not the body's.
+        header has no encoding: NUL, a line end or an empty name in a frame without escapes (CONNECT,
+        CONNECTED, and all of 1.0), what is no text or half a surrogate, or a ``content-length`` that is not
+        the body's.
         """
         try:
             return self._octets(version)
@@ -89,7 +90,11 @@ class Frame:
                 lines.append(f"content-length:{len(self.body)}")
         elif length != str(len(self.body)):
             raise FrameError(f"content-length is {length[:20]!a}, but the body has {len(self.body)} octets")
-        return b"%b\n\n%b\0" % ("\n".join(lines).encode(), self.body)
+        head = "\n".join(lines)
+        if "\0" in head:
+            name = next((name for name, value in headers.items() if "\0" in name + value), self.command)
+            raise FrameError(f"the header {name[:60]!a} can't be sent: NUL ends a frame")
+        return b"%b\n\n%b\0" % (head.encode(), self.body)
 
     def _without_escapes(self, version: str) -> str:
         return self.command if self.command in UNESCAPED_COMMANDS else f"STOMP {version}"

@@ -114,7 +114,7 @@ class ArgumentTests(SynchronousTestCase):
         self.assertTrue(self.client.connected)
 
     def test_destinations(self) -> None:
-        for wrong in (None, "", 5, b"/queue/a"):
+        for wrong in (None, "", 5, b"/queue/a", ["/queue/a"]):
             said = f"a destination is a name such as /queue/a, not {wrong!r}"
             self.says(self.client.send(wrong, "x"), said)
             self.says(self.client.subscribe(wrong), said)
@@ -123,10 +123,15 @@ class ArgumentTests(SynchronousTestCase):
         self.world.runs()
 
     def test_of_send(self) -> None:
+        for wrong in (5, []):
+            self.says(self.client.send("/queue/a", "x", content_type=wrong), "content_type is text, not")
+            self.says(self.client.send("/queue/a", {}, content_type=wrong), "content_type is text, not")
         self.says(
-            self.client.send("/queue/a", "x", content_type=5), "'content-type' can't be sent: it is text, not"
+            self.client.send("/queue/a", {}, content_type="text/plain"), "text/* is for text, not for dict"
         )
-        self.says(self.client.send("/queue/a", {}, content_type=5), "content_type is text, not 5")
+        for headers in ({"colour": "red\0"}, {"red\0": "colour"}):
+            self.says(self.client.send("/queue/a", "x", headers=headers), "can't be sent: NUL ends a frame")
+            self.says(self.client.subscribe("/queue/a", headers=headers), "can't be sent: NUL ends a frame")
         for wrong in ("tx-1", 5):
             said = f"transaction= is what client.transaction() gave, not {wrong!r}"
             self.says(self.client.send("/queue/a", "x", transaction=wrong), said)
@@ -149,6 +154,9 @@ class ArgumentTests(SynchronousTestCase):
         self.says(self.client.ack("7"), "ack() takes the Message that has come, not '7'")
         self.says(self.client.nack("7"), "nack() takes the Message that has come, not '7'")
         self.says(self.client.unsubscribe("7"), "unsubscribe() takes the Subscription that subscribe() gave")
+        transaction = self.successResultOf(self.client.transaction().begin())
+        self.says(transaction.ack("7"), "ack() takes the Message that has come, not '7'")
+        self.says(transaction.nack("7"), "nack() takes the Message that has come, not '7'")
 
     def test_an_acknowledgement_in_what_is_no_transaction(self) -> None:
         got: list[Any] = []
@@ -159,7 +167,8 @@ class ArgumentTests(SynchronousTestCase):
         self.successResultOf(got[0].ack())
 
     def test_of_request_and_respond(self) -> None:
-        self.says(
-            self.client.request("/queue/a", "x", timeout="5"), "timeout is a number of seconds, or None"
-        )
+        for wrong in ("5", True, float("nan"), float("inf")):
+            self.says(
+                self.client.request("/queue/a", "x", timeout=wrong), "timeout is a number of seconds, or None"
+            )
         self.says(self.client.respond("/queue/a", None), "a responder is called with each request")

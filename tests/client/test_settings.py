@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from typing import Any
 
 from twisted.internet.testing import MemoryReactorClock
@@ -12,6 +13,7 @@ from stomp_tx.errors import ConfigurationError
 from stomp_tx.testing import MemoryBroker
 
 PLACE = "tcp:127.0.0.1:61613"
+NAN = float("nan")
 
 
 class SettingsTests(SynchronousTestCase):
@@ -56,6 +58,16 @@ class SettingsTests(SynchronousTestCase):
             ({"heart_beat_grace": "2"}, "heart_beat_grace must be a number, not str"),
             ({"tcp_keepalive": "60"}, "tcp_keepalive must be a whole number, not str"),
             ({"connect_timeout": "5"}, "connect_timeout must be a number of seconds, or None, not str"),
+            (
+                {"connect_timeout": float("inf")},
+                "connect_timeout must be a number of seconds, or None, not",
+            ),
+            (
+                {"receipt_timeout": NAN},
+                "receipt_timeout must be a number of seconds, or None, not",
+            ),
+            ({"disconnect_timeout": float("inf")}, "disconnect_timeout must be a number of seconds, not inf"),
+            ({"heart_beat_grace": NAN}, "heart_beat_grace must be a number, not nan"),
             ({"receipt_timeout": True}, "receipt_timeout must be a number of seconds, or None, not bool"),
             ({"disconnect_timeout": None}, "disconnect_timeout must be a number of seconds, not None"),
             ({"codecs": {}}, "codecs must be a Codecs, not dict"),
@@ -76,6 +88,10 @@ class SettingsTests(SynchronousTestCase):
             ({"window": "x"}, "window must be a whole number, not str"),
             ({"window_octets": None}, "window_octets must be a whole number, not None"),
             ({"connect_within": "x"}, "connect_within must be a number of seconds, or None, not str"),
+            (
+                {"connect_within": NAN},
+                "connect_within must be a number of seconds, or None, not nan",
+            ),
             ({"retry": 5}, "retry must be a Retry, or None, not int"),
             ({"credentials": "ann"}, "credentials must be a function, or None, not str"),
             ({"on_lost": 5}, "on_lost must be a function, or None, not int"),
@@ -86,8 +102,9 @@ class SettingsTests(SynchronousTestCase):
             self.assertEqual(str(raised.exception), said)
 
     def test_of_retry(self) -> None:
-        wrong: Any = "1"
-        for name in ("initial", "factor", "maximum", "jitter", "attempts"):
+        names = ("initial", "factor", "maximum", "jitter", "attempts")
+        wrong: Any
+        for name, wrong in itertools.product(names, ("1", NAN, float("inf"))):
             with self.assertRaisesRegex(ConfigurationError, f"retry: {name} must be a"):
                 Retry(**{name: wrong})
 

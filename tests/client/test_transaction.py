@@ -88,10 +88,10 @@ class TransactionTests(ServiceCase):
         self.got(message.ack(receipt=True))
 
     def test_a_replayed_one_that_can_t_be_said_does_nothing(self) -> None:
-        service = self.starts()
+        service = self.starts(versions=("1.0",))
         transaction = service.replayed_transaction()
         transaction.send(QUEUE, "1")
-        transaction.send(QUEUE, "2", headers={"receipt": "x"})
+        transaction.send(QUEUE, "2", headers={"colour": "red\ngreen"})
         self.failureResultOf(transaction.send(QUEUE, object()), TypeError)
         self.fails(transaction.commit(), FrameError)
         self.failureResultOf(transaction.commit(), ProtocolViolation)

@@ -116,10 +116,40 @@ class SendingTests(ServiceCase):
         self.fails(wrong, FrameError)
         self.fails(service.send(QUEUE, object(), receipt=True), TypeError)
         self.got(service.send(QUEUE, "good", receipt=True))
-        unseen = service.send(QUEUE, "x", headers={"receipt": "1"})
-        self.got(unseen)
+        self.assertEqual(service.unconfirmed, 0)
+
+    def test_what_this_version_can_t_say_is_logged_where_nobody_waits(self) -> None:
+        service = self.starts(versions=("1.0",))
+        self.got(service.send(QUEUE, "x", headers={"colour": "red\ngreen"}))
         self.assertEqual(len(self.flushLoggedErrors(FrameError)), 1)
         self.assertEqual(service.unconfirmed, 0)
+
+    def test_what_no_version_can_say_fails_at_once_receipt_or_not(self) -> None:
+        wrong: list[tuple[Any, str, dict[str, Any]]] = [
+            (None, "x", {}),
+            ("", "x", {}),
+            (b"/queue/a", "x", {}),
+            ([], "x", {}),
+            ("/queue/\ud800", "x", {}),
+            ("/queue/a\0", "x", {}),
+            (QUEUE, "x", {"content_type": 5}),
+            (QUEUE, "x", {"content_type": []}),
+            (QUEUE, "x", {"headers": {"": "x"}}),
+            (QUEUE, "x", {"headers": {"receipt": "x"}}),
+            (QUEUE, "x", {"headers": {"colour": "\ud800"}}),
+            (QUEUE, "x", {"headers": {"colour": "red\0"}}),
+            (QUEUE, "a\0b", {"content_length": False}),
+        ]
+        for is_down in (False, True):
+            self.broker.is_down = is_down
+            service = self.starts()
+            for destination, body, more in wrong:
+                self.fails(service.send(destination, body, **more), FrameError)
+                transaction = service.replayed_transaction()
+                self.fails(transaction.send(destination, body, **more), FrameError)
+            self.assertEqual(service.unconfirmed, 0)
+            self.assertEqual(service.connected, not is_down)
+            service.stopService()
 
     def test_what_the_broker_refuses_fails_and_the_rest_goes_on(self) -> None:
         service = self.starts()

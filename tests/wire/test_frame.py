@@ -51,6 +51,8 @@ class EncodeTests(SynchronousTestCase):
             ("SEND", {5: "x"}, "the name of a header is text, not int: 5"),
             ("SEND", {"x": "secret\udc80"}, "the header 'x' can't be sent: UTF-8 has no half surrogates"),
             ("SEND", {"x\ud800": ""}, "the header 'x\\ud800' can't be sent: UTF-8 has no half surrogates"),
+            ("SEND", {"a": "1", "x": "secret\0"}, "the header 'x' can't be sent: NUL ends a frame"),
+            ("SEND", {"x\0": ""}, "the header 'x\\x00' can't be sent: NUL ends a frame"),
             ("CONNECT", {"passcode": "secret\n"}, "the header 'passcode' can't be sent: it holds a line end"),
             ("CONNECT", {"passcode": None}, "the header 'passcode' can't be sent: it is text, not NoneType"),
         ):
