@@ -11,8 +11,8 @@ _NAMED = re.compile(r"([A-Za-z]+)=(.*)", re.DOTALL)
 
 
 def kind_of(description: str) -> str:
-    """``tcp`` of ``tcp:a:1``."""
-    return description.partition(":")[0]
+    """``tcp`` of ``tcp:a:1``, and of ``TCP:a:1``: clientFromString tells them not apart."""
+    return description.partition(":")[0].lower()
 
 
 def arguments_of(description: str, positional: Sequence[str]) -> dict[str, str]:

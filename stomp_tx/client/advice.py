@@ -22,7 +22,7 @@ USUAL = "write tcp:HOST:PORT, tls:HOST:PORT or unix:PATH"
 _PLAIN = ("tcp", "stomp")
 _TLS = ("tls", "ssl", "stomps", "stomp+tls", "stomp+ssl")
 
-_POSITIONAL = {"tcp": ("host", "port"), "tls": ("host", "port")}
+_POSITIONAL = {"tcp": ("host", "port"), "tls": ("host", "port"), "unix": ("path",)}
 _OF_TCP = ("host", "port", "timeout", "bindAddress")
 _ARGUMENTS = {"tcp": _OF_TCP, "tls": (*_OF_TCP, "certificate", "privateKey", "trustRoots", "endpoint")}
 
@@ -57,7 +57,7 @@ def _what_is_wrong(description: str, kind: str, named: Mapping[str, str]) -> str
     if "://" in description:
         return what_to_write(description)
     if kind == "unix":
-        return None if any(named.values()) else "write unix:PATH"
+        return None if named.get("path") and "" not in named else "write unix:PATH"
     known = _ARGUMENTS.get(kind)
     if known is None:
         return None
@@ -68,9 +68,20 @@ def _what_is_wrong(description: str, kind: str, named: Mapping[str, str]) -> str
         return what_to_write(description)
     if not _is_port(named["port"]):
         return f"the port is {PORTS}, not {named['port']!r}"
+    if not _is_host(named["host"]):
+        return f"{named['host']!a:.80} is no name of a host"
     if not re.fullmatch(r"[0-9]+(\.[0-9]+)?", named.get("timeout", "30")):
         return f"timeout is a number of seconds, not {named['timeout']!r}"
     return None
+
+
+def _is_host(name: str) -> bool:
+    """Can it be looked up?  Twisted waits for ever for what can't be encoded for that."""
+    try:
+        name.encode("idna")
+    except UnicodeError:
+        return False
+    return True
 
 
 def _is_port(text: str) -> bool:

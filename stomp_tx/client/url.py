@@ -69,6 +69,7 @@ class BrokerURL:
             known = ", ".join(f"{name}://" for name in ("stomp", "stomp+tls", "stomp+unix"))
             raise ConfigurationError(f"{parts.scheme!a} is no kind of connection", f"there are {known}")
         endpoint = _endpoint(parts, PORT if port is None else port)
+        must_be_an_endpoint(endpoint)
         return cls(endpoint, login, passcode, unquote(parts.path[1:]) or None)
 
 

@@ -31,6 +31,8 @@ class EndpointStringTests(SynchronousTestCase):
         self.assertIsInstance(endpoint, TCP4ClientEndpoint)
         self.assertEqual(host, "broker.example")
         self.assertEqual(self.made("tcp:port=61613:host=a.example")[1], "a.example")
+        for right in ("TCP:a.example:1", "tcp:a.example.:1", "tcp:b\u00fccher.example:1", "tcp:127.0.0.1:1"):
+            self.assertEqual(self.made(right)[1], right.split(":")[1])
 
     def test_host_may_have_colons(self):
         self.assertEqual(self.made("tcp:\\:\\:1:61613")[1], "::1")
@@ -69,6 +71,7 @@ class EndpointStringTests(SynchronousTestCase):
     def test_what_does_not_verify_is_refused(self):
         error = self.assertRaises(ConfigurationError, self.made, "ssl:broker.example:61617")
         self.assertIn("tls:broker.example:61617", error.detail)
+        self.assertRaises(ConfigurationError, self.made, "SSL:broker.example:61617")
 
     def test_what_is_none_is_refused(self):
         for wrong in ("", "broker.example", "tcp:", "tcp:a:b", "carrier-pigeon:7"):
@@ -93,6 +96,7 @@ class EndpointStringTests(SynchronousTestCase):
             ("stomp+tls://broker.example:61617", "tls:broker.example:61617"),
             ("stomp:localhost:61614", "tcp:localhost:61614"),
             ("unix:", "unix:PATH"),
+            ("unix:a:b", "unix:PATH"),
             ("tcp:a b:c:d", "tcp:HOST:PORT, tls:HOST:PORT or unix:PATH"),
             ("localhost:99999", "tcp:HOST:PORT, tls:HOST:PORT or unix:PATH"),
         ):
@@ -108,6 +112,10 @@ class EndpointStringTests(SynchronousTestCase):
             ("tcp:host=a:port=http", "the port is a number from 1 to 65535, not 'http'"),
             ("tcp:a:1:timeuot=5", "tcp: has no argument timeuot: did you mean timeout?"),
             ("tls:a:1:colour=red", "tls: has no argument colour"),
+            ("TCP:a:0", "the port is a number from 1 to 65535, not '0'"),
+            ("tcp:a..b:1", "'a..b' is no name of a host"),
+            (f"tcp:{'a' * 64}:1", f"'{'a' * 64}' is no name of a host"),
+            ("tls:a..b:1", "'a..b' is no name of a host"),
             ("tcp:a:1:timeout=soon", "timeout is a number of seconds, not 'soon'"),
         ):
             error = self.assertRaises(ConfigurationError, self.made, wrong)

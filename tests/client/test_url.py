@@ -36,7 +36,17 @@ def test_what_it_says(url: str, endpoint: str, login: object, passcode: object, 
 
 @pytest.mark.parametrize(
     "url",
-    ["", "a", "http://a", "stomp://a:b:c", "stomp://a:99999", "stomp://a?x=y", "stomp://a#b", "stomp://[a"],
+    [
+        "",
+        "a",
+        "http://a",
+        "stomp://a:b:c",
+        "stomp://a:99999",
+        "stomp://a?x=y",
+        "stomp://a#b",
+        "stomp://[a",
+        "stomp://a..b",
+    ],
 )
 def test_what_is_none(url: str) -> None:
     with pytest.raises(ConfigurationError):
