@@ -6,12 +6,13 @@ import functools
 import getpass
 import os
 import sys
-from collections.abc import Awaitable, Callable, Coroutine, Mapping
+from collections.abc import Awaitable, Callable, Coroutine
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 import click
 
+from stomp_tx.cli.contexts import Context, Contexts, NoSuchContext
 from stomp_tx.cli.interrupts import INTERRUPTS
 from stomp_tx.cli.number import SECONDS
 from stomp_tx.cli.usage import WrongUsage, usage
@@ -25,6 +26,8 @@ if TYPE_CHECKING:
     from stomp_tx.client.settings import ClientOptions
 
 DEFAULT = "stomp://127.0.0.1:61613"
+
+TIMEOUT = 30.0
 
 URL = "STOMP_URL"
 PASSCODE = "STOMP_PASSCODE"
@@ -62,28 +65,30 @@ class Target:
         return connect(endpoint, **settings)
 
 
+def names_completed(context: click.Context, parameter: click.Parameter, begun: str) -> list[str]:
+    """For the Tab key: the contexts whose names begin so."""
+    try:
+        return [name for name in Contexts().names() if name.startswith(begun)]
+    except StompError:
+        return []
+
+
 def broker_options(command: Callable[..., Any]) -> Callable[..., Any]:
     """Adds the options, behind its own in --help, and gives the command a Target as its first argument."""
 
     @functools.wraps(command)
     def with_target(
-        url: str | None,
-        login: str | None,
-        passcode_file: str | None,
-        vhost: str | None,
-        ca_file: str | None,
-        cert: str | None,
-        key: str | None,
-        connect_header: tuple[str, ...],
-        timeout: float,
-        verbose: bool,
-        **rest: Any,
+        context: str | None, url: str | None, connect_header: tuple[str, ...], verbose: bool, **options: Any
     ) -> Any:
-        headers = headers_of(connect_header)
-        if "passcode" in headers:
+        if "passcode" in headers_of(connect_header):
             raise WrongUsage(SEEN, f"put it in ${PASSCODE}, or use --passcode-file")
-        target = _target(url, login, passcode_file, vhost, ca_file, cert, key, headers, timeout)
-        return command(replace(target, is_verbose=verbose), **rest)
+        told = {name: options.pop(name) for name in _TOLD}
+        given = Context(url=url, connect_header=connect_header, **told)
+        with usage():
+            known = _known(context, given)
+        if verbose and known is not None:
+            print(f"stomp-tx: {printable(str(known))}", file=sys.stderr)
+        return command(replace(_target(given, known), is_verbose=verbose), **options)
 
     # click keeps them here, the last one first, until it makes a command of the function.
     own: list[click.Parameter] = vars(with_target).pop("__click_params__", [])
@@ -93,14 +98,9 @@ def broker_options(command: Callable[..., Any]) -> Callable[..., Any]:
     return with_target
 
 
-_OPTIONS = (
-    click.option(
-        "-u",
-        "--url",
-        metavar="URL",
-        help="The broker: stomp://HOST:PORT, stomp+tls://HOST:PORT/VHOST, stomp+unix:///PATH."
-        f"  [default: ${URL}, or {DEFAULT}]",
-    ),
+URLS = "The broker: stomp://HOST:PORT, stomp+tls://HOST:PORT/VHOST, stomp+unix:///PATH."
+
+KEPT_OPTIONS = (
     click.option(
         "-l",
         "--login",
@@ -123,11 +123,28 @@ _OPTIONS = (
     click.option(
         "--timeout",
         type=SECONDS,
-        default=30.0,
-        show_default=True,
         metavar="SECONDS",
-        help="How long connecting may take.",
+        help=f"How long connecting may take.  [default: {TIMEOUT:g}]",
     ),
+)
+"""Those that a context keeps, too; and the URL."""
+
+_TOLD = ("login", "passcode_file", "vhost", "ca_file", "cert", "key", "timeout")
+
+_OPTIONS = (
+    click.option(
+        "--context",
+        metavar="NAME",
+        shell_complete=names_completed,
+        help="A broker that stomp-tx context add has given this name.  [default: the selected one]",
+    ),
+    click.option(
+        "-u",
+        "--url",
+        metavar="URL",
+        help=f"{URLS}  [default: that of --context, ${URL}, that of the selected context, or {DEFAULT}]",
+    ),
+    *KEPT_OPTIONS,
     click.option(
         "-v",
         "--verbose",
@@ -159,58 +176,113 @@ def headers_of(lines: tuple[str, ...]) -> dict[str, str]:
     return headers
 
 
-def _target(
-    url: str | None,
-    login: str | None,
-    passcode_file: str | None,
-    vhost: str | None,
-    ca_file: str | None,
-    cert: str | None,
-    key: str | None,
-    headers: Mapping[str, str],
-    timeout: float,
-) -> Target:
+@dataclass(frozen=True)
+class _Known:
+    """The context that a command uses.  ``str`` of it is for people."""
+
+    name: str
+    context: Context
+    is_selected: bool
+
+    def __str__(self) -> str:
+        return f"context {self.name}{' (selected)' if self.is_selected else ''}: {self.context.url}"
+
+
+def _known(name: str | None, given: Context) -> _Known | None:
+    """The context of this name, else the selected one; None: neither, or not for this broker.
+
+    Raises ConfigurationError.
+    """
+    contexts = Contexts()
+    if name is not None:
+        return _Known(name, contexts.get(name), is_selected=False)
+    # A context's passcode is for its own broker: who names another one without it must not send it there.
+    if given.url is not None or os.environ.get(URL):
+        return None
+    name = contexts.selected()
+    if name is None:
+        return None
+    try:
+        return _Known(name, contexts.get(name), is_selected=True)
+    except NoSuchContext as error:
+        raise ConfigurationError(
+            f"{error.summary}, and it is selected",
+            f"stomp-tx context select another, or --none; {error.hint}",
+        ) from None
+
+
+def _target(given: Context, known: _Known | None) -> Target:
+    """What is typed wins over the environment, and that over what was selected some day."""
     from twisted.internet.endpoints import quoteStringArgument
 
     from stomp_tx.client.url import BrokerURL
 
     with usage():
-        broker = BrokerURL.parse(url or os.environ.get(URL) or DEFAULT)
-    if url is not None and broker.passcode is not None:
+        told = given if known is None else given.over(known.context)
+        broker = BrokerURL.parse(told.url or os.environ.get(URL) or DEFAULT)
+    if told.url is not None and broker.passcode is not None:
         raise WrongUsage(
             SEEN,
             f"put it in ${PASSCODE}, or in the URL of ${URL}, or use --passcode-file",
         )
     endpoint = broker.endpoint
-    for name, file in (("certificate", cert), ("privateKey", key)):
+    for name, file in (("certificate", told.cert), ("privateKey", told.key)):
         if file is not None:
             if not endpoint.startswith("tls:"):
                 raise WrongUsage(f"{endpoint} has no TLS", "--cert and --key are for stomp+tls://")
             endpoint += f":{name}={quoteStringArgument(file)}"
-    if ca_file is not None and not endpoint.startswith("tls:"):
+    if told.ca_file is not None and not endpoint.startswith("tls:"):
         raise WrongUsage(f"{endpoint} has no TLS", "--ca-file is for stomp+tls://")
-    login = login or broker.login
-    passcode = _passcode(login, passcode_file) or broker.passcode
+    login = told.login or broker.login
+    passcode = _passcode(given, known, told) or broker.passcode
     if login is not None and passcode is None:
         passcode = _ask(login)
     options: ClientOptions = {
         "login": login,
         "passcode": passcode,
-        "host": vhost or broker.host,
-        "headers": headers,
-        "connect_timeout": timeout,
+        "host": told.vhost or broker.host,
+        "headers": headers_of(told.connect_header),
+        "connect_timeout": TIMEOUT if told.timeout is None else told.timeout,
     }
-    return Target(endpoint, ca_file, options)
+    return Target(endpoint, told.ca_file, options)
 
 
-def _passcode(login: str | None, file: str | None) -> str | None:
-    if file is None:
-        return os.environ.get(PASSCODE)
+def _passcode(given: Context, known: _Known | None, told: Context) -> str | None:
+    passcode = os.environ.get(PASSCODE)
+    is_typed = given.passcode_file is not None or (known is not None and not known.is_selected)
+    if passcode and not is_typed:
+        return passcode
+    if told.passcode_file is not None:
+        return _first_line(told.passcode_file)
+    if told.passcode_command is not None:
+        return _first_line_of_command(told.passcode_command)
+    return passcode
+
+
+def _first_line(file: str) -> str:
     try:
         with open(file, encoding="utf-8") as lines:
             return lines.readline().rstrip("\r\n")
     except (OSError, ValueError) as error:
         raise ConfigurationError(f"{file} can't be read", str(error)) from error
+
+
+def _first_line_of_command(command: str) -> str:
+    import subprocess
+
+    # No stdin: that is the body of a message.  What asks for more uses the terminal.
+    ran = subprocess.run(command, shell=True, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE)
+    line = ran.stdout.partition(b"\n")[0].rstrip(b"\r")
+    what = f"the passcode-command {command!a}"
+    if ran.returncode != 0:
+        raise ConfigurationError(f"{what} has ended with status {ran.returncode}")
+    try:
+        passcode = line.decode()
+    except UnicodeDecodeError:
+        raise ConfigurationError(f"{what} wrote no text in UTF-8") from None
+    if not passcode:
+        raise ConfigurationError(f"{what} wrote nothing", "the first line of its stdout is the passcode")
+    return passcode
 
 
 def _ask(login: str) -> str:

@@ -17,6 +17,7 @@ from stomp_tx.cli.cert import cert
 from stomp_tx.cli.check import check
 from stomp_tx.cli.check_config import check_config
 from stomp_tx.cli.completion import completion
+from stomp_tx.cli.context import context
 from stomp_tx.cli.interrupts import INTERRUPTED, INTERRUPTS
 from stomp_tx.cli.passwd import passwd
 from stomp_tx.cli.receiving import browse, subscribe
@@ -49,6 +50,7 @@ def show_versions(context: click.Context, parameter: click.Parameter, is_asked_f
       stomp-tx send /queue/tea 'green tea'
       stomp-tx subscribe /queue/tea --count 1
       STOMP_URL=stomp+tls://ann@broker.example stomp-tx ping
+      stomp-tx context add work --url stomp+tls://ann@broker.example
 
     Exit statuses: 0 done, 1 failed, 2 wrong usage, 130 interrupted.  What went wrong is one line on stderr.
 
@@ -67,7 +69,7 @@ def stomp_tx() -> None:
     """Send, receive and ask over any STOMP broker; run and care for your own."""
 
 
-for command in (send, subscribe, request, reply, browse, ping, bench):
+for command in (send, subscribe, request, reply, browse, ping, bench, context):
     stomp_tx.add_command(command)
 for command in (broker, backup, check, repair, check_config, passwd, cert, completion):
     stomp_tx.add_command(command)

@@ -6,7 +6,8 @@ from stomp_tx.errors import FrameError
 from stomp_tx.wire.commands import UNESCAPED_COMMANDS, V10, V12
 from stomp_tx.wire.escaping import escape
 
-_SECRET = frozenset({"passcode", "authorization"})
+SECRET = frozenset({"passcode", "authorization"})
+"""Headers, in small letters, whose values are not for everybody to see."""
 
 
 class Frame:
@@ -37,7 +38,7 @@ class Frame:
     def __repr__(self) -> str:
         """For logs: short, and without the passcode."""
         headers = " ".join(
-            f"{name}:{'***' if name.lower() in _SECRET else value[:60]!r}"
+            f"{name}:{'***' if name.lower() in SECRET else value[:60]!r}"
             for name, value in list(self.headers.items())[:12]
         )
         more = " ..." if len(self.headers) > 12 else ""

@@ -10,8 +10,13 @@ import sys
 from twisted.trial.unittest import SynchronousTestCase
 
 from stomp_tx import __version__
+from stomp_tx.cli.context import context
 from stomp_tx.cli.main import stomp_tx
 from tests.cli.commandline import process, run
+
+
+def commands(group, *names):
+    return [([*names, name], command) for name, command in group.commands.items()]
 
 
 class CommandLineTests(SynchronousTestCase):
@@ -23,21 +28,21 @@ class CommandLineTests(SynchronousTestCase):
             self.assertIn(f"{name} {command.short_help}", words)
 
     def test_help_of_each_command_has_an_example_that_it_understands(self):
-        for name, command in stomp_tx.commands.items():
-            status, out, _ = run(name, "--help")
+        for names, command in [*commands(stomp_tx), *commands(context, "context")]:
+            status, out, _ = run(*names, "--help")
             self.assertEqual(status, 0)
             examples = re.findall(r"^ +(?:.*\| )?stomp-tx (.*)$", out.partition("examples:")[2], re.MULTILINE)
-            self.assertTrue(examples, name)
+            self.assertTrue(examples, names)
             for example in examples:
-                first, *rest = shlex.split(re.sub(r"\$\(.*?\)", "today", example).split(" > ")[0])
-                self.assertEqual(first, name)
-                command.make_context(name, rest)  # raises UsageError
+                words = shlex.split(re.sub(r"\$\(.*?\)", "today", example).split(" > ")[0])
+                self.assertEqual(words[: len(names)], names)
+                command.make_context(names[-1], words[len(names) :])  # raises UsageError
             self.assertLess(max(map(len, out.splitlines())), 100)
 
     def test_help_tells_of_a_commands_own_options_before_those_that_all_have(self):
         for name in ("send", "subscribe", "browse", "request", "reply", "ping", "bench"):
             options = re.findall(r"^  (?:-\w, )?--([a-z-]+)", run(name, "--help")[1], re.MULTILINE)
-            self.assertEqual(options[-11], "url", name)
+            self.assertEqual(options[-12:-10], ["context", "url"], name)
             self.assertEqual(options[-1], "help")
 
     def test_version(self):

@@ -371,6 +371,23 @@ def test_a_wrong_passcode_is_told_at_once(tmp_path: Path) -> None:
             assert ran.stderr == "stomp-tx: login refused: the login or the passcode is wrong\n"
 
 
+def test_a_context_has_all_that_it_takes(tmp_path: Path) -> None:
+    users = str(tmp_path / "users")
+    process("passwd", "add", "--stdin", users, "ann", input="secret\n", capture_output=True)
+    (tmp_path / "passcode").write_text("secret\n")
+    with run_broker(*DEFAULT, "--auth", f"passwd:{users}") as broker:
+        shell = Shell(broker, XDG_CONFIG_HOME=str(tmp_path))
+        url = shell.environ.pop("STOMP_URL").replace("//", "//ann@")
+        shell.says("context", "add", "a", "--url", url, "--passcode-command", f"cat {tmp_path}/passcode")
+        shell.says("send", "/queue/a", "--context", "a", input="hello")
+        shell.says("context", "select", "a")
+        assert shell.says("subscribe", "/queue/a", "--count", "1", "--format", "body") == "hello\n"
+        ran = shell.run("ping", "--verbose", "--count", "1")
+        assert ran.returncode == 0
+        assert ran.stderr.startswith(f"stomp-tx: context a (selected): {url}\n> CONNECT ")
+        assert "secret" not in ran.stderr
+
+
 def test_a_broker_that_has_gone_is_noticed_while_no_line_comes(tmp_path: Path) -> None:
     with run_broker(folder=tmp_path) as running:
         shell = Shell(running)

@@ -39,6 +39,7 @@ class Reader:
             {
                 "STOMP_URL": f"stomp://127.0.0.1:{port}",
                 "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",
+                "XDG_CONFIG_HOME": str(folder),
                 "COLUMNS": "100",
             }
         )
