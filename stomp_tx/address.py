@@ -15,6 +15,8 @@ What a client writes is not always one: see broker/routing.py.
 
 from __future__ import annotations
 
+import re
+
 QUEUE = "/queue/"
 TOPIC = "/topic/"
 TEMP_QUEUE = "/temp-queue/"
@@ -22,6 +24,8 @@ TEMP_TOPIC = "/temp-topic/"
 BOUND = "/dsub/"
 SHARED = "/shared/"
 RETAINED = "/retained/"
+
+_ADDRESS = re.compile("(/p[0-9])?(//[^/]+)?/(queue|topic|temp-queue|temp-topic|dsub|shared|later|retained)/")
 
 _TOPICS = (TOPIC, TEMP_TOPIC)
 _BOUND = (BOUND, SHARED)
@@ -59,6 +63,11 @@ def is_bound(address: str) -> bool:
 def is_shared(address: str) -> bool:
     """Is it such a queue that goes with its last consumer?"""
     return SHARED in address and split(address)[1] == SHARED
+
+
+def is_address(name: str) -> bool:
+    """Is it one, or a lane's?  What stands in a damaged file may be none."""
+    return _ADDRESS.match(name) is not None
 
 
 # -- lanes ------------------------------------------------------------------------------------------------

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from stomp_tx.address import is_bound, is_topic, split, within
+from stomp_tx.address import is_address, is_bound, is_topic, lane_of, split, within
 
 PARTS = [
     ("", "/queue/", "a"),
@@ -22,6 +22,15 @@ PARTS = [
 def test_what_is_put_together_comes_apart(parts: tuple[str, str, str]) -> None:
     host, kind, name = parts
     assert split(within(host, kind + name)) == parts
+
+
+@pytest.mark.parametrize("parts", PARTS)
+def test_what_is_an_address_and_what_is_none(parts: tuple[str, str, str]) -> None:
+    address = within(parts[0], parts[1] + parts[2])
+    assert is_address(address)
+    assert is_address(lane_of(address, 9))
+    for broken in (address[1:], f"/px{address}", f"/p{address}", address.replace(parts[1], "/x/"), "", "/"):
+        assert not is_address(broken), broken
 
 
 @pytest.mark.parametrize("parts", PARTS)

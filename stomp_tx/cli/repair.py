@@ -64,10 +64,12 @@ def _show(name: str, repaired: Repaired) -> int:
         print(f"lost: {printable(loss.queue)}: {count(loss.messages, 'message')}: {where}")
     for queue in repaired.unnamed:
         print(f"lost: the name of a queue: its messages are in {queue}")
+    for queue in repaired.unbound:
+        print(f"lost: the topic of {printable(queue)}: it gets nothing new until its subscriber comes")
     if repaired.names_lost:
         print("lost: names for de-duplication: what is sent again may be taken twice")
     if repaired.selectors_lost:
         print("lost: selectors of durable subscriptions: they keep all until their subscriber comes")
     print(f"the damaged file is kept: {printable(repaired.kept)}")
-    lost = (repaired.losses, repaired.unnamed, repaired.names_lost, repaired.selectors_lost)
+    lost = (repaired.losses, repaired.unnamed, repaired.unbound, repaired.names_lost, repaired.selectors_lost)
     return LOST if any(lost) else 0

@@ -8,7 +8,8 @@ from dataclasses import dataclass, field
 from stomp_tx.address import base_of
 from stomp_tx.engine import file
 from stomp_tx.engine.damage import is_damage
-from stomp_tx.engine.reading import reading, version_of
+from stomp_tx.engine.reading import as_far_as_it_goes, reading, version_of
+from stomp_tx.engine.rows import FAR_OFF, HIGHEST, LARGEST, is_name, is_text, is_topic_of
 from stomp_tx.engine.salvage import Gap, Salvage, joined, numbers
 
 FINDINGS = 5  # of each kind that are told one by one
@@ -75,7 +76,16 @@ def _examine(connection: sqlite3.Connection, path: str) -> Report:
     report = Report()
     try:
         connection.execute("BEGIN")
-        report.version = version_of(connection, path)
+        try:
+            report.version = version_of(connection, path)
+        except sqlite3.DatabaseError as error:
+            if not is_damage(error):
+                raise
+            connection.execute("ROLLBACK")
+            as_far_as_it_goes(connection)
+            connection.execute("BEGIN")
+            report.version = version_of(connection, path)
+            report.problems.append(f"the file ends too soon ({error})")
         connection.execute(f"PRAGMA cache_size = -{file.CACHE}")
         pages_are_good = _check_pages(connection, report)
         connection.execute("PRAGMA cell_size_check = ON")
@@ -138,10 +148,10 @@ def _schema(connection: sqlite3.Connection) -> dict[tuple[str, str], str]:
 
 _ROWS = """
 SELECT position, expires, size, persistent, head,
-    typeof(position) = 'integer' AND position > 0
-    AND typeof(attempts) = 'integer' AND attempts >= 0
-    AND typeof(expires) = 'integer' AND expires >= 0
-    AND typeof(size) = 'integer' AND size >= 0
+    typeof(position) = 'integer' AND position BETWEEN 1 AND {highest}
+    AND typeof(attempts) = 'integer' AND attempts BETWEEN 0 AND {largest}
+    AND typeof(expires) = 'integer' AND expires BETWEEN 0 AND {highest}
+    AND typeof(size) = 'integer' AND size BETWEEN 0 AND {largest}
     AND persistent IN (0, 1)
     AND typeof(head) = 'blob' AND typeof(body) = 'blob'
     {body}
@@ -149,10 +159,10 @@ FROM message WHERE queue = ? AND
 """
 _BODY = "AND substr(body, -1) IS NOT NULL"  # it is read to its end
 _QUEUES = """
-SELECT number, name, topic, length, octets,
-    typeof(name) = 'text' AND typeof(topic) IN ('text', 'null') AND typeof(mark) = 'integer' AND mark >= 0
+SELECT number, name, topic, length, octets, typeof(mark) = 'integer' AND mark BETWEEN 0 AND {highest}
 FROM queue WHERE
 """
+_BOUNDS = {"highest": HIGHEST, "largest": LARGEST}
 _SELECTORS = "SELECT queue, text, typeof(text) = 'text' AND unsifted IN (0, 1) FROM selector ORDER BY queue"
 
 
@@ -189,7 +199,7 @@ def _check_rows(connection: sqlite3.Connection, report: Report, deep: bool) -> N
     report.queues = sorted(_together([one.queue for one in counted.values()]), key=lambda queue: queue.name)
     report.is_whole = not any(queue.unreadable or queue.missing for queue in report.queues)
     for address, name, time in connection.execute("SELECT address, name, time FROM seen"):
-        if not (_is_text(address) and _is_text(name) and isinstance(time, float)):
+        if not (is_text(address) and is_text(name) and isinstance(time, float) and abs(time) < FAR_OFF):
             report.problems.append(f"the name {name!r}, remembered for {address!r}, has odd values")
             break
 
@@ -205,10 +215,10 @@ def _doomed(connection: sqlite3.Connection, report: Report) -> set[int]:
 def _queues(connection: sqlite3.Connection, report: Report, doomed: set[int]) -> dict[int, _Counted]:
     counted = {}
     odd = []
-    rows = Salvage(connection, _QUEUES, "number")
+    rows = Salvage(connection, _QUEUES.format(**_BOUNDS), "number")
     for number, name, topic, length, octets, sound in rows:
         counted[number] = _Counted(QueueReport(str(name), topic), (length, octets))
-        if not sound or not (_is_text(name) and _is_text(topic or "")):
+        if not (sound and is_name(name) and is_topic_of(topic)):
             odd.append(f"queue {name!r} has values that none can have")
         if number in doomed:
             odd.append(f"queue {name!r} is there, and is being removed")
@@ -224,7 +234,9 @@ def _count_rows(
 ) -> None:
     queue = one.queue
     bad = []
-    rows = Salvage(connection, _ROWS.format(body=_BODY if deep else ""), "position", number, careful=deep)
+    rows = Salvage(
+        connection, _ROWS.format(body=_BODY if deep else "", **_BOUNDS), "position", number, careful=deep
+    )
     for position, expires, size, persistent, head, sound in rows:
         if not sound:
             found["odd"].append(f"message {position} of {queue.name!r} has values that none can have")
@@ -256,7 +268,7 @@ def _check_selectors(connection: sqlite3.Connection, counted: dict[int, _Counted
         queue = counted[number].queue if number in counted else None
         if queue is None or queue.topic is None:
             odd.append(f"a selector of no bound queue, number {number}")
-        elif not sound or not _is_text(text):
+        elif not sound or not is_text(text):
             odd.append(f"the selector of {queue.name!r} has values that none can have")
         else:
             queue.selector = text
@@ -277,10 +289,6 @@ def _together(queues: list[QueueReport]) -> list[QueueReport]:
         queue.unreadable = joined([*queue.unreadable, *one.unreadable])
         queue.missing += one.missing
     return list(found.values())
-
-
-def _is_text(value: object) -> bool:
-    return isinstance(value, str) and not any("\ud800" <= character <= "\udfff" for character in value)
 
 
 def _is_head(head: bytes) -> bool:

@@ -40,8 +40,11 @@ class Unwritable(sqlite3.DatabaseError):
 
 def is_damage(error: BaseException) -> bool:
     """Is the file itself wrong?  What a disk, a lock or want of room cause goes by, and is not."""
-    # Those have classes of their own, but for DataError: a length in the file is beyond all bounds.
-    return type(error) in (sqlite3.DatabaseError, sqlite3.DataError, Unwritable)
+    # Those have classes of their own, but for DataError: a length in the file is beyond all bounds; and for
+    # a text that is none, of which Python tells.
+    if type(error) in (sqlite3.DatabaseError, sqlite3.DataError, Unwritable):
+        return True
+    return isinstance(error, sqlite3.OperationalError) and str(error).startswith("Could not decode to UTF-8")
 
 
 def forget_pages(connection: sqlite3.Connection) -> None:

@@ -73,6 +73,11 @@ def connect(path: str, mode: str) -> sqlite3.Connection:
     return connection
 
 
+def as_far_as_it_goes(connection: sqlite3.Connection) -> None:
+    """Have it read a file that ends too soon: usually SQLite reads nothing of such a one."""
+    connection.execute("PRAGMA writable_schema = ON")
+
+
 def _text(octets: bytes) -> str:
     return octets.decode("utf-8", "surrogateescape")
 

@@ -15,7 +15,7 @@ from stomp_tx.engine import file, private, rows
 from stomp_tx.engine.check import check
 from stomp_tx.engine.damage import forget_pages, is_damage
 from stomp_tx.engine.file_lock import FileLock
-from stomp_tx.engine.reading import connect, must_be_a_file, source_error, version_of
+from stomp_tx.engine.reading import as_far_as_it_goes, connect, must_be_a_file, source_error, version_of
 from stomp_tx.engine.salvage import Gap, Salvage, joined, numbers
 from stomp_tx.errors import ConfigurationError, EngineError
 
@@ -47,6 +47,7 @@ class Repaired:
     unnamed -- queues that are named anew, for their names are lost
     names_lost -- names for de-duplication may be lost
     selectors_lost -- the same of selectors: those subscriptions keep all, until somebody subscribes
+    unbound -- durable subscriptions whose topics are lost: they get nothing new until then
     """
 
     kept: str = ""
@@ -57,6 +58,7 @@ class Repaired:
     unnamed: list[str] = field(default_factory=list)
     names_lost: bool = False
     selectors_lost: bool = False
+    unbound: list[str] = field(default_factory=list)
 
 
 def repair(path: str, progress: Progress | None = None) -> Repaired | None:
@@ -100,6 +102,7 @@ def _empty_log(path: str, name: str) -> None:
     try:
         connection = connect(path, "rw")
         try:
+            as_far_as_it_goes(connection)
             connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
         finally:
             connection.close()
@@ -123,6 +126,7 @@ def _repaired(path: str, part: str, progress: Progress | None) -> Repaired:
     source = connect(path, "ro&immutable=1")
     try:
         source.execute("PRAGMA cell_size_check = ON")
+        as_far_as_it_goes(source)
         source.set_progress_handler(lambda: 0, 100_000)  # for Ctrl-C
         target = sqlite3.connect(part, isolation_level=None)
         try:
@@ -203,7 +207,8 @@ class _Copying:
             }
             queues = self._queues()
             taken: set[str] = set()
-            for number in sorted((queues.keys() | numbers(self._source)) - doomed):
+            # (One that is there and is named here is named by damage alone: a broker removes nothing of it.)
+            for number in sorted(queues.keys() | (numbers(self._source) - doomed)):
                 self._copy_queue(number, queues.get(number), taken)
             if version > 1:
                 self._copy_selectors()
@@ -242,27 +247,31 @@ class _Copying:
     def _copy_queue(self, number: int, row: dict[str, Any] | None, taken: set[str]) -> None:
         row = row or {}
         name = f"/queue/repaired.{number}"
-        has_name = _is_text(row.get("name")) and row["name"] not in taken
+        has_name = rows.is_name(row.get("name")) and row["name"] not in taken
         if has_name:
             name = row["name"]
         taken.add(name)
+        topic = row.get("topic")
+        if not rows.is_topic_of(topic):
+            topic = None
+            self._result.unbound.append(base_of(name))
         length, octets, kept, bad = self._copy_messages(number, name)
         told = row.get("length")
         lost = max(told - kept, 0) if type(told) is int else len(bad)
         if bad or lost:
             self._result.losses.append(Loss(base_of(name), lost, bad))
-        if not length and row.get("topic") is None:
+        if not length and topic is None:
             return
         if not has_name:
             self._result.unnamed.append(name)
         mark = row.get("mark")
         values = {
-            **{column: value for column, value in row.items() if value is None or _is_text(value)},
             "number": number,
             "name": name,
+            "topic": topic,
             "length": length,
             "octets": octets,
-            "mark": mark if type(mark) is int and mark > 0 else 0,
+            "mark": mark if type(mark) is int and 0 < mark <= rows.HIGHEST else 0,
         }
         columns = self._columns("queue")
         self._insert("queue", columns, [tuple(values.get(column) for column in columns)])
@@ -274,7 +283,7 @@ class _Copying:
         """Gives messages and octets; how many there were, with what does not persist; what can't be read."""
         columns = self._columns("message")
         select = f"SELECT position, {', '.join(columns)} FROM message WHERE queue = ? AND"
-        length = octets = found = 0
+        found = 0
         bad = []
         waiting = []
         salvage = Salvage(self._source, select, "position", number)
@@ -283,11 +292,9 @@ class _Copying:
             if not _is_message(name, values):
                 bad.append(Gap(row[0], row[0]))
                 continue
-            found += 1
             if not values["persistent"]:
+                found += 1
                 continue  # what has spilled does not outlive a broker
-            length += 1
-            octets += values["size"]
             waiting.append(row[1:])
             self._done += values["size"]
             if len(waiting) >= AT_ONCE:
@@ -295,7 +302,11 @@ class _Copying:
                 waiting = []
                 self._progress(self._done, max(self._done, self._total))
         self._insert("message", columns, waiting)
-        return length, octets, found, joined([*salvage.gaps, *bad])
+        # (Some may have come twice, from pages that lead to the same.)
+        length, octets = self._target.execute(
+            "SELECT count(*), coalesce(sum(size), 0) FROM message WHERE queue = ?", (number,)
+        ).fetchone()
+        return length, octets, length + found, joined([*salvage.gaps, *bad])
 
     def _insert(self, table: str, columns: list[str], values: list[tuple[Any, ...]]) -> None:
         places = ", ".join("?" * len(columns))
@@ -308,7 +319,7 @@ class _Copying:
             number for (number,) in self._target.execute("SELECT number FROM queue WHERE topic NOT NULL")
         }
         found = [row for row in salvage if row[0] in bound]
-        good = [row for row in found if _is_text(row[1]) and row[2] in (0, 1)]
+        good = [row for row in found if rows.is_text(row[1]) and row[2] in (0, 1)]
         self._insert("selector", columns, good)
         self._result.selectors_lost = bool(salvage.gaps) or len(good) < len(found)
 
@@ -319,17 +330,16 @@ class _Copying:
 
         def take(row: tuple[Any, ...]) -> None:
             values = dict(zip(columns, row, strict=True))
-            if _is_text(values["address"]) and _is_text(values["name"]) and type(values["time"]) is float:
+            time = values["time"]
+            if not (rows.is_text(values["address"]) and rows.is_text(values["name"])):
+                return
+            if type(time) is float and abs(time) < rows.FAR_OFF:
                 self._insert("seen", columns, [row])
 
         # The table and its index have the same.
         orders = ("address, name", "address DESC, name DESC", "time, address, name", "time DESC")
         select = f"SELECT {', '.join(columns)} FROM seen ORDER BY"
         self._result.names_lost = not any(self._take(f"{select} {order}", take) for order in orders)
-
-
-def _is_text(value: object) -> bool:
-    return isinstance(value, str) and not any("\ud800" <= character <= "\udfff" for character in value)
 
 
 def _is_message(address: str, values: dict[str, Any]) -> bool:
@@ -339,4 +349,12 @@ def _is_message(address: str, values: dict[str, Any]) -> bool:
         rows.message_of(address, tuple(values[column] for column in wanted))
     except ValueError:
         return False
-    return min(values["attempts"], values["expires"], values["size"]) >= 0 and values["persistent"] in (0, 1)
+    return (
+        0 < values["position"] <= rows.HIGHEST
+        and 0 <= values["expires"] <= rows.HIGHEST
+        and 0
+        <= min(values["attempts"], values["size"])
+        <= max(values["attempts"], values["size"])
+        <= rows.LARGEST
+        and values["persistent"] in (0, 1)
+    )

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable, Iterator
 from math import inf
 from typing import Any, NamedTuple
 
-from stomp_tx.address import priority_of
+from stomp_tx.address import is_address, is_topic, priority_of
 from stomp_tx.engine.damage import Damage, Unwritable, forget_pages, is_damage
 from stomp_tx.engine.file import transaction
 from stomp_tx.message import GROUP, LAST_VALUE, OVERHEAD, PERSISTENT, USUAL_PRIORITY, Keeping, Message
@@ -17,6 +17,10 @@ SIZES = (1024, 512, 256, 128, 64, 32, 16)  # of the statements that insert rows
 NUMBERS = 9  # of one row in them
 BIG = 64 * 1024  # octets of a body, from which on its row has a statement of its own
 DOOMED = 5000  # rows of queues that are no more, removed with each group
+
+HIGHEST = 2**62  # of any number in a row: no file gets so far, and what comes next must be one, too
+FAR_OFF = 1e12  # of a stamp: seconds, some 30,000 years of them
+LARGEST = 2**48  # the same of octets and lengths, of which there are sums
 
 PAGE = 1000  # messages that are read at once
 PAGE_OCTETS = 1024 * 1024  # of their frames, where that is more than one message
@@ -392,9 +396,10 @@ def _messages(address: str, rows: sqlite3.Cursor) -> Iterator[Message]:
 def next_expiry(connection: sqlite3.Connection, number: int, now: int = 0) -> int:
     """When the first message of a queue expires, of those that will after ``now``; 0: none does."""
     (found,) = connection.execute(
-        "SELECT min(expires) FROM message WHERE queue = ? AND expires > 0 AND expires > ?", (number, now)
+        "SELECT min(expires) FROM message WHERE queue = ? AND expires > 0 AND expires > ? AND expires <= ?",
+        (number, now, HIGHEST),
     ).fetchone()
-    return found or 0
+    return int(found or 0)
 
 
 def message_of(address: str, row: tuple[Any, ...]) -> Message:
@@ -435,14 +440,16 @@ def queues(connection: sqlite3.Connection) -> Iterator[tuple[QueueRow, int | Non
     """
     for row in connection.execute("SELECT number, name, topic, length, octets, mark FROM queue").fetchall():
         queue = QueueRow(*row)
-        numbers = {type(queue.length), type(queue.octets), type(queue.mark)}
-        if not isinstance(queue.name, str) or numbers != {int}:
+        if not (is_name(queue.name) and is_topic_of(queue.topic) and _are_numbers(queue)):
             raise sqlite3.DatabaseError(f"queue {queue.number} is malformed")
         last: int | None
         try:
             (last,) = connection.execute(
-                "SELECT coalesce(max(position), 0) FROM message WHERE queue = ?", (queue.number,)
+                "SELECT coalesce(max(position), 0) FROM message WHERE queue = ? AND position <= ?",
+                (queue.number, HIGHEST),
             ).fetchone()
+            if not isinstance(last, int):
+                last = None
         except sqlite3.Error as error:
             if not is_damage(error):
                 raise
@@ -456,15 +463,50 @@ def queues(connection: sqlite3.Connection) -> Iterator[tuple[QueueRow, int | Non
         yield queue, last, expires
 
 
-def selectors(connection: sqlite3.Connection) -> dict[int, tuple[str, bool]]:
-    """Text and unsifted of the selectors, by the number of their queue."""
-    found = connection.execute("SELECT queue, text, unsifted FROM selector").fetchall()
-    return {number: (text, bool(unsifted)) for number, text, unsifted in found}
+def is_name(value: object) -> bool:
+    """Can a queue have this name?"""
+    return is_text(value) and is_address(str(value))
+
+
+def is_topic_of(value: object) -> bool:
+    """Can a queue be bound to this?"""
+    return value is None or (
+        is_text(value) and all(is_address(one) and is_topic(one) for one in str(value).split(","))
+    )
+
+
+def is_text(value: object) -> bool:
+    """Is it text that has an encoding?"""
+    return isinstance(value, str) and not any("\ud800" <= character <= "\udfff" for character in value)
+
+
+def _are_numbers(queue: QueueRow) -> bool:
+    if not type(queue.length) is type(queue.octets) is type(queue.mark) is int:
+        return False
+    return abs(queue.length) <= LARGEST and abs(queue.octets) <= LARGEST and abs(queue.mark) <= HIGHEST
+
+
+def selectors(connection: sqlite3.Connection) -> tuple[dict[int, tuple[str, bool]], set[int]]:
+    """Text and unsifted of the selectors, by the number of their queue; and where there is no text."""
+    found: dict[int, tuple[str, bool]] = {}
+    unreadable = set()
+    # (One that can't be decoded would hide the others.)
+    query = "SELECT queue, typeof(text), CAST(text AS BLOB), unsifted FROM selector"
+    for number, kind, octets, unsifted in connection.execute(query).fetchall():
+        try:
+            if kind != "text":
+                raise ValueError
+            found[number] = octets.decode(), bool(unsifted)
+        except ValueError:
+            unreadable.add(number)
+    return found, unreadable
 
 
 def latest_stamp(connection: sqlite3.Connection) -> float | None:
     """The highest stamp of a name; None: there is no name."""
-    (found,) = connection.execute("SELECT max(time) FROM seen WHERE typeof(time) = 'real'").fetchone()
+    (found,) = connection.execute(
+        "SELECT max(time) FROM seen WHERE typeof(time) = 'real' AND time < ?", (FAR_OFF,)
+    ).fetchone()
     return None if found is None else float(found)
 
 
@@ -500,10 +542,14 @@ def last_number(connection: sqlite3.Connection) -> int:
     """The highest number that a queue has or had."""
     (found,) = connection.execute(
         "SELECT coalesce(max(number), 0) FROM (SELECT number FROM queue UNION ALL SELECT number FROM doomed)"
+        " WHERE number <= ?",
+        (HIGHEST,),
     ).fetchone()
     try:
         # (A damaged file may have messages of no queue: no new queue gets those.)
-        (of_messages,) = connection.execute("SELECT max(queue) FROM message").fetchone()
+        (of_messages,) = connection.execute(
+            "SELECT max(queue) FROM message WHERE queue <= ?", (HIGHEST,)
+        ).fetchone()
     except sqlite3.Error as error:
         if not is_damage(error):
             raise

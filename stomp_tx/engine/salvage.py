@@ -228,8 +228,10 @@ def numbers(connection: sqlite3.Connection) -> set[int]:
     number = 0
     try:
         while True:
+            # (No queue has a number above that, nor one that is none: those rows are some queue's that misses
+            # them.)
             (number,) = connection.execute(
-                "SELECT min(queue) FROM message WHERE queue > ?", (number,)
+                "SELECT min(queue) FROM message WHERE queue > ? AND queue <= ?", (number, HIGHEST)
             ).fetchone()
             if type(number) is not int:
                 return found

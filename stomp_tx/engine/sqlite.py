@@ -169,7 +169,7 @@ class SQLiteEngine(MemoryEngine):
         for number in recovery.astray(connection):
             self.standing.astray(number)
         self._number = rows.last_number(connection)
-        selectors = rows.selectors(connection)
+        selectors, unreadable = rows.selectors(connection)
         found = list(rows.queues(connection))
         far = FAR + max((last or 0 for _, last, _ in found), default=0)
         for row, last, next_expiry in found:
@@ -183,6 +183,8 @@ class SQLiteEngine(MemoryEngine):
                 self._bound_since[row.name] = 0
                 if row.number in selectors:
                     self._selectors.restore(row.name, *selectors[row.number])
+                elif row.number in unreadable:
+                    self.standing.selector_lost(row.name)
         self._names.restore(connection, self._now())
         if rows.some_are_doomed(connection):
             self._journal.group().changes.doomed = True

@@ -107,6 +107,14 @@ class Standing:
         """Which position comes last can't be read."""
         self._say("{queue} will stand still: {path} is damaged at the end of it", queue=_name(queue))
 
+    def selector_lost(self, queue: str) -> None:
+        """What is there is no text."""
+        self._say(
+            "the selector of {queue} can't be read in {path}, which is damaged: it keeps all messages until"
+            " its subscriber comes",
+            queue=_name(queue),
+        )
+
     def miscounted(self, queue: StoredQueue) -> None:
         """It has more messages than it says, and goes on."""
         if queue.name not in self._miscounted:

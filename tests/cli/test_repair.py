@@ -48,7 +48,7 @@ class RepairTests(FileCase):
     def test_everything_else_that_may_be_lost(self):
         places = [Gap(one, one) for one in range(1, 20, 2)]
         losses = [Loss("/queue/\x1b", 3, []), Loss("b", 1, places)]
-        repaired = Repaired("kept", 1, 1, 100, losses, ["/queue/repaired.7"], True, True)
+        repaired = Repaired("kept", 1, 1, 100, losses, ["/queue/repaired.7"], True, True, ["/dsub/a"])
         self.patch(repair, "repair", lambda path, progress: repaired)
         status, out, _ = run("repair", self.path)
         self.assertEqual(status, 1)
@@ -59,6 +59,7 @@ class RepairTests(FileCase):
                 r"lost: /queue/\x1b: 3 messages: it is not known where",
                 f"lost: b: 1 message: {some} and 5 places more",
                 "lost: the name of a queue: its messages are in /queue/repaired.7",
+                "lost: the topic of /dsub/a: it gets nothing new until its subscriber comes",
                 "lost: names for de-duplication: what is sent again may be taken twice",
                 "lost: selectors of durable subscriptions: they keep all until their subscriber comes",
                 "the damaged file is kept: kept",

@@ -154,6 +154,13 @@ class CheckTests(Kept):
         self.execute("UPDATE queue SET name = CAST(x'2f71ff' AS TEXT)")
         self.assertIn(r"queue '/q\udcff' has values that none can have", self.problems())
 
+    def test_names_and_topics_that_are_no_addresses(self) -> None:
+        self.append("1")
+        self.stops()
+        for change in ("name = '/px/queue/a'", "name = 'a'", "name = '/dsub/a', topic = 'a'"):
+            self.execute(f"UPDATE queue SET {change}")
+            self.assertIn("has values that none can have", self.problems())
+
     def test_tables_and_indexes_that_are_missing_or_others(self) -> None:
         self.append("1")
         self.stops()
@@ -200,7 +207,7 @@ class CheckTests(Kept):
         self.stops()
         for size in (100_000, 5000, 4096):
             os.truncate(self.path, size)
-            self.assertIn("malformed", self.problems())
+            self.assertIn("the file ends too soon (database disk image is malformed)", self.problems())
         os.truncate(self.path, 50)
         self.assertIn("is no broker's file, or its beginning is lost", self.refused(check.check, self.path))
 

@@ -446,9 +446,67 @@ class StartTests(Damaged):
         self.execute("INSERT INTO queue VALUES (1, CAST(x'ff' AS TEXT), NULL, 0, 0, 0)")
         error = self.assertRaises(EngineError, self.open)
         self.assertIn("is damaged", str(error))
-        self.execute("UPDATE queue SET name = 'a', length = 'x'")
-        error = self.assertRaises(EngineError, self.open)
-        self.assertIn("queue 1 is malformed", str(error))
+        for change in (
+            *("name = '/queue/a', length = 'x'", "length = 0, octets = 1 << 62"),
+            *(
+                "octets = 0, mark = 1 << 63",
+                "mark = 0, name = '/px/queue/a'",
+                "name = '/p'",
+                "name = '//h/queue'",
+                "name = '/dsu/a'",
+            ),
+            *("name = '/dsub/a', topic = 'a'", "topic = x'ff'", "topic = '/queue/a'", "topic = ''"),
+        ):
+            self.execute(f"UPDATE queue SET {change}")
+            error = self.assertRaises(EngineError, self.open)
+            self.assertIn("queue 1 is malformed", str(error), change)
+
+    def test_positions_that_none_can_have_keep_nobody_from_starting(self) -> None:
+        self.fill("a", "b")
+        self.stops()
+        odd = ("x'ff'", "'x'", "CAST(x'ff' AS TEXT)", "(1 << 62) + 7", "~(1 << 63)")
+        for row, position in enumerate(odd):
+            self.execute(f"UPDATE message SET position = {position} {ROW.replace('0060', f'006{row}')}")
+        self.open()
+        self.assertEqual(self.which(self.taker(EVERYTHING, "/queue/b")), list(range(self.COUNT)))
+        self.append("new", address="/queue/b")
+        self.assertEqual(self.which(self.taker(EVERYTHING))[-1], self.COUNT - 1)
+        self.assertIn("5 of its messages are missing", self.logged[-1])
+        self.stops()
+        self.open()
+        self.assertEqual(self.taker(EVERYTHING, "/queue/b").got[-1].body, b"new")
+
+    def test_numbers_of_queues_that_none_can_have_are_not_gone_on_with(self) -> None:
+        self.fill()
+        self.changed(f"UPDATE message SET queue = ~(1 << 63) {ROW}")
+        self.append("x", address="/queue/c")
+        self.assertEqual(self.taker(EVERYTHING, "/queue/c").bodies(), [b"x"])
+
+    def test_a_time_that_none_can_have_is_not_gone_on_with(self) -> None:
+        self.append("1", dedupe="x", expires=10**12)
+        self.stops()
+        self.execute("UPDATE seen SET time = 9e999")
+        self.changed("UPDATE message SET expires = 'x'")
+        self.append("2", dedupe="y")
+        self.append("3", address="/queue/b", dedupe="y")
+        self.assertEqual(self.taker(queue="/queue/b").bodies(), [b"3"])
+
+    def test_text_that_is_none_is_damage_of_its_queue(self) -> None:
+        self.fill()
+        self.changed(f"UPDATE message SET attempts = CAST(x'ff' AS TEXT) {ROW}")
+        self.assertEqual(len(self.taker(EVERYTHING).got), 60)
+        self.assertIn("/queue/a stands still", self.logged[0])
+
+    def test_a_selector_that_is_no_text_is_told_and_its_queue_keeps_all(self) -> None:
+        for value in ("CAST(x'61ff' AS TEXT)", "x'61'"):
+            self.afresh()
+            self.engine.bind("/dsub/a", "/topic/t", "x = '1'")
+            self.engine.bind("/dsub/b", "/topic/t", "x = '2'")
+            self.stops()
+            self.changed(f"UPDATE selector SET text = {value} WHERE queue = 1")
+            self.assertIn("the selector of /dsub/a can't be read", self.logged[0])
+            self.assertEqual(self.engine.selectors, {"/dsub/b": "x = '2'"})
+            self.assertEqual(self.engine.bindings, {"/dsub/a": "/topic/t", "/dsub/b": "/topic/t"})
 
 
 class AnyPageTests(Damaged):

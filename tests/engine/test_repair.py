@@ -13,7 +13,7 @@ from stomp_tx.engine.repair import repair
 from stomp_tx.engine.salvage import HIGHEST, Gap
 from stomp_tx.errors import ConfigurationError, EngineError, StompError
 from stomp_tx.message import Outcome
-from tests.engine.damaged import GARBAGE, Damaged, body, damage
+from tests.engine.damaged import GARBAGE, Damaged, body, damage, page_of
 
 EVERYTHING = 1000
 ROW = "WHERE queue = 1 AND substr(body, 1, 6) = CAST('a-0060' AS BLOB)"
@@ -88,7 +88,10 @@ class RepairTests(Damaged):
         self.assertEqual([message.attempts for message in after.got[:4]], [1] * 4)
 
     def test_a_head_that_is_none_and_values_that_none_can_have(self) -> None:
-        for change in ("head = x'ff00'", "attempts = -1", "expires = 'x'", "persistent = 7", "body = NULL"):
+        for change in (
+            *("head = x'ff00'", "attempts = -1", "expires = 'x'", "persistent = 7", "body = NULL"),
+            *("size = ~(1 << 63)", "expires = ~(1 << 63)", "attempts = CAST(x'ff' AS TEXT)"),
+        ):
             self.afresh()
             self.fill()
             self.stops()
@@ -127,6 +130,59 @@ class RepairTests(Damaged):
         found = self.repaired()
         self.assertEqual(found.unnamed, ["/queue/repaired.1"])
         self.assertEqual(self.everything("/queue/repaired.1"), list(range(self.COUNT)))
+
+    def test_names_and_topics_that_are_no_addresses(self) -> None:
+        self.engine.bind("/dsub/s", "/topic/t")
+        self.append("1", address="/topic/t")
+        self.engine.publish(self.message("2", "/topic/t"))
+        self.fill("a")
+        self.stops()
+        self.execute("UPDATE queue SET name = '/px/queue/a' WHERE name = '/queue/a'")
+        self.execute("UPDATE queue SET topic = 'x' WHERE name = '/dsub/s'")
+        found = self.repaired()
+        (name,) = found.unnamed
+        self.assertEqual(self.everything(name), list(range(self.COUNT)))
+        self.assertEqual(found.unbound, ["/dsub/s"])
+        self.engine.bind("/dsub/s", "/topic/t")
+        self.assertEqual(self.taker(EVERYTHING, "/dsub/s").bodies(), [b"2"])
+
+    def test_a_file_that_ends_too_soon(self) -> None:
+        self.fill()
+        self.stops()
+        size = os.path.getsize(self.path)
+        os.truncate(self.path, size - size // 3)
+        found = self.repaired()
+        self.assertGreater(found.messages, self.COUNT // 2)
+        self.assertEqual(found.messages + sum(loss.messages for loss in found.losses), 2 * self.COUNT)
+        self.assertEqual(len(self.everything()) + len(self.everything("/queue/b")), found.messages)
+
+    def test_the_same_page_in_two_places(self) -> None:
+        self.fill()
+        self.stops()
+        whole = bytearray(Path(self.path).read_bytes())
+        for number in (20, 50, 80):
+            one, other = page_of(self.path, body("a", number)), page_of(self.path, body("a", number + 20))
+            whole[one * 4096 : one * 4096 + 4096] = whole[other * 4096 : other * 4096 + 4096]
+        Path(self.path).write_bytes(whole)
+        found = self.repaired()
+        after = self.everything()
+        self.assertEqual(after, sorted(set(after)))
+        self.assertEqual(len(after) + sum(loss.messages for loss in found.losses), self.COUNT)
+
+    def test_a_queue_that_is_there_though_it_is_said_to_be_removed(self) -> None:
+        self.fill()
+        self.stops()
+        self.execute("INSERT INTO doomed VALUES (1)")
+        self.repaired()
+        self.assertEqual(self.everything(), list(range(self.COUNT)))
+
+    def test_messages_of_numbers_that_no_queue_has(self) -> None:
+        self.fill()
+        self.stops()
+        self.execute(f"UPDATE message SET queue = ~(1 << 63) {ROW}")
+        found = self.repaired()
+        self.assertEqual([(loss.queue, loss.messages) for loss in found.losses], [("/queue/a", 1)])
+        self.assertEqual(len(self.everything()), self.COUNT - 1)
 
     def test_bindings_priorities_names_and_numbers_are_as_they_were(self) -> None:
         self.engine.bind("/dsub/a", "/topic/t")
