@@ -19,6 +19,7 @@
     ├── EngineError           the engine could not keep or settle a message
     ├── ConfigurationError    a setting that can't be used
     ├── ConnectionLost        client: the connection ended while something was outstanding
+    │   ├── NoConnection      ... or could not be made: nobody listens there
     │   ├── ConnectTimeout    ... or did not open a session in time
     │   ├── TLSFailed         ... or TLS was not agreed on
     │   ├── StaleMessage      ... before this message was acknowledged
@@ -174,6 +175,10 @@ class StaleMessage(ConnectionLost):
 
 class TransactionLost(ConnectionLost):
     """Client: the connection that the transaction had begun on is gone, and it with it."""
+
+
+class NoConnection(ConnectionLost):
+    """Client: nobody listens there, or the host is not known; ``__cause__`` is Twisted's error."""
 
 
 class ConnectTimeout(ConnectionLost):

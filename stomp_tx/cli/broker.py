@@ -16,7 +16,7 @@ from stomp_tx.cli.contexts import Context, Contexts, NoSuchContext
 from stomp_tx.cli.interrupts import INTERRUPTS
 from stomp_tx.cli.number import SECONDS
 from stomp_tx.cli.usage import WrongUsage, usage
-from stomp_tx.errors import ConfigurationError, ConnectionLost, LoginRefused, StompError
+from stomp_tx.errors import ConfigurationError, ConnectionLost, LoginRefused, NoConnection, StompError
 from stomp_tx.printable import printable
 
 if TYPE_CHECKING:
@@ -349,11 +349,9 @@ def _run(target: Target, telling: Coroutine[Any, Any, int]) -> int:
     if isinstance(result, Failure):
         if result.check(CancelledError):
             raise KeyboardInterrupt
-        if not result.check(StompError, BrokenPipeError, KeyboardInterrupt):
-            from twisted.internet.error import ConnectError
-
-            if result.check(ConnectError):
-                raise ConnectionLost(f"no connection to {target.endpoint}", result.getErrorMessage())
+        error = result.value
+        if isinstance(error, NoConnection):
+            raise ConnectionLost(f"no connection to {target.endpoint}", str(error.__cause__))
         result.raiseException()
     return int(result)
 

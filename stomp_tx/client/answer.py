@@ -23,9 +23,12 @@ class Answer(Deferred[T]):
     ``when_closed``.  So it is with SubscriptionEnded.  Any other failure is reported as usual.
     """
 
+    unseen: tuple[type[BaseException], ...] = (ConnectionLost, SubscriptionEnded)
+    """What it may fail with though nobody looks."""
+
     def __del__(self) -> None:
         result = getattr(self, "result", None)
-        if isinstance(result, Failure) and result.check(ConnectionLost, SubscriptionEnded):
+        if isinstance(result, Failure) and isinstance(result.value, self.unseen):
             self.addErrback(lambda _: None)
 
     is_awaited = False
@@ -54,9 +57,13 @@ class Answer(Deferred[T]):
 class ToldAnswer(Answer[T]):
     """An Answer that may fail with anything unseen: what it fails with is told by itself."""
 
-    def __del__(self) -> None:
-        if isinstance(getattr(self, "result", None), Failure):
-            self.addErrback(lambda _: None)
+    unseen = (BaseException,)
+
+
+class SeenAnswer(Answer[T]):
+    """An Answer whose every failure somebody must look at."""
+
+    unseen = ()
 
 
 class Wait(Deferred[Any]):
@@ -118,8 +125,8 @@ def failed(error: Exception) -> Deferred[Any]:
     return answer
 
 
-def answer_of(deferred: Deferred[T]) -> Answer[T]:
+def answer_of(deferred: Deferred[T], kind: type[Answer[Any]] = Answer) -> Answer[T]:
     """An Answer that fires as this one does."""
-    answer: Answer[T] = Answer(lambda _: deferred.cancel())
+    answer: Answer[T] = kind(lambda _: deferred.cancel())
     deferred.chainDeferred(answer)
     return answer

@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Any
 
 from twisted.internet.defer import Deferred, succeed
 from twisted.internet.interfaces import IStreamClientEndpoint
+from twisted.python.failure import Failure
 
-from stomp_tx.client.answer import answer_of, failed, leaving_block
+from stomp_tx.client.answer import SeenAnswer, answer_of, failed, leaving_block
 from stomp_tx.client.arguments import no_transaction
 from stomp_tx.client.endpoint import endpoint_of
 from stomp_tx.client.last_resort import LAST_RESORT
@@ -20,7 +21,7 @@ from stomp_tx.client.session import ClientSession
 from stomp_tx.client.settings import settings_of
 from stomp_tx.client.subscription import Subscription
 from stomp_tx.client.transaction import Transaction
-from stomp_tx.errors import StompError
+from stomp_tx.errors import NoConnection, StompError
 from stomp_tx.wire.headers import Headers
 
 if TYPE_CHECKING:
@@ -45,20 +46,35 @@ def connect(
     ca_file -- for ``tls:``, a PEM file of the certificate authorities to believe instead of the platform's
     settings -- the fields of ClientSettings, and explained there: ``login="ann"``, ``passcode=...``
 
-    Fails with LoginRefused when the broker answers with ERROR, ConnectTimeout when it does not answer in
-    time, TLSFailed when TLS is not agreed on (a certificate that is not trusted, for example), ConnectionLost
-    when the connection ends before for another reason, and with Twisted's ConnectError when there can be no
-    connection at all.  ConfigurationError: a wrong
-    argument.  Cancelling it cuts the connection.
+    Fails with LoginRefused when the broker answers with ERROR, NoConnection when nobody listens there,
+    ConnectTimeout when it does not answer in time, TLSFailed when TLS is not agreed on (a certificate that is
+    not trusted, for example), and ConnectionLost, which all but the first are, when the connection ends
+    before for another reason.  ConfigurationError: a wrong argument.  Cancelling it cuts the connection.
     """
     try:
         reactor, clock = reactor_and_clock(reactor)
         LAST_RESORT.begin()
         checked = settings_of(settings, connect, "connect()")
+        place = f" to {endpoint}" if isinstance(endpoint, str) else ""
         endpoint, named = endpoint_of(reactor, endpoint, ca_file)
-        return answer_of(open_session(endpoint, named, checked, clock, runner()).addCallback(StompClient))
+        opening = open_session(endpoint, named, checked, clock, runner())
+        return answer_of(opening.addCallbacks(StompClient, _not_opened, errbackArgs=(place,)), SeenAnswer)
     except StompError as error:
         return failed(error)
+
+
+def _not_opened(failure: Failure, place: str) -> Failure:
+    """Without the traceback of what goes on within: it is of no use to who has begun without a broker."""
+    error = failure.value
+    if not isinstance(error, StompError):
+        return failure
+    cause = error.__cause__
+    if isinstance(error, NoConnection):
+        error = NoConnection(f"no connection{place}: {error}")
+        error.__cause__ = cause
+    if cause is not None:
+        cause.__traceback__ = None
+    return Failure(error.with_traceback(None))
 
 
 class StompClient(Operations):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from twisted.internet.defer import Deferred
+from twisted.internet.error import ConnectError
 from twisted.internet.interfaces import IAddress, IReactorTime, IStreamClientEndpoint
 from twisted.internet.protocol import Factory
 from twisted.python.failure import Failure
@@ -10,7 +11,7 @@ from twisted.python.failure import Failure
 from stomp_tx.client.loops import Run
 from stomp_tx.client.session import ClientSession
 from stomp_tx.client.settings import ClientSettings
-from stomp_tx.errors import ConnectTimeout
+from stomp_tx.errors import ConnectTimeout, NoConnection
 from stomp_tx.protocol import StompFrameProtocol
 
 
@@ -40,7 +41,10 @@ def open_session(
 async def _open(
     endpoint: IStreamClientEndpoint, session: ClientSession, settings: ClientSettings, clock: IReactorTime
 ) -> ClientSession:
-    await endpoint.connect(_OneConnection(session, settings, clock))
+    try:
+        await endpoint.connect(_OneConnection(session, settings, clock))
+    except (ConnectError, OSError) as error:
+        raise NoConnection(str(error).rstrip(".")) from error
     await session.ready
     return session
 

@@ -82,7 +82,7 @@ class StompClientService(Operations, Service):
         shuffle: bool = False,
         window: int = 1000,
         window_octets: int = 16 * 1024 * 1024,
-        connect_within: float | None = 60.0,
+        connect_within: float | None = 90.0,
         on_connected: Callable[[StompClient], object] | None = None,
         on_lost: Callable[[StompError | None], object] | None = None,
         on_failed: Callable[[Exception, int], object] | None = None,

@@ -56,8 +56,11 @@ class ClientSettings:
     headers: Headers = field(default_factory=dict)
     """Further headers of CONNECT, such as ActiveMQ's ``client-id``."""
 
-    connect_timeout: float | None = 30.0
-    """From the beginning of connect() to the broker's CONNECTED; None: for ever."""
+    connect_timeout: float | None = 75.0
+    """From the beginning of connect() to the broker's CONNECTED; None: for ever.
+
+    Where many log in at a time, this project's broker may take a minute to let one in.
+    """
 
     receipt_timeout: float | None = None
     """For each RECEIPT.  None: as long as the connection lives (heart-beats notice a dead one)."""

@@ -8,13 +8,13 @@ from typing import Any
 
 from twisted.internet import defer
 from twisted.internet.defer import CancelledError, Deferred
-from twisted.internet.error import ConnectionRefusedError
 from twisted.internet.task import deferLater
 
 from stomp_tx.client import (
     ConnectionLost,
     ConnectTimeout,
     ErrorReceived,
+    NoConnection,
     Retry,
     StompClientService,
 )
@@ -121,8 +121,8 @@ class ConnectingTests(ServiceCase):
         self.assertNoResult(sending)
         self.broker.advance(10)
         self.assertIn("given up", str(self.failureResultOf(sending, ConnectionLost).value))
-        self.failureResultOf(waiting, ConnectionRefusedError)
-        self.failureResultOf(service.whenConnected(), ConnectionRefusedError)
+        self.failureResultOf(waiting, NoConnection)
+        self.failureResultOf(service.whenConnected(), NoConnection)
         self.failureResultOf(service.request(QUEUE, "?"), ConnectionLost)
         self.assertFalse(service.running)
         self.failureResultOf(service.send(QUEUE, "x"), ConnectionLost)

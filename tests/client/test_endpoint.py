@@ -1,9 +1,10 @@
 """Endpoint strings, and connections through real sockets."""
 
+import gc
 import socket
 
 from twisted.internet import reactor
-from twisted.internet.defer import inlineCallbacks
+from twisted.internet.defer import Deferred, inlineCallbacks
 from twisted.internet.endpoints import (
     HostnameEndpoint,
     TCP4ClientEndpoint,
@@ -11,11 +12,12 @@ from twisted.internet.endpoints import (
     serverFromString,
 )
 from twisted.internet.error import ConnectError
+from twisted.internet.task import deferLater
 from twisted.internet.testing import MemoryReactorClock
 from twisted.trial.unittest import SynchronousTestCase, TestCase
 
 from stomp_tx.broker.factory import StompBrokerFactory
-from stomp_tx.client import ConnectionLost, StompClientService, connect
+from stomp_tx.client import ConnectionLost, NoConnection, StompClientService, connect
 from stomp_tx.client.endpoint import endpoint_from_string
 from stomp_tx.errors import ConfigurationError
 from tests.e2e.certificates import Authority
@@ -186,8 +188,24 @@ class SocketTests(TestCase):
     async def test_nobody_there(self):
         with socket.socket() as taken:
             taken.bind(("127.0.0.1", 0))
+            place = f"tcp:127.0.0.1:{taken.getsockname()[1]}"
+            error = await self.assertFailure(connect(place), NoConnection)
+            self.assertIn(f"no connection to {place}: Connection was refused", str(error))
+            self.assertIsInstance(error.__cause__, ConnectError)
+            await self.assertFailure(connect("unix:/nonsense"), NoConnection)
+
+    async def test_who_looks_at_no_failure_is_told(self):
+        """In a program of callbacks without an errback, too."""
+        with socket.socket() as taken:
+            taken.bind(("127.0.0.1", 0))
             connecting = connect(f"tcp:127.0.0.1:{taken.getsockname()[1]}")
-            await self.assertFailure(connecting, ConnectError)
+            seen = Deferred()
+            connecting.addBoth(lambda result: seen.callback(None) or result)
+            await seen
+            await deferLater(reactor, 0)  # that one is through
+            del connecting
+            gc.collect()
+            self.assertEqual(len(self.flushLoggedErrors(NoConnection)), 1)
 
     async def test_tls_to_a_broker_that_is_believed(self):
         authority = Authority(scratch(self), "ca")

@@ -6,10 +6,10 @@ from random import Random
 from typing import Any
 
 from twisted.internet.defer import CancelledError, Deferred
-from twisted.internet.error import ConnectionRefusedError
 
 from stomp_tx.client import (
     ConnectionLost,
+    NoConnection,
     Retry,
     StompClientService,
 )
@@ -115,7 +115,7 @@ class StoppingTests(ServiceCase):
 
         self.broker.is_down = True
         service = self.broker.service(retry=Retry(attempts=2))
-        with self.assertRaises(ConnectionRefusedError):
+        with self.assertRaises(NoConnection):
             self.broker.run(story(service))
         service = self.broker.service()
         beginning = Deferred.fromCoroutine(story(service))

@@ -13,6 +13,7 @@ from stomp_tx.client import (
     ConnectTimeout,
     ErrorReceived,
     LoginRefused,
+    NoConnection,
     ReceiptTimeout,
     StompClient,
     connect,
@@ -167,11 +168,12 @@ class ConnectTests(SessionTests):
         self.assertEqual(self.broker.pipe.value(), b"")
 
     def test_what_connecting_fails_with_is_passed_on(self):
-        nowhere = Nowhere()
-        connecting = connect(nowhere, reactor=self.clock)
-        nowhere.connecting.errback(OSError("no route"))
-        self.failureResultOf(connecting, OSError)
-        self.assertEqual(self.clock.getDelayedCalls(), [])
+        for wrong, right in ((OSError("no route"), NoConnection), (ZeroDivisionError(), ZeroDivisionError)):
+            nowhere = Nowhere()
+            connecting = connect(nowhere, reactor=self.clock)
+            nowhere.connecting.errback(wrong)
+            self.failureResultOf(connecting, right)
+            self.assertEqual(self.clock.getDelayedCalls(), [])
 
     def test_settings_that_cannot_be_used_are_refused_before_anything_is_said(self):
         for wrong, error in (

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import itertools
+from inspect import signature
 from typing import Any
 
 from twisted.internet.testing import MemoryReactorClock
 from twisted.trial.unittest import SynchronousTestCase
 
-from stomp_tx.client import Retry, StompClientService, connect
+from stomp_tx.broker.settings import BrokerSettings
+from stomp_tx.client import ClientSettings, Retry, StompClientService, connect
 from stomp_tx.errors import ConfigurationError
 from stomp_tx.testing import MemoryBroker
 
@@ -100,6 +102,13 @@ class SettingsTests(SynchronousTestCase):
             with self.assertRaises(ConfigurationError) as raised:
                 StompClientService(PLACE, reactor=MemoryReactorClock(), **arguments)
             self.assertEqual(str(raised.exception), said)
+
+    def test_no_client_gives_up_while_the_broker_may_still_let_it_in(self) -> None:
+        timeout = ClientSettings().connect_timeout
+        within = signature(StompClientService.__init__).parameters["connect_within"].default
+        assert timeout is not None
+        self.assertGreaterEqual(timeout, BrokerSettings().login_wait + 10)
+        self.assertGreaterEqual(within, timeout + 10)
 
     def test_of_retry(self) -> None:
         names = ("initial", "factor", "maximum", "jitter", "attempts")

@@ -94,7 +94,10 @@ def test_wrong_passcode(name: str, tmp_path: Path) -> None:
 def test_one_connection(port: str, tmp_path: Path) -> None:
     with running(CONNECT.replace("61613", port), tmp_path) as program:
         assert program.stderr is not None
-        assert "ConnectionRefusedError" in program.stderr.read()
+        *before, why = program.stderr.read().strip().splitlines()
+        said = f"no connection to tcp:127.0.0.1:{port}: Connection was refused"
+        assert why.startswith(f"stomp_tx.errors.NoConnection: {said}")
+        assert "opening.py" not in "".join(before)  # what goes on within is of no use
         assert program.wait(PATIENCE) == 1
 
 

@@ -5,10 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 from twisted.internet.defer import Deferred
-from twisted.internet.error import ConnectionRefusedError
 from twisted.trial.unittest import SynchronousTestCase
 
-from stomp_tx.client import ConnectionLost, ErrorReceived, StompClient
+from stomp_tx.client import ConnectionLost, ErrorReceived, NoConnection, StompClient
 from stomp_tx.errors import ConfigurationError
 from stomp_tx.testing import Faults, MemoryBroker, Stuck
 
@@ -100,7 +99,7 @@ class MemoryBrokerTests(SynchronousTestCase):
 
     def test_nobody_can_connect_while_it_is_down(self) -> None:
         self.broker.is_down = True
-        with self.assertRaises(ConnectionRefusedError):
+        with self.assertRaises(NoConnection):
             self.broker.client()
 
     def test_those_who_speak_in_frames_and_clients_meet(self) -> None:
