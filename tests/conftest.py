@@ -1,6 +1,7 @@
 """How pytest runs a suite that is trial's as well."""
 
 import inspect
+import signal
 import unittest
 from collections.abc import Iterable
 from pathlib import Path
@@ -17,6 +18,10 @@ def in_a_folder_of_its_own(
     if issubclass(request.cls or object, SynchronousTestCase):
         monkeypatch.chdir(tmp_path)
 
+
+# A script that runs the tests in the background has them ignore Ctrl-C; so would every program they start.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 HERE = Path(__file__).parent
 

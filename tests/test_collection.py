@@ -1,3 +1,5 @@
+import subprocess
+import sys
 from types import SimpleNamespace
 
 import pytest
@@ -47,3 +49,10 @@ class CollectionTests(SynchronousTestCase):
             for asked in (name, f"{name}/test_messages.py::test_json[rabbitmq]"):
                 self.assertIsNone(is_ignored(folder, "tests/client", asked))
             self.assertIsNone(is_ignored(folder.parent))
+
+    def test_run_in_the_background_programs_can_be_interrupted_all_the_same(self):
+        ignoring = (
+            "import signal; signal.signal(signal.SIGINT, signal.SIG_IGN); import tests.conftest;"
+            "assert signal.getsignal(signal.SIGINT) is signal.default_int_handler"
+        )
+        subprocess.run([sys.executable, "-c", ignoring], cwd=HERE.parent, check=True)
