@@ -75,7 +75,7 @@ setup(
             "pytest-timeout>=2.3",
             "pytest-xdist>=3.8",
             "hypothesis>=6.100",
-            "import-linter>=2.5",
+            "import-linter>=2.17,<3",
             *MYPY,  # the programs in the documents pass it
             "stomp-py>=8.2",
             "stompman>=3.5; python_version >= '3.11'",
@@ -87,7 +87,7 @@ setup(
         "lint": [
             "ruff>=0.17,<0.18",
             *MYPY,
-            "import-linter>=2.5",
+            "import-linter>=2.17,<3",
             "towncrier>=24.8",
             "tomli>=2",  # mypy checks for Python 3.10, which imports it
             "pytest>=8.4",  # and the fixtures against its types
@@ -100,7 +100,7 @@ setup(
     # then puts this folder on sys.path by a .pth file. Without this line it installs an import hook instead,
     # which `import` obeys but Twisted's search for plugins along sys.path does not see: no `twistd stomp`.
     package_dir={"": "."},
-    package_data={"stomp_tx": ["py.typed", "engine/schema/*.sql", "web/console/*"]},
+    package_data={"stomp_tx": ["py.typed", "engine/sqlite/schema/*.sql", "web/console/*"]},
     entry_points={
         "console_scripts": ["stomp-tx = stomp_tx.__main__:main"],
         "pytest11": ["stomp_tx = stomp_tx.testing.fixtures"],

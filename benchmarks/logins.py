@@ -20,7 +20,7 @@ from benchmarks import frames
 from benchmarks.load import PATIENCE, LoadError, Slice, shown
 from benchmarks.runner import Case, Row, Settings, Target
 from benchmarks.servers import CHECKOUT, CORES, Server, Site
-from stomp_tx.auth.checkers.workers import AT_A_TIME
+from stomp_tx.auth.checkers.worker_threads import AT_A_TIME
 from stomp_tx.auth.passwords import HASHER, is_right
 
 USERS = 100

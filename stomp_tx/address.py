@@ -10,7 +10,7 @@
 ``//HOST/queue/NAME``      the same in a virtual host that is not the default one
 =========================  ===========================================================================
 
-What a client writes is not always one: see broker/routing.py.
+What a client writes is not always one: see broker/names.py.
 """
 
 from __future__ import annotations

@@ -28,6 +28,9 @@ Safe = Deferred[None] | None
 Everything that becomes safe together shares one Deferred: who adds a callback gives on what it got.
 """
 
+Put = Callable[[Message], Safe]
+"""How a message gets into a destination: an engine's ``append`` or ``publish``, one with checks."""
+
 
 Judge = Callable[[Message], Sequence[Message]]
 """Says which messages are appended instead of one that ends."""

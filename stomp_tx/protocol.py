@@ -22,13 +22,13 @@ from twisted.python.failure import Failure
 from zope.interface import implementer
 
 from stomp_tx.errors import FrameError, IdleTooLong, NoHeartBeat, StompError
-from stomp_tx.heartbeat import Beat, Monitor
 from stomp_tx.interfaces import IFrameReceiver, IFrameSender
-from stomp_tx.keepalive import Keepalive
-from stomp_tx.pace import Pace
-from stomp_tx.reading import MOST, Share
-from stomp_tx.tls_fault import explained
-from stomp_tx.unfinished import Unfinished
+from stomp_tx.net.frame_memory import FrameMemory
+from stomp_tx.net.heartbeat import Beat, Monitor
+from stomp_tx.net.keepalive import Keepalive
+from stomp_tx.net.rate import Rate
+from stomp_tx.net.read_share import MOST, ReadShare
+from stomp_tx.net.tls.faults import explained
 from stomp_tx.wire.commands import V12
 from stomp_tx.wire.frame import Frame
 from stomp_tx.wire.limits import Limits
@@ -65,7 +65,7 @@ class Outbox:
 
     def __init__(self, clock: IReactorTime) -> None:
         self.clock = clock
-        self.share = Share()
+        self.share = ReadShare()
         self.in_turn = False  # somebody will flush at the end of what runs now
         self._dirty: list[StompFrameProtocol] = []
         self._scheduled: IDelayedCall | None = None
@@ -163,8 +163,8 @@ class StompFrameProtocol(LineReceiver):
         linger: float = 5.0,
         buffer: int = 1024 * 1024,
         trailing_eol: bool = False,
-        pace: Pace | None = None,
-        unfinished: Unfinished | None = None,
+        pace: Rate | None = None,
+        unfinished: FrameMemory | None = None,
     ) -> None:
         if outbox is None:
             if clock is None:

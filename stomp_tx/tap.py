@@ -20,14 +20,15 @@ from stomp_tx.auth.checkers.in_turn import portal_of
 from stomp_tx.auth.checkers.local import LocalChecker
 from stomp_tx.auth.credentials import IBearerToken, IPeerCertificate
 from stomp_tx.auth.realm import StompRealm
-from stomp_tx.broker.descriptors import descriptors, fitted
+from stomp_tx.broker.admission.file_descriptors import descriptors, fitted
 from stomp_tx.broker.factory import StompBrokerFactory
 from stomp_tx.clock import MonotonicClock
-from stomp_tx.configuration import Configuration, read
 from stomp_tx.errors import ConfigurationError, StompError
-from stomp_tx.listing import written
-from stomp_tx.parts import parts_of
-from stomp_tx.process import (
+from stomp_tx.net.tls.server import asks_for_certificates
+from stomp_tx.service.components import parts_of
+from stomp_tx.service.configuration import Configuration, read
+from stomp_tx.service.listing import written
+from stomp_tx.service.process import (
     CannotStart,
     EarlySignalsService,
     EngineService,
@@ -37,8 +38,7 @@ from stomp_tx.process import (
     PortService,
     SessionsService,
 )
-from stomp_tx.reload import ReloadService
-from stomp_tx.tls import asks_for_certificates
+from stomp_tx.service.reload import ReloadService
 
 EXAMPLES = """
 Examples:

@@ -25,11 +25,11 @@ from zope.interface import implementer
 
 from stomp_tx.broker.events import Disconnected
 from stomp_tx.broker.factory import StompBrokerFactory
-from stomp_tx.certificates import Authority
 from stomp_tx.client import ConnectionLost, TLSFailed, connect
 from stomp_tx.errors import StompError
+from stomp_tx.net.tls.development import Authority
+from tests.net.tls.test_server import authority_of
 from tests.scratch import scratch
-from tests.test_tls import authority_of
 
 RAW = ("SSL routines", "[(", "('", "Error(", "Failure", "<class", "object ", "alert", "{", "unknown)", "\n\n")
 """What nobody should have to read."""

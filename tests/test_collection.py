@@ -44,7 +44,7 @@ class CollectionTests(SynchronousTestCase):
 
         for folder in ONLY_WHEN_NAMED:
             name = str(folder.relative_to(HERE.parent))
-            for arguments in ((), ("tests",), ("tests/interop/test_tls.py",)):
+            for arguments in ((), ("tests",), ("tests/interop/net/tls/test_server.py",)):
                 self.assertTrue(is_ignored(folder, *arguments), arguments)
             for asked in (name, f"{name}/test_messages.py::test_json[rabbitmq]"):
                 self.assertIsNone(is_ignored(folder, "tests/client", asked))

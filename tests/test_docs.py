@@ -13,7 +13,7 @@ from zope.interface import implementedBy
 from zope.interface.interface import InterfaceClass
 
 from stomp_tx import wire
-from stomp_tx.broker import session
+from stomp_tx.broker.session import session
 from stomp_tx.wire.commands import VERSIONS
 
 ROOT = Path(__file__).parent.parent

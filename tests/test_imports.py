@@ -6,6 +6,7 @@ import os
 import subprocess
 import sys
 from importlib import import_module
+from tempfile import TemporaryDirectory
 from unittest.mock import patch
 
 from twisted.internet.task import Clock
@@ -13,7 +14,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 import stomp_tx
 from stomp_tx.engine import engineFromString
-from stomp_tx.engine.backup import back_up
+from stomp_tx.engine.sqlite.backup import back_up
 from stomp_tx.errors import ConfigurationError
 from tests.test_layering import ROOT
 
@@ -46,12 +47,14 @@ def loaded(statement: str) -> list[str]:
 
 
 def run(program: str, *arguments: str) -> "subprocess.CompletedProcess[str]":
-    ran = subprocess.run(
-        [sys.executable, "-c", program, *arguments],
-        cwd=ROOT,
-        capture_output=True,
-        text=True,
-    )
+    with TemporaryDirectory() as folder:
+        ran = subprocess.run(
+            [sys.executable, "-c", program, *arguments],
+            cwd=folder,
+            env={**os.environ, "PYTHONPATH": str(ROOT)},
+            capture_output=True,
+            text=True,
+        )
     assert ran.returncode == 0, f"{ran.stdout}\n{ran.stderr}"
     return ran
 
@@ -92,8 +95,14 @@ class LoadedTests(SynchronousTestCase):
 WITHOUT_FCNTL = "import sys; sys.modules['fcntl'] = None; "
 
 PURE = [f"tests.wire.{path.stem}" for path in (ROOT / "tests/wire").glob("test_*.py")]
-OF_CLIENTS = [f"tests.client.test_{name}" for name in ("answer", "codecs", "message", "unsettled", "url")]
-IN_MEMORY = ["tests.client.test_requests", "tests.client.test_transaction", "tests.engine.test_memory"]
+OF_CLIENTS = [f"tests.client.{name}" for name in ("test_deferred", "test_codecs", "test_url")]
+IN_MEMORY = [
+    "tests.client.session.test_message",
+    "tests.client.session.test_unsettled",
+    "tests.client.session.test_requests",
+    "tests.client.session.test_transaction",
+    "tests.engine.memory.test_engine",
+]
 
 
 class WithoutFcntlTests(SynchronousTestCase):
@@ -116,7 +125,9 @@ class WithoutFcntlTests(SynchronousTestCase):
             "tests.auth.test_passwords.PasswordFileTests.test_only_the_owner_may_read_it_and_modes_are_kept"
         )
         run(f"{windows} unittest.main(None)", version, users)
-        reload = "from stomp_tx.reload import ReloadService; one = ReloadService(None, None, None, None)"
+        reload = (
+            "from stomp_tx.service.reload import ReloadService; one = ReloadService(None, None, None, None)"
+        )
         run(f"{windows} {reload}; one.startService(); one.stopService()")
 
     def test_messages_in_a_file_are_refused_and_it_says_what_to_do(self) -> None:

@@ -14,7 +14,7 @@ MAY_IMPORT_THE_REACTOR = {
     "stomp_tx/tap.py",
     "stomp_tx/auth/factories.py",  # twisted.cred passes none
     "stomp_tx/broker/factory.py",  # for callers who name no reactor
-    "stomp_tx/client/loops.py",  # the same
+    "stomp_tx/client/event_loop.py",  # the same
 }
 
 

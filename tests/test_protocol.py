@@ -20,9 +20,9 @@ from zope.interface.verify import verifyClass, verifyObject
 
 from stomp_tx.errors import FrameError, ProtocolViolation, StompError
 from stomp_tx.interfaces import IFrameReceiver, IFrameSender
-from stomp_tx.pace import Pace
+from stomp_tx.net.rate import Rate
+from stomp_tx.net.read_share import MOST, TURN
 from stomp_tx.protocol import AMID_BODY, Outbox, StompFrameProtocol
-from stomp_tx.reading import MOST, TURN
 from stomp_tx.wire import frames
 from stomp_tx.wire.frame import Frame
 from stomp_tx.wire.limits import Limits
@@ -475,7 +475,7 @@ class EndOfInputTests(ProtocolCase):
         self.assertEqual(self.transport.producerState, "paused")  # there is nothing to read
 
     def test_so_do_those_that_came_too_fast(self) -> None:
-        self.protocol = self.make(pace=Pace(self.clock, 100))
+        self.protocol = self.make(pace=Rate(self.clock, 100))
         self.ends(b"".join(BEGIN % number for number in range(10)))
         self.assertEqual(self.receiver.happened, [])
         self.clock.pump([0.5] * 20)

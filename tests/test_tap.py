@@ -11,12 +11,14 @@ from twisted.logger import Logger
 from twisted.plugin import getPlugins
 from twisted.trial.unittest import SynchronousTestCase, TestCase
 
-from stomp_tx import __version__, tls
-from stomp_tx.certificates import Authority
-from stomp_tx.configuration import Configuration
+from stomp_tx import __version__
 from stomp_tx.errors import ConfigurationError
-from stomp_tx.parts import checkers_of
-from stomp_tx.process import (
+from stomp_tx.net.tls import server
+from stomp_tx.net.tls.development import Authority
+from stomp_tx.net.tls.server import ServerContext
+from stomp_tx.service.components import checkers_of
+from stomp_tx.service.configuration import Configuration
+from stomp_tx.service.process import (
     CannotStart,
     EarlySignalsService,
     EngineService,
@@ -25,9 +27,8 @@ from stomp_tx.process import (
     PortService,
     SessionsService,
 )
-from stomp_tx.reload import ReloadService
+from stomp_tx.service.reload import ReloadService
 from stomp_tx.tap import Options, makeService, warn_of
-from stomp_tx.tls import ServerContext
 from tests.scratch import scratch
 
 
@@ -62,7 +63,7 @@ class WarningTests(SynchronousTestCase):
         self.assertEqual(self.warnings(), [])
 
     def test_nobody_can_show_a_certificate(self):
-        self.patch(tls, "_in_use", WeakSet())
+        self.patch(server, "_in_use", WeakSet())
         (line,) = self.warnings("--auth", "certificate")
         self.assertIn("needs a port stomps:", line)
         folder = scratch(self) / "certs"

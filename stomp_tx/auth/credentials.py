@@ -34,7 +34,7 @@ class IPeerCertificate(ICredentials, Interface):
 
 
 class Passcode(UsernamePassword):
-    """Login and passcode, as they came from a place (see ``place_of`` in stomp_tx.broker.door)."""
+    """Login and passcode, as they came from a place (admission/connection_limits.py)."""
 
     def __init__(self, login: str, passcode: str, place: str) -> None:
         super().__init__(login.encode(), passcode.encode())

@@ -17,8 +17,8 @@ from twisted.plugin import IPlugin
 from zope.interface import Interface, implementer
 
 from stomp_tx.auth.credentials import IBearerToken, IPeerCertificate
-from stomp_tx.description import arguments_of, kind_of
 from stomp_tx.errors import ConfigurationError
+from stomp_tx.net.endpoint_strings import arguments_of, kind_of
 
 KEYS = ("audience", "issuer", "user", "groups", "revoked")
 
@@ -71,7 +71,7 @@ def _seconds(text: str) -> float:
 
 def _tokens(text: str) -> Any:
     from stomp_tx.auth.checkers.token import TokenChecker, keys_in, names_in
-    from stomp_tx.auth.watched import WatchedFile
+    from stomp_tx.auth.watched_file import WatchedFile
 
     file, arguments = _arguments(text, KEYS)
     if not file:
@@ -105,7 +105,7 @@ def _directory(text: str) -> Any:
     reactor, server = _reactor(), arguments["server"]
     try:
         if kind_of(server) == "tls":  # Twisted's own may not look at the host's name: see verifying.py
-            from stomp_tx.tls_client import tls_endpoint
+            from stomp_tx.net.tls.client import tls_endpoint
 
             endpoint = tls_endpoint(reactor, None, **arguments_of(server, ("host", "port")))
         else:

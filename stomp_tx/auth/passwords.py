@@ -19,7 +19,7 @@ from argon2 import Parameters, PasswordHasher, Type, extract_parameters
 from argon2.exceptions import Argon2Error, InvalidHashError
 from argon2.low_level import ARGON2_VERSION
 
-from stomp_tx.auth.watched import WatchedFile
+from stomp_tx.auth.watched_file import WatchedFile
 from stomp_tx.errors import ConfigurationError
 
 HASHER = PasswordHasher()

@@ -17,37 +17,37 @@ from twisted.logger import Logger
 from stomp_tx.address import QUEUE, split, within
 from stomp_tx.auth.identity import ANONYMOUS
 from stomp_tx.auth.realm import StompUser
-from stomp_tx.broker.bounds import Bounds
-from stomp_tx.broker.deadletter import DeadLetters
-from stomp_tx.broker.dialect.dialects import DIALECTS, Dialect
-from stomp_tx.broker.dialect.foreign import ForeignHeaders
-from stomp_tx.broker.door import Door, place_of
-from stomp_tx.broker.eventlog import log_events
+from stomp_tx.broker.admission.connection_limits import ConnectionLimits, place_of
+from stomp_tx.broker.admission.frame_rate import FrameRate
+from stomp_tx.broker.admission.lockout import Lockout
+from stomp_tx.broker.admission.login_queue import LoginQueue
+from stomp_tx.broker.destinations.dead_letters import DeadLetters
+from stomp_tx.broker.destinations.durable_selectors import DurableSelectors
+from stomp_tx.broker.destinations.expiry import Expiry
+from stomp_tx.broker.destinations.idle_queues import IdleQueues
+from stomp_tx.broker.destinations.overflow import Overflow
+from stomp_tx.broker.destinations.producers import Producers
+from stomp_tx.broker.destinations.registry import SubscriptionRegistry
+from stomp_tx.broker.destinations.retained import Retained
+from stomp_tx.broker.destinations.scheduler import Scheduler
+from stomp_tx.broker.destinations.scheduler_commands import SchedulerCommands
+from stomp_tx.broker.destinations.subscription import Subscription
+from stomp_tx.broker.destinations.temporary import TemporaryDestinations
+from stomp_tx.broker.dialects import DIALECTS, Dialect
+from stomp_tx.broker.event_log import log_events
 from stomp_tx.broker.events import Dropped, Events, LockedOut, QueueDamaged
-from stomp_tx.broker.idle import Idle
-from stomp_tx.broker.lockout import Lockout
-from stomp_tx.broker.login_turns import LoginTurns
-from stomp_tx.broker.management import Management
-from stomp_tx.broker.overdue import Overdue
+from stomp_tx.broker.headers.foreign import ForeignHeaders
+from stomp_tx.broker.maintenance import Maintenance
 from stomp_tx.broker.policy import Policies
-from stomp_tx.broker.producers import Producers
-from stomp_tx.broker.registry import SubscriptionRegistry
-from stomp_tx.broker.retained import Retained
-from stomp_tx.broker.scheduler import Scheduler
-from stomp_tx.broker.session import BrokerSession
+from stomp_tx.broker.session.session import BrokerSession
 from stomp_tx.broker.settings import BrokerSettings
-from stomp_tx.broker.sieve import Sieve
-from stomp_tx.broker.subscription import Subscription
-from stomp_tx.broker.temporary import Temporary
-from stomp_tx.broker.throttle import Throttle
-from stomp_tx.broker.upkeep import Upkeep
 from stomp_tx.clock import MonotonicClock
-from stomp_tx.engine.memory import MemoryEngine
+from stomp_tx.engine.memory.engine import MemoryEngine
 from stomp_tx.interfaces import IEngine, IFrameReceiver, IStompUser
 from stomp_tx.message import Message
-from stomp_tx.pace import Pace
+from stomp_tx.net.frame_memory import FrameMemory
+from stomp_tx.net.rate import Rate
 from stomp_tx.protocol import Outbox, StompFrameProtocol
-from stomp_tx.unfinished import Unfinished
 from stomp_tx.wire.limits import Limits
 
 
@@ -112,8 +112,8 @@ class StompBrokerFactory(ServerFactory):
             self.settings.name_length,
             DIALECTS[self.settings.dialect],
         )
-        self.overdue = Overdue(self.dead_letters, self.events, self.now)
-        self.bounds = Bounds(engine, self.policies, self.dead_letters)
+        self.overdue = Expiry(self.dead_letters, self.events, self.now)
+        self.bounds = Overflow(engine, self.policies, self.dead_letters)
         self.retained = Retained(engine, self.policies, self.dead_letters)
         self.registry = SubscriptionRegistry(
             engine,
@@ -125,11 +125,11 @@ class StompBrokerFactory(ServerFactory):
             self._too_slow,
             self.retained.for_subscriber,
         )
-        self.sieve = Sieve(engine, self.registry, self.settings, clock, self.events)
+        self.sieve = DurableSelectors(engine, self.registry, self.settings, clock, self.events)
         self.lockout = Lockout(self.settings, clock, self._locked_out)
-        self.login_turns = LoginTurns(self.lockout)
-        self.door = Door(self.settings, self.lockout)
-        self.temporary = Temporary(engine, self.events)
+        self.login_turns = LoginQueue(self.lockout)
+        self.door = ConnectionLimits(self.settings, self.lockout)
+        self.temporary = TemporaryDestinations(engine, self.events)
         self.producers = Producers(self.policies)
         self.foreign_headers = ForeignHeaders()
         self.scheduler = Scheduler(
@@ -141,9 +141,9 @@ class StompBrokerFactory(ServerFactory):
             self.settings.scheduled,
             self.retained,
         )
-        self.management = Management(engine, clock, self.new_message_id)
-        self._idle = Idle(engine, self.policies, clock, self.registry.is_consumed)
-        self._upkeep = Upkeep(
+        self.management = SchedulerCommands(engine, clock, self.new_message_id)
+        self._idle = IdleQueues(engine, self.policies, clock, self.registry.is_consumed)
+        self._upkeep = Maintenance(
             engine,
             self._judge,
             (self.bounds.sweep, self._idle.sweep, self.sieve.sweep, self.retained.sweep),
@@ -155,7 +155,7 @@ class StompBrokerFactory(ServerFactory):
         engine.damaged = partial(self.events.emit, QueueDamaged, "")
         self._outbox = Outbox(clock)
         self._keepalive = self.settings.keepalive()
-        self._unfinished = Unfinished(self.settings.unfinished_octets, place_of)
+        self._unfinished = FrameMemory(self.settings.unfinished_octets, place_of)
         self._make_session_id = make_session_id or (lambda: secrets.token_hex(8))
         # A message's id is prefix and number: unique across restarts, and nothing in it needs an escape.
         self.message_id_prefix = f"{self.now():x}{secrets.token_hex(2)}-"
@@ -175,9 +175,9 @@ class StompBrokerFactory(ServerFactory):
         receiver: IFrameReceiver = BrokerSession(self, self._make_session_id(), dialect)
         pace = None
         if settings.octets_per_second:
-            pace = Pace(self.clock, settings.octets_per_second)
+            pace = Rate(self.clock, settings.octets_per_second)
         if settings.frames_per_second:
-            receiver = Throttle(receiver, Pace(self.clock, settings.frames_per_second))
+            receiver = FrameRate(receiver, Rate(self.clock, settings.frames_per_second))
         protocol = StompFrameProtocol(
             receiver,
             outbox=self._outbox,

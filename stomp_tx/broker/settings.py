@@ -6,7 +6,7 @@ from dataclasses import dataclass, fields
 from urllib.parse import quote
 
 from stomp_tx.errors import ConfigurationError
-from stomp_tx.keepalive import Keepalive
+from stomp_tx.net.keepalive import Keepalive
 from stomp_tx.wire.commands import VERSIONS
 
 

@@ -10,21 +10,21 @@ from collections.abc import Sequence
 import click
 
 from stomp_tx import __version__
-from stomp_tx.cli.asking import ping, request
-from stomp_tx.cli.backup import backup
-from stomp_tx.cli.bench import bench
-from stomp_tx.cli.cert import cert
-from stomp_tx.cli.check import check
-from stomp_tx.cli.check_config import check_config
-from stomp_tx.cli.completion import completion
-from stomp_tx.cli.context import context
+from stomp_tx.cli.commands.backup import backup
+from stomp_tx.cli.commands.bench import bench
+from stomp_tx.cli.commands.broker import broker
+from stomp_tx.cli.commands.cert import cert
+from stomp_tx.cli.commands.check import check
+from stomp_tx.cli.commands.check_config import check_config
+from stomp_tx.cli.commands.completion import completion
+from stomp_tx.cli.commands.context import context
+from stomp_tx.cli.commands.passwd import passwd
+from stomp_tx.cli.commands.repair import repair
+from stomp_tx.cli.commands.reply import reply
+from stomp_tx.cli.commands.request import ping, request
+from stomp_tx.cli.commands.send import send
+from stomp_tx.cli.commands.subscribe import browse, subscribe
 from stomp_tx.cli.interrupts import INTERRUPTED, INTERRUPTS
-from stomp_tx.cli.passwd import passwd
-from stomp_tx.cli.receiving import browse, subscribe
-from stomp_tx.cli.repair import repair
-from stomp_tx.cli.replying import reply
-from stomp_tx.cli.sending import send
-from stomp_tx.cli.serving import broker
 from stomp_tx.cli.text import complain
 from stomp_tx.cli.usage import WrongUsage
 from stomp_tx.errors import StompError

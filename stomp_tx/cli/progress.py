@@ -14,6 +14,6 @@ def progress(what: str, total: int | None) -> AbstractContextManager[Callable[[i
     """
     if total == 1 or not sys.stderr.isatty():
         return nullcontext()
-    from stomp_tx.cli.show import Bar  # not above: it takes a while by itself
+    from stomp_tx.cli.output import Bar  # not above: it takes a while by itself
 
     return Bar(what, total)

@@ -9,15 +9,15 @@ Tasks of asyncio may await them, too: whatever connects within a running event l
 
 from stomp_tx.client.client import StompClient, connect
 from stomp_tx.client.codecs import Codecs
-from stomp_tx.client.loops import install as install_asyncio
-from stomp_tx.client.message import Message
+from stomp_tx.client.event_loop import install as install_asyncio
 from stomp_tx.client.operations import Operations
-from stomp_tx.client.replayed import ReplayedTransaction
-from stomp_tx.client.retry import Retry
-from stomp_tx.client.service import StompClientService
+from stomp_tx.client.reconnecting.replayed import ReplayedTransaction
+from stomp_tx.client.reconnecting.retry import Retry
+from stomp_tx.client.reconnecting.service import StompClientService
+from stomp_tx.client.session.message import Message
+from stomp_tx.client.session.subscription import Subscription
+from stomp_tx.client.session.transaction import Transaction
 from stomp_tx.client.settings import ClientOptions, ClientSettings
-from stomp_tx.client.subscription import Subscription
-from stomp_tx.client.transaction import Transaction
 from stomp_tx.errors import (
     ConnectionLost,
     ConnectTimeout,

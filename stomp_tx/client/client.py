@@ -10,17 +10,17 @@ from twisted.internet.defer import Deferred, succeed
 from twisted.internet.interfaces import IStreamClientEndpoint
 from twisted.python.failure import Failure
 
-from stomp_tx.client.answer import SeenAnswer, answer_of, failed, leaving_block
 from stomp_tx.client.arguments import no_transaction
+from stomp_tx.client.default_logging import LAST_RESORT
+from stomp_tx.client.deferred import SeenAnswer, answer_of, failed, leaving_block
 from stomp_tx.client.endpoint import endpoint_of
-from stomp_tx.client.last_resort import LAST_RESORT
-from stomp_tx.client.loops import reactor_and_clock, runner
-from stomp_tx.client.opening import open_session
+from stomp_tx.client.event_loop import reactor_and_clock, runner
 from stomp_tx.client.operations import Operations
-from stomp_tx.client.session import ClientSession
+from stomp_tx.client.session.opening import open_session
+from stomp_tx.client.session.session import ClientSession
+from stomp_tx.client.session.subscription import Subscription
+from stomp_tx.client.session.transaction import Transaction
 from stomp_tx.client.settings import settings_of
-from stomp_tx.client.subscription import Subscription
-from stomp_tx.client.transaction import Transaction
 from stomp_tx.errors import NoConnection, StompError
 from stomp_tx.wire.headers import Headers
 

@@ -7,7 +7,7 @@ from typing import Any
 from twisted.internet.endpoints import clientFromString
 from twisted.internet.interfaces import IStreamClientEndpoint
 
-from stomp_tx.client.advice import must_be_an_endpoint, no_endpoint, what_it_says, what_to_write
+from stomp_tx.client.endpoint_advice import must_be_an_endpoint, no_endpoint, what_it_says, what_to_write
 from stomp_tx.errors import ConfigurationError
 
 
@@ -44,7 +44,7 @@ def endpoint_from_string(
     try:
         if kind == "tls":
             # Not above: a client without TLS runs without pyOpenSSL.
-            from stomp_tx.tls_client import tls_endpoint
+            from stomp_tx.net.tls.client import tls_endpoint
 
             endpoint = tls_endpoint(reactor, ca_file, **named)
         else:

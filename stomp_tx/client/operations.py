@@ -10,13 +10,13 @@ from typing import Any, Literal
 from twisted.internet.defer import Deferred
 from twisted.python.failure import Failure
 
-from stomp_tx.client.answer import answer_of, failed
 from stomp_tx.client.arguments import check_subscribe, is_number, not_the, subscribe_headers
-from stomp_tx.client.message import Message
-from stomp_tx.client.requests import reply_headers
-from stomp_tx.client.session import ClientSession
-from stomp_tx.client.subscription import Handler, Subscription
-from stomp_tx.client.transaction import Transaction
+from stomp_tx.client.deferred import answer_of, failed
+from stomp_tx.client.session.message import Message
+from stomp_tx.client.session.requests import reply_headers
+from stomp_tx.client.session.session import ClientSession
+from stomp_tx.client.session.subscription import Handler, Subscription
+from stomp_tx.client.session.transaction import Transaction
 from stomp_tx.errors import ReplyTimeout, StompError
 from stomp_tx.wire.headers import Headers
 

@@ -10,7 +10,7 @@ from typing import Any, TypedDict
 from stomp_tx.client.arguments import NOTHING, must_be, must_be_known
 from stomp_tx.client.codecs import Codecs
 from stomp_tx.errors import ConfigurationError, FrameError
-from stomp_tx.keepalive import Keepalive
+from stomp_tx.net.keepalive import Keepalive
 from stomp_tx.wire.commands import VERSIONS
 from stomp_tx.wire.headers import Headers, texts
 from stomp_tx.wire.limits import Limits

@@ -8,7 +8,7 @@ from urllib.parse import SplitResult, unquote, urlsplit
 
 from twisted.internet.endpoints import quoteStringArgument
 
-from stomp_tx.client.advice import PORT, PORTS, must_be_an_endpoint
+from stomp_tx.client.endpoint_advice import PORT, PORTS, must_be_an_endpoint
 from stomp_tx.errors import ConfigurationError
 
 _TLS = {"stomp": False, "tcp": False, "stomp+tls": True, "stomp+ssl": True, "stomps": True}

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from stomp_tx.engine.limits import EngineLimits
-from stomp_tx.engine.memory import MemoryEngine
+from stomp_tx.engine.memory.engine import MemoryEngine
 from stomp_tx.errors import ConfigurationError
 from stomp_tx.interfaces import IEngine
 
@@ -26,7 +26,7 @@ def engineFromString(description: str, reactor: Any, limits: EngineLimits | None
             raise ConfigurationError(f"memory: takes no arguments: {description!r}", "write memory:")
         return MemoryEngine(limits)
     from stomp_tx.clock import MonotonicClock
-    from stomp_tx.engine.sqlite import SQLiteEngine
-    from stomp_tx.engine.worker import Thread
+    from stomp_tx.engine.sqlite.engine import SQLiteEngine
+    from stomp_tx.engine.sqlite.writer import Thread
 
     return SQLiteEngine(rest or FILE, MonotonicClock(reactor), Thread(reactor), limits)

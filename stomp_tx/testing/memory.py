@@ -20,7 +20,7 @@ from stomp_tx.broker.settings import BrokerSettings
 from stomp_tx.client import StompClient, StompClientService, connect
 from stomp_tx.client.arguments import must_be_known
 from stomp_tx.engine.limits import EngineLimits
-from stomp_tx.engine.memory import MemoryEngine
+from stomp_tx.engine.memory.engine import MemoryEngine
 from stomp_tx.interfaces import IEngine
 from stomp_tx.testing.faults import NONE, Faults
 from stomp_tx.testing.link import HERE, Link

@@ -29,9 +29,9 @@ from twisted.internet.task import Clock
 from twisted.python.failure import Failure
 from twisted.trial.unittest import SynchronousTestCase
 
-from stomp_tx.engine.file import open_for_writing
 from stomp_tx.engine.limits import EngineLimits
-from stomp_tx.engine.sqlite import SQLiteEngine
+from stomp_tx.engine.sqlite.engine import SQLiteEngine
+from stomp_tx.engine.sqlite.file import open_for_writing
 from tests.conversation import Broker, Client
 
 

@@ -7,7 +7,7 @@ from typing import Any
 from twisted.trial.unittest import SynchronousTestCase
 
 from stomp_tx.broker.policy import Policies, Policy
-from stomp_tx.broker.session import BrokerSession
+from stomp_tx.broker.session.session import BrokerSession
 from stomp_tx.wire.frame import Frame
 from tests.conversation import Broker, Client
 from tests.counting import lines_run

@@ -7,8 +7,8 @@ from typing import Any
 from twisted.trial.unittest import SynchronousTestCase
 
 from stomp_tx import __version__
-from stomp_tx.broker.dialect.dialects import DIALECTS
-from tests.broker.test_destination import send
+from stomp_tx.broker.dialects import DIALECTS
+from tests.broker.destinations.test_destination import send
 from tests.conversation import Broker, Client
 
 

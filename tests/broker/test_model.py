@@ -11,8 +11,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
-from stomp_tx.broker.queue import Queue
-from stomp_tx.engine.memory import MemoryEngine
+from stomp_tx.broker.destinations.queue import Queue
+from stomp_tx.engine.memory.engine import MemoryEngine
 from stomp_tx.wire.frame import Frame
 from tests.conversation import Broker, Client
 

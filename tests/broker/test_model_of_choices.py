@@ -13,10 +13,11 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
-from stomp_tx.broker import choosers, groups, queue
-from stomp_tx.engine import queue as engine_queue
-from stomp_tx.engine import rows, stored
+from stomp_tx.broker.destinations import message_groups, queue, selecting_consumers
 from stomp_tx.engine.limits import EngineLimits
+from stomp_tx.engine.memory import queue as engine_queue
+from stomp_tx.engine.sqlite import queue as stored
+from stomp_tx.engine.sqlite import rows
 from tests.broker.on_file import BrokerOnFile, OnFile
 from tests.conversation import Broker, Client
 
@@ -183,10 +184,10 @@ STEPS = st.one_of(
 class Choices(SynchronousTestCase):
     def setUp(self) -> None:
         for module, name, value in (
-            (choosers, "AT_ONCE", 3),
-            (choosers, "RETURNED", 3),
+            (selecting_consumers, "AT_ONCE", 3),
+            (selecting_consumers, "RETURNED", 3),
             (queue, "HELD", 4),
-            (groups, "GROUPS", 2),
+            (message_groups, "GROUPS", 2),
             (engine_queue, "AT_ONCE", 3),
             (stored, "AT_ONCE", 3),
             (stored, "PAGE", 4),

@@ -14,9 +14,10 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
-from stomp_tx.broker.queue import Queue
-from stomp_tx.engine import rows, stored
+from stomp_tx.broker.destinations.queue import Queue
 from stomp_tx.engine.limits import EngineLimits
+from stomp_tx.engine.sqlite import queue as stored
+from stomp_tx.engine.sqlite import rows
 from stomp_tx.wire.frame import Frame
 from tests.broker.on_file import BrokerOnFile
 from tests.conversation import Client

@@ -2,11 +2,11 @@
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from stomp_tx.broker.dialect.dialects import AUTO
-from stomp_tx.broker.dialect.subscribing import prefetch
-from stomp_tx.broker.handshake import agree
+from stomp_tx.broker.dialects import AUTO
+from stomp_tx.broker.headers.subscribe import prefetch
+from stomp_tx.broker.names import Names
 from stomp_tx.broker.policy import Policy
-from stomp_tx.broker.routing import Names
+from stomp_tx.broker.session.handshake import agree
 from stomp_tx.broker.settings import BrokerSettings
 from stomp_tx.errors import ConfigurationError, ProtocolViolation
 from stomp_tx.wire.frame import Frame

@@ -5,7 +5,7 @@ import sqlite3
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from stomp_tx.engine import file
+from stomp_tx.engine.sqlite import file
 from tests.scratch import scratch
 
 

@@ -16,7 +16,7 @@ from stomp_tx.__main__ import main
 
 class Interrupts:
     def find_spec(self, name, path=None, target=None):
-        if name == "stomp_tx.cli.sending":
+        if name == "stomp_tx.cli.commands.send":
             os.kill(os.getpid(), signal.SIGINT)
 
 sys.meta_path.insert(0, Interrupts())
@@ -26,7 +26,7 @@ sys.exit(main())
 AMID_A_COMMAND = """
 import os, signal, sys
 from stomp_tx.__main__ import main
-import stomp_tx.cli.passwd as passwd
+import stomp_tx.cli.commands.passwd as passwd
 
 def _passcode(*_, **__):
     try:

@@ -10,7 +10,7 @@ import sys
 from twisted.trial.unittest import SynchronousTestCase
 
 from stomp_tx import __version__
-from stomp_tx.cli.context import context
+from stomp_tx.cli.commands.context import context
 from stomp_tx.cli.main import stomp_tx
 from tests.cli.commandline import process, run
 

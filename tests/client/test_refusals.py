@@ -14,7 +14,7 @@ from twisted.logger import LogEvent, LogLevel, formatEvent, globalLogPublisher
 from twisted.trial.unittest import SynchronousTestCase
 
 from stomp_tx.auth.checkers.in_turn import portal_of
-from stomp_tx.auth.checkers.workers import too_many
+from stomp_tx.auth.checkers.worker_threads import too_many
 from stomp_tx.auth.realm import StompRealm
 from stomp_tx.client import (
     ConnectionLost,
@@ -26,7 +26,7 @@ from stomp_tx.client import (
 )
 from stomp_tx.errors import ConfigurationError, FrameError, LoginUnavailable
 from stomp_tx.testing import MemoryBroker
-from tests.broker.test_login import passwords
+from tests.broker.session.test_login import passwords
 from tests.client.serving import QUEUE, Script, ServiceCase, ends
 
 RIGHT = {"login": "ann", "passcode": "secret"}

@@ -25,7 +25,7 @@ from tests.e2e.running import (
     peer_of,
 )
 from tests.e2e.users import ANY_PORT, PROXIED, as_user, from_address, passwd, stomp_tx
-from tests.test_tls import revocation_list
+from tests.net.tls.test_server import revocation_list
 
 
 def hup(running: Broker, log: str) -> None:
@@ -315,7 +315,7 @@ def test_silent_connections_of_one_address_keep_nobody_else_outside(tmp_path):
 
 def test_a_flood_keeps_nobody_from_being_served(tmp_path):
     """With the settings that the manual has for the internet.  How long the others wait is measured where
-    nothing else runs: tests/timed/test_floods.py.  Whose turn it is: tests/test_reading.py, test_throttle.py.
+    nothing else runs: tests/timed/test_floods.py.  Whose turn it is: net/test_read_share.py.
     """
     (tmp_path / "internet.toml").write_text(the_manual_s("internet.toml"))
     options = (*ANY_PORT, *passwd(tmp_path, "ann", "eve"), "--config", "internet.toml")

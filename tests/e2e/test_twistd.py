@@ -315,7 +315,7 @@ def test_port_in_use_ends_the_process_and_says_so(tmp_path, command):
 
 LATE = """
 from twisted.internet import reactor, task
-from stomp_tx.process import Ordered, PortService
+from stomp_tx.service.process import Ordered, PortService
 
 class Endpoint:
     def listen(self, factory):

@@ -9,7 +9,7 @@ from twisted.internet.task import Clock
 from zope.interface.verify import verifyObject
 
 from stomp_tx.engine.limits import EngineLimits
-from stomp_tx.engine.memory import AT_ONCE
+from stomp_tx.engine.memory.engine import AT_ONCE
 from stomp_tx.errors import EngineError
 from stomp_tx.interfaces import IClaim, IEngine
 from stomp_tx.message import Batch, Keeping, Message, Outcome

@@ -12,8 +12,8 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from stomp_tx.engine import FILE, engineFromString
 from stomp_tx.engine.limits import EngineLimits
-from stomp_tx.engine.memory import MemoryEngine
-from stomp_tx.engine.sqlite import SQLiteEngine
+from stomp_tx.engine.memory.engine import MemoryEngine
+from stomp_tx.engine.sqlite.engine import SQLiteEngine
 from stomp_tx.errors import ConfigurationError
 
 

@@ -22,9 +22,10 @@ from twisted.python.failure import Failure
 from twisted.trial.unittest import SynchronousTestCase
 
 from stomp_tx.address import base_of
-from stomp_tx.engine import queue as memory_queue
-from stomp_tx.engine import rows, stored
 from stomp_tx.engine.limits import EngineLimits
+from stomp_tx.engine.memory import queue as memory_queue
+from stomp_tx.engine.sqlite import queue as stored
+from stomp_tx.engine.sqlite import rows
 from stomp_tx.interfaces import IClaim, Safe
 from stomp_tx.message import PERSISTENT, USUAL_PRIORITY, Batch, Keeping, Message, Outcome
 from tests.broker.on_file import open_engine

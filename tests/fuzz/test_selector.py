@@ -13,7 +13,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
-from stomp_tx.broker.selector import compiled
+from stomp_tx.broker.selector.selector import compiled
 from stomp_tx.errors import ProtocolViolation
 from stomp_tx.message import Message
 

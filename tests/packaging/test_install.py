@@ -57,7 +57,7 @@ def assert_usable(venv, elsewhere):
     where = "import stomp_tx, pathlib; print(pathlib.Path(stomp_tx.__file__).parent)"
     package = Path(run(venv / "bin" / "python", "-c", where, cwd=elsewhere).strip())
     assert (package / "py.typed").exists()
-    assert list((package / "engine" / "schema").glob("*.sql")), "the durable engine has no schema"
+    assert list((package / "engine" / "sqlite" / "schema").glob("*.sql")), "the durable engine has no schema"
     assert run(venv / "bin" / "stomp-tx", "--version", cwd=elsewhere).startswith("stomp-tx ")
     return package
 

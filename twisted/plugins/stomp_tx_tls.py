@@ -1,3 +1,3 @@
-from stomp_tx.tls import TLSParser
+from stomp_tx.net.tls.server import TLSParser
 
 tls = TLSParser()

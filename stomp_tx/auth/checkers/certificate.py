@@ -20,7 +20,7 @@ from zope.interface import implementer
 
 from stomp_tx.auth.credentials import IPeerCertificate
 from stomp_tx.auth.identity import Identity
-from stomp_tx.revocation import is_revoked
+from stomp_tx.net.tls.revocation import is_revoked
 
 
 def _common_name(certificate: Certificate) -> list[str]:

@@ -21,7 +21,7 @@ from zope.interface import implementer
 
 from stomp_tx.auth.identity import Identity
 from stomp_tx.errors import ConfigurationError, LoginUnavailable
-from stomp_tx.tls_fault import in_words
+from stomp_tx.net.tls.faults import in_words
 
 USER = "{user}"
 

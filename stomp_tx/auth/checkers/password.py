@@ -13,10 +13,10 @@ from twisted.internet.defer import Deferred, succeed
 from twisted.python.threadpool import ThreadPool
 from zope.interface import implementer
 
-from stomp_tx.auth.checkers.workers import Workers
+from stomp_tx.auth.checkers.worker_threads import WorkerThreads
 from stomp_tx.auth.identity import Identity
+from stomp_tx.auth.passcode_cache import PasscodeCache
 from stomp_tx.auth.passwords import PasswordFile, is_right
-from stomp_tx.auth.remembered import Remembered
 from stomp_tx.errors import StompError
 
 REMEMBER = 300.0
@@ -44,8 +44,8 @@ class PasswordChecker:
         now: Callable[[], float] = time.monotonic,
     ) -> None:
         self._users = users
-        self._workers = Workers(reactor, pool)
-        self._remembered = Remembered(remember, now)
+        self._workers = WorkerThreads(reactor, pool)
+        self._remembered = PasscodeCache(remember, now)
         users.hashes()  # what is wrong with the file is said at the start
 
     def requestAvatarId(self, credentials: Any) -> Deferred[Identity]:  # type: ignore[override]  # see StompRealm

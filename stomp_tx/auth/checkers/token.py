@@ -21,7 +21,7 @@ from zope.interface import implementer
 
 from stomp_tx.auth.credentials import BearerToken, IBearerToken
 from stomp_tx.auth.identity import Identity
-from stomp_tx.auth.watched import WatchedFile
+from stomp_tx.auth.watched_file import WatchedFile
 from stomp_tx.errors import ConfigurationError
 
 ALGORITHMS = ("HS256", "RS256", "ES256")

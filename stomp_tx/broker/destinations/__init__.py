@@ -1,0 +1,1 @@
+"""Where messages are given out: queues, topics, and what their policies add."""

@@ -1,0 +1,290 @@
+"""Subscriptions: one SUBSCRIBE of one session, and how a message reaches it.
+
+``offer`` is the last step of the hot path.  What differs by ack mode and version is decided when the
+subscription is made, not for each message.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable, Iterable
+from typing import TYPE_CHECKING, NamedTuple
+
+from stomp_tx.address import is_bound
+from stomp_tx.broker.destinations.rendering import BIG, message_tail, with_message_id
+from stomp_tx.broker.dialects import AUTO, Dialect
+from stomp_tx.broker.policy import Redelivery
+from stomp_tx.interfaces import IFrameSender
+from stomp_tx.message import Message
+from stomp_tx.wire.commands import V10, V12
+from stomp_tx.wire.escaping import escape
+
+if TYPE_CHECKING:
+    from stomp_tx.broker.destinations.destination import Destination
+    from stomp_tx.broker.session.deliveries import Deliveries, Delivery
+
+
+class Terms(NamedTuple):
+    """What a SUBSCRIBE asks for, and what its session adds: see Subscription."""
+
+    id: str | None
+    number: int
+    mode: str
+    prefetch: int
+    redelivery: Redelivery
+    rank: int = 0
+    exclusive: bool = False
+    wants: Callable[[Message], bool] | None = None
+    wants_retained: bool = True
+    dialect: Dialect = AUTO
+    window: int = 0
+    spurns: Callable[[Message], bool] | None = None
+
+
+class Subscription:
+    """What all of them have.
+
+    id -- the client's name for it; None for a SUBSCRIBE of 1.0 without one
+    number -- counts the session's subscriptions, from 1
+    mode -- the ack mode: "auto", "client" or "client-individual"
+    credit -- how many more deliveries it takes now
+    prefetch -- how many it takes when it holds none
+    redelivery -- how it gets what it refused
+    rank -- those of a higher one come first at a queue
+    exclusive -- while it is there, it alone gets a queue's messages
+    wants -- says of a message whether it wants it; None: it wants all
+    spurns -- says of one that it does not want whether nobody else is to have it either; None: others may
+    wants_retained -- does it want what is retained of a topic?
+    dialect -- its connection's
+    paused -- its connection has as much to send as it takes
+    ready -- its queue may give it the next message
+    backlog -- what waits for it at a topic, oldest first; None while nothing does
+    """
+
+    __slots__ = (
+        "_bare",
+        "_outgoing",
+        "_sender",
+        "_start",
+        "backlog",
+        "backlog_octets",
+        "credit",
+        "destination",
+        "dialect",
+        "exclusive",
+        "exhausted",
+        "id",
+        "mode",
+        "number",
+        "paused",
+        "prefetch",
+        "rank",
+        "ready",
+        "redelivery",
+        "spurns",
+        "version",
+        "wants",
+        "wants_retained",
+    )
+
+    destination: Destination
+
+    def __init__(
+        self,
+        sender: IFrameSender,
+        version: str,
+        terms: Terms,
+        exhausted: list[Subscription],
+    ) -> None:
+        self.id, self.number, self.mode, self.prefetch, self.redelivery = terms[:5]
+        self.rank, self.exclusive, self.wants, self.wants_retained, self.dialect = terms[5:10]
+        self.spurns = terms.spurns
+        self.version = version
+        self.credit = terms.prefetch
+        self.paused = sender.full
+        self.ready = False
+        self.backlog: deque[Message] | None = None
+        self.backlog_octets = 0
+        self.exhausted = exhausted
+        self._sender = sender
+        self._outgoing = sender.outgoing
+        # 1.0 says which subscription only where the client gave an id.
+        named = "" if terms.id is None else f"\nsubscription:{escape(terms.id, version)}"
+        self._start = f"MESSAGE{named}".encode()
+        self._bare = self._start + b"\nredelivered:false" if self.dialect.tells_redelivered else self._start
+
+    @property
+    def name(self) -> str:
+        """For events: the client's id, or where it has none our number."""
+        return f"#{self.number}" if self.id is None else self.id
+
+    def offer(self, message: Message) -> bool:
+        """Send it.  True: it is done with (ack mode auto); False: an ACK or NACK will come."""
+        raise NotImplementedError
+
+    def _head(self, message: Message) -> bytes:
+        """A MESSAGE frame up to its ``message-id``, but for what ACK names it by."""
+        if not message.attempts:
+            return self._bare
+        return b"%b\nredelivered:true\nredelivery-count:%d" % (self._start, message.attempts)
+
+    def _send_unusual(self, message: Message, octets: bytes) -> None:
+        self._sender.send_octets(octets)
+        if len(message.body) >= BIG:
+            self._sender.flush()
+
+
+class AutoSubscription(Subscription):
+    """Ack mode auto: a message is done with as soon as it is sent (STOMP 1.2, "SUBSCRIBE ack Header")."""
+
+    __slots__ = ()
+
+    def offer(self, message: Message) -> bool:
+        tail = message.encoded
+        if tail is None:
+            self._send_unusual(message, self._head(message) + message_tail(message, self.version))
+        else:
+            # send_octets, without the call: this is what a topic does once for each who listens.
+            outgoing = self._outgoing
+            if not outgoing:
+                self._sender.going_out()
+            outgoing.append(self._bare + tail)
+        return True
+
+
+class AckSubscription(Subscription):
+    """Ack modes client and client-individual, in 1.2: MESSAGE has an ``ack`` header, ACK and NACK name it.
+
+    sent -- how many deliveries it was given
+    order -- mode client: those in flight, name to number, oldest first; None in client-individual
+    window -- octets that it may hold; 0: any number
+    is_counted -- must somebody be told which ones it has acknowledged, not only how many?
+    """
+
+    __slots__ = (
+        "_ack",
+        "_ack_octets",
+        "_by_ack",
+        "_octets",
+        "_withheld",
+        "is_counted",
+        "order",
+        "sent",
+        "window",
+    )
+
+    def __init__(
+        self,
+        sender: IFrameSender,
+        version: str,
+        terms: Terms,
+        exhausted: list[Subscription],
+        deliveries: Deliveries,
+    ) -> None:
+        super().__init__(sender, version, terms, exhausted)
+        self._by_ack = deliveries.by_ack
+        self._ack = f"{terms.number}-"
+        self._ack_octets = self._bare + b"\nack:%d-" % terms.number
+        self.order: dict[str, int] | None = {} if terms.mode == "client" else None
+        self.sent = 0
+        self.window = terms.window
+        self.is_counted = self.order is not None or self.window > 0
+        self._octets = 0  # of those in flight, where there is a window
+        self._withheld = 0  # credit that it does not get while it is full
+
+    def keep_deliveries_in(self, deliveries: dict[str, Delivery]) -> None:
+        """From now on they are kept here."""
+        self._by_ack = deliveries
+
+    def holds(self, message: Message) -> None:
+        """It has been given this one, and may be full with that."""
+        self._octets += message.size
+        # (A topic takes the credit for this one afterwards.)
+        spare = self.credit - (0 if self.destination.stores else 1)
+        if self._octets >= self.window and spare > 0:
+            self._withheld += spare
+            self.destination.take_credit(self, spare)
+
+    def acknowledged(self, messages: Iterable[Message]) -> None:
+        """It holds these no more."""
+        if not self.window:
+            return
+        self._octets -= sum([message.size for message in messages])
+        if self._withheld and self._octets < self.window:
+            credit, self._withheld = self._withheld, 0
+            self.destination.give_credit(self, credit)
+
+    def offer(self, message: Message) -> bool:
+        if self.window:
+            self.holds(message)
+        self.sent = sent = self.sent + 1
+        ack = self._ack + str(sent)
+        self._by_ack[ack] = message, self
+        if self.order is not None:
+            self.order[ack] = sent
+        tail = message.encoded
+        if tail is None:
+            tail = message_tail(message, self.version)
+            self._send_unusual(message, b"%b\nack:%b%b" % (self._head(message), ack.encode(), tail))
+        else:
+            outgoing = self._outgoing
+            if not outgoing:
+                self._sender.going_out()
+            outgoing.append(b"%b%d%b" % (self._ack_octets, sent, tail))
+        return False
+
+
+class NamedAckSubscription(AckSubscription):
+    """The same in 1.0 and 1.1, where ACK and NACK name a delivery by its ``message-id``.
+
+    A message of a topic may be in flight on several subscriptions of one session: each shows a message-id
+    of its own then, or an ACK of 1.0 could not say which.
+    """
+
+    __slots__ = ("_naming",)
+
+    def __init__(
+        self,
+        sender: IFrameSender,
+        version: str,
+        terms: Terms,
+        exhausted: list[Subscription],
+        deliveries: Deliveries,
+    ) -> None:
+        super().__init__(sender, version, terms, exhausted, deliveries)
+        self._naming = deliveries.naming
+
+    def offer(self, message: Message) -> bool:
+        if self.window:
+            self.holds(message)
+        tail = message.encoded or message_tail(message, self.version)
+        shown = message.id
+        if not self.destination.stores or (self._naming == V10 and is_bound(message.address)):
+            shown = f"{shown}-{self.number}"
+            tail = with_message_id(tail, message.id, shown)
+        self.sent += 1
+        ack = delivery_name(shown, self.id, self._naming)
+        self._by_ack[ack] = message, self
+        if self.order is not None:
+            self.order[ack] = self.sent
+        self._send_unusual(message, self._head(message) + tail)
+        return False
+
+
+def delivery_name(message_id: str, subscription: str | None, version: str) -> str:
+    """What a delivery is called where ACK names it by message-id: in 1.1 together with the subscription."""
+    return message_id if version == V10 else f"{message_id}\n{subscription}"
+
+
+def make_subscription(
+    sender: IFrameSender,
+    version: str,
+    terms: Terms,
+    exhausted: list[Subscription],
+    deliveries: Deliveries,
+) -> Subscription:
+    """The subscription for this ack mode and version."""
+    if terms.mode == "auto":
+        return AutoSubscription(sender, version, terms, exhausted)
+    kind = AckSubscription if version == V12 else NamedAckSubscription
+    return kind(sender, version, terms, exhausted, deliveries)

@@ -1,0 +1,1 @@
+"""Selectors: which messages a subscription wants, by their headers."""

@@ -1,0 +1,247 @@
+"""Routes: how what one session sends gets to its destinations."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from stomp_tx.address import RETAINED, is_bound, is_topic, split
+from stomp_tx.broker.destinations.composite_send import CompositeSend, Part
+from stomp_tx.broker.destinations.scheduler_commands import MANAGEMENT, Planned, manages
+from stomp_tx.broker.dialects import Dialect
+from stomp_tx.broker.events import Sent
+from stomp_tx.broker.headers.send import keeping_of, stamp, stamped, tell_keeping
+from stomp_tx.broker.names import Names, is_temporary
+from stomp_tx.broker.policy import Policy
+from stomp_tx.broker.session.access import Access, must_be_bound
+from stomp_tx.broker.session.login import Login
+from stomp_tx.broker.session.no_local import OwnMessages
+from stomp_tx.broker.session.subscriptions import Subscriptions
+from stomp_tx.errors import ProtocolViolation
+from stomp_tx.interfaces import Put, Safe
+from stomp_tx.message import Message
+from stomp_tx.wildcards import is_pattern
+
+if TYPE_CHECKING:
+    from stomp_tx.broker.factory import StompBrokerFactory
+
+MOST = 256
+"""Destinations that a session remembers the way to."""
+
+Route = tuple[Put, str, Policy]
+"""How a message gets to a destination, its address (several with commas between), and its policy."""
+
+
+class Routes:
+    """The routes of one session: made when it first sends somewhere, and whether it may, then remembered.
+
+    What a destination needs beside being appended or published is put around that when its route is made:
+    all others pay nothing for it.
+
+    known -- routes by destination, or see ``key_of``
+    """
+
+    __slots__ = ("_access", "_dialect", "_factory", "_login", "_names", "_session", "_subscriptions", "known")
+
+    def __init__(
+        self,
+        factory: StompBrokerFactory,
+        session_id: str,
+        names: Names,
+        login: Login,
+        access: Access,
+        dialect: Dialect,
+        subscriptions: Subscriptions,
+    ) -> None:
+        self._factory = factory
+        self._session = session_id
+        self._names = names
+        self._login = login
+        self._access = access
+        self._dialect = dialect
+        self._subscriptions = subscriptions
+        self.known: dict[str | None, Route] = {}
+
+    def of(self, headers: dict[str, str]) -> Route:
+        """The route of a SEND with these headers.  Raises StompError when it may not go there."""
+        key = key_of(headers)
+        route = self.known.get(key)
+        if route is None:
+            route = self._made(headers.get("destination"), headers.get("destination-type"))
+            if manages(route[1]):
+                return route  # who sends there asks each time
+            if len(self.known) >= MOST:
+                self.known.clear()
+            self.known[key] = route
+        return route
+
+    def forget(self) -> None:
+        """What they were made by has changed."""
+        self.known.clear()
+
+    def _made(self, destination: str | None, type: str | None) -> Route:
+        addresses = self._names.addresses_of(destination, type)
+        if len(addresses) > 1 and any(map(manages, addresses)):
+            raise ProtocolViolation(
+                "scheduler command to several destinations", f"SEND it to {MANAGEMENT} alone"
+            )
+        for address in addresses:
+            self._must_be_open(address)
+        return self._to_one(*addresses) if len(addresses) == 1 else self._to_several(addresses)
+
+    def must_still_be_open(self, message: Message) -> None:
+        """Raises AccessDenied when one that was taken for a transaction may not go there any more."""
+        for address in self._factory.scheduler.addresses_of(message).split(","):
+            if split(address)[1] != RETAINED:  # a copy of what goes to its topic
+                self._access.must_still_be_open(self._permission(address), address)
+
+    def _permission(self, address: str) -> str:
+        """What it takes to send there."""
+        return "manage" if manages(address) else "send"
+
+    def _must_be_open(self, address: str) -> None:
+        self._access.must_be_open(self._permission(address), address, self._names)
+        if is_pattern(split(address)[2]) and not is_bound(address):
+            raise ProtocolViolation("can't send to a pattern", "name one destination, or several with commas")
+        self._factory.producers.add(address, self._session)
+
+    def _to_several(self, addresses: list[str]) -> Route:
+        factory = self._factory
+        parts = [Part(one, "".join(split(one)[1:]), factory.policies.of(one)) for one in addresses]
+        return self._around(self._composite(parts)), ",".join(addresses), Policy()
+
+    def _composite(self, parts: list[Part]) -> CompositeSend:
+        factory = self._factory
+        empties = factory.retained.emptied_by
+        return CompositeSend(parts, factory.engine, factory.bounds, factory.now, self.appended, empties)
+
+    def _to_one(self, address: str) -> Route:
+        factory = self._factory
+        policy = factory.policies.of(address)
+        return self._around(self._straight(address, policy)), address, policy
+
+    def _straight(self, address: str, policy: Policy) -> Put:
+        """To a destination, with what it needs itself."""
+        factory = self._factory
+        put: Put = factory.engine.publish if is_topic(address) else factory.engine.append
+        if is_temporary(address):
+            put = factory.temporary.around(put, address)
+        elif is_bound(address):
+            put = self._while_bound(put)
+        put = factory.retained.around(put, address, policy)
+        put = factory.bounds.around(put, address, policy)
+        if policy.stamps:
+            put = self._stamped(put, policy)
+        return put
+
+    def retaining(self, word: str) -> Put | None:
+        """The way of a message to a topic that says this in ``retain``; None: the usual one."""
+        put = self._factory.retained.of_word(word)
+        return None if put is None else self._around(put)
+
+    def must_still_manage(self, planned: Planned) -> None:
+        """Raises AccessDenied when a command that was taken for a transaction is not allowed any more."""
+        self.must_still_be_open(planned.command.message)
+        if planned.reply:
+            self._access.must_still_be_open("send", planned.reply)
+
+    def way_to(self, name: str) -> tuple[str, Put]:
+        """The address of where somebody wants an answer, and the way there.  Raises StompError."""
+        address = self._names.address_of(name)
+        if "," in address or manages(address):
+            raise ProtocolViolation("malformed reply-to header", "it names one destination")
+        self._must_be_open(address)
+        return address, self._straight(address, self._factory.policies.of(address))
+
+    def _around(self, put: Put) -> Put:
+        """What is done with all that this session sends."""
+        if self._factory.events.wants(Sent):
+            put = self._observed(put)
+        if self._subscriptions.own is not None:
+            put = _remembered(put, self._subscriptions.own)
+        if self._dialect.stamps:
+            put = stamped(put, self._dialect, self._factory.now)
+        if self._factory.settings.user_id:
+            put = _signed(put, self._login.user.name)
+        return put
+
+    def _while_bound(self, put: Put) -> Put:
+        def put_if_bound(message: Message) -> Safe:
+            must_be_bound(message.address, self._factory.engine.bindings)
+            return put(message)
+
+        return put_if_bound
+
+    def _stamped(self, put: Put, policy: Policy) -> Put:
+        """For destinations that say of messages what their producers do not."""
+
+        def stamp_and_put(message: Message) -> Safe:
+            if message.keeping is None:
+                message.keeping = keeping_of(message.headers, policy, self._factory.now)
+                tell_keeping(message, policy)
+            return put(message)
+
+        return stamp_and_put
+
+    def _observed(self, put: Put) -> Put:
+        def put_and_tell(message: Message) -> Safe:
+            safe = put(message)
+            self._factory.events.emit(Sent, self._session, message)
+            return safe
+
+        return put_and_tell
+
+    # -- past ``put``: in a transaction, or as one of several -----------------------------------------------
+
+    def in_transaction(self, message: Message, policy: Policy) -> list[Message]:
+        """What is appended at COMMIT for a message of this route, which has been signed."""
+        if self._factory.scheduler.is_waiting(message):
+            return [message]
+        if self._dialect.stamps:
+            stamp(message, self._dialect, self._factory.now)
+        if self._subscriptions.own is not None:
+            self._subscriptions.own.add(message.id)
+        addresses = message.address.split(",")
+        if len(addresses) == 1:
+            return self.appended(message, policy)
+        factory = self._factory
+        parts = [Part(one, "".join(split(one)[1:]), factory.policies.of(one)) for one in addresses]
+        return self._composite(parts).copies(message)
+
+    def appended(self, message: Message, policy: Policy) -> list[Message]:
+        """A message to one destination, and what else is appended with it; nothing, where it is no more."""
+        address = message.address
+        if is_temporary(address):
+            return self._factory.temporary.as_sent(message)
+        if is_bound(address):
+            must_be_bound(address, self._factory.engine.bindings)
+        return self._factory.retained.appended(message, policy)
+
+
+def key_of(headers: dict[str, str]) -> str | None:
+    """What a route is remembered by: the destination, and Artemis' type of it where there is one."""
+    destination = headers.get("destination")
+    type = headers.get("destination-type")
+    return destination if type is None else f"{type}\n{destination}"  # (no destination has a line feed)
+
+
+def sign(message: Message, user: str) -> None:
+    """Say who has sent it, in the words of Apollo and Artemis, and in those of ActiveMQ."""
+    message.headers = {**message.headers, "user-id": user, "JMSXUserID": user}
+
+
+def _signed(put: Put, user: str) -> Put:
+    def sign_and_put(message: Message) -> Safe:
+        sign(message, user)
+        return put(message)
+
+    return sign_and_put
+
+
+def _remembered(put: Put, own: OwnMessages) -> Put:
+    """For sessions with subscriptions that don't want what they send."""
+
+    def remember_and_put(message: Message) -> Safe:
+        own.add(message.id)
+        return put(message)
+
+    return remember_and_put

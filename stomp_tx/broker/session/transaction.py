@@ -1,0 +1,162 @@
+"""Transaction: a batch that a client is collecting, between BEGIN and COMMIT or ABORT."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from stomp_tx.broker.destinations.expiry import Late
+from stomp_tx.broker.destinations.scheduler_commands import MOST, Command, Found, Planned
+from stomp_tx.broker.session.deliveries import Delivery, Named
+from stomp_tx.broker.settings import BrokerSettings
+from stomp_tx.errors import LimitExceeded, ProtocolViolation
+from stomp_tx.message import Message, Outcome
+from stomp_tx.wire.frame import Frame
+
+
+class Transaction:
+    """What is to happen at COMMIT, all or nothing (STOMP 1.2, "BEGIN").
+
+    Deliveries that it takes stay unacknowledged until then, but are in flight no more: a cumulative ACK
+    covers what had been sent when it arrived.
+
+    asks_again -- who may do what has changed since it has begun
+    emptied -- queues that are emptied: what was sent there before that is not sent after all
+    commands -- what is asked of the scheduler
+    late -- what had expired when it was sent in it: nobody gets it, and COMMIT tells
+    owed -- frames whose RECEIPTs are due at COMMIT; nothing of them is kept but that
+    """
+
+    __slots__ = ("asks_again", "commands", "emptied", "frames", "late", "messages", "octets", "owed", "taken")
+
+    def __init__(self) -> None:
+        self.asks_again = False
+        self.messages: list[Message] = []
+        self.emptied: dict[str, int] = {}  # and how many messages were sent before
+        self.commands: list[Planned] = []
+        self.late: list[Late] = []
+        self.owed: list[Frame] = []
+        self.taken: list[tuple[Named, Outcome]] = []
+        self.frames = 0
+        self.octets = 0
+
+    def send(self, message: Message) -> None:
+        """A SEND in it."""
+        self.messages.append(message)
+        self.frames += 1
+        self.octets += message.size
+
+    def empty(self, queues: Iterable[str]) -> None:
+        """A SEND in it, that is still to be sent, empties these."""
+        for queue in queues:
+            self.emptied[queue] = len(self.messages)
+
+    def manage(self, command: Command, reply: str) -> None:
+        """A command in it; ``reply``: the address of where copies go.  Raises LimitExceeded."""
+        if len(self.commands) >= MOST:
+            raise LimitExceeded("too many scheduler commands", f"a transaction may have {MOST}")
+        self.commands.append(Planned(command, reply, len(self.messages)))
+        self.frames += 1
+        self.octets += command.message.size
+
+    def kept(self, found: Found) -> list[Message]:
+        """What was sent in it, but for what it has taken back itself; ``found``: by its commands."""
+        if not self.emptied and not found.taken_back:
+            return self.messages
+        return [
+            message
+            for place, message in enumerate(self.messages)
+            if place >= self.emptied.get(message.address, 0) and place not in found.taken_back
+        ]
+
+    def send_late(self, late: Late) -> None:
+        """The same of one that nobody can get any more."""
+        self.late.append(late)
+        self.frames += 1
+        self.octets += late.message.size
+
+    def owes(self, frame: Frame) -> None:
+        """What this frame has asked for is told at COMMIT."""
+        receipt = frame.headers.get("receipt")
+        if receipt is not None:
+            self.owed.append(Frame(frame.command, {"receipt": receipt}))
+
+    def settle(self, taken: list[Named], outcome: Outcome) -> None:
+        """An ACK or NACK in it, and the deliveries that it covers."""
+        self.taken.extend((named, outcome) for named in taken)
+        self.frames += 1
+
+    def held(self) -> list[Delivery]:
+        """What it has taken: it goes back when there is no COMMIT."""
+        return [(message, subscription) for (_, message, subscription, _), _ in self.taken]
+
+
+class Transactions:
+    """The open transactions of one session, by the names that its client gave them."""
+
+    __slots__ = ("_open", "_settings")
+
+    def __init__(self, settings: BrokerSettings) -> None:
+        self._open: dict[str, Transaction] = {}
+        self._settings = settings
+
+    def begin(self, name: str | None) -> None:
+        """Open one.  Raises ProtocolViolation for a name that is missing or in use, and LimitExceeded."""
+        if not name:
+            raise ProtocolViolation("transaction header missing", "BEGIN names the transaction")
+        if len(name) > self._settings.name_length:
+            raise ProtocolViolation(
+                "transaction header too long", f"it may have {self._settings.name_length} characters"
+            )
+        if name in self._open:
+            raise ProtocolViolation("transaction exists already", f"{name[:60]!a} has begun, and is open")
+        if len(self._open) >= self._settings.transactions:
+            raise LimitExceeded(
+                "too many transactions", f"a connection may have {self._settings.transactions} open"
+            )
+        self._open[name] = Transaction()
+
+    def named(self, frame: Frame) -> Transaction:
+        """The one that this frame belongs to.  Raises ProtocolViolation when there is none."""
+        name = frame.headers.get("transaction")
+        if name is None:
+            raise ProtocolViolation("transaction header missing", f"{frame.command} names its transaction")
+        transaction = self._open.get(name)
+        if transaction is None:
+            raise ProtocolViolation("no such transaction", f"{name[:60]!a} has not begun")
+        return transaction
+
+    def end(self, frame: Frame) -> Transaction:
+        """Take out the one that this COMMIT or ABORT names.  Raises ProtocolViolation."""
+        transaction = self.named(frame)
+        del self._open[frame.headers["transaction"]]
+        return transaction
+
+    def end_all(self) -> list[Transaction]:
+        """Take out all."""
+        ended = list(self._open.values())
+        self._open.clear()
+        return ended
+
+    def access_changed(self) -> None:
+        """What was allowed in those that are open may be so no more at their COMMIT."""
+        for one in self._open.values():
+            one.asks_again = True
+
+    def room(self) -> tuple[int, int]:
+        """How many frames more one may have at least, and how many octets."""
+        settings = self._settings
+        frames = settings.transaction_frames - max((one.frames for one in self._open.values()), default=0)
+        return frames, settings.transaction_octets - sum(one.octets for one in self._open.values())
+
+    def check(self) -> None:
+        """Raises LimitExceeded when they have grown too large."""
+        settings = self._settings
+        if sum(one.octets for one in self._open.values()) > settings.transaction_octets:
+            raise LimitExceeded(
+                "transactions too large",
+                f"the open transactions of a connection may have {settings.transaction_octets} octets",
+            )
+        if any(one.frames > settings.transaction_frames for one in self._open.values()):
+            raise LimitExceeded(
+                "transaction too long", f"a transaction may have {settings.transaction_frames} frames"
+            )

@@ -1,0 +1,1 @@
+"""The commands of ``stomp-tx``: a file for each."""

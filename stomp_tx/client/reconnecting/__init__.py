@@ -1,0 +1,1 @@
+"""A client that connects again, and goes on where it was."""

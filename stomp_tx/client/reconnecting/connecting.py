@@ -1,0 +1,271 @@
+"""Connecting: one connection after the other, until it is told to stop.
+
+Twisted's ClientService makes connections, too.  It takes each that was accepted for a success, and knows no
+CONNECTED: who is refused there comes again at once, each time, and for ever.
+"""
+
+from __future__ import annotations
+
+import enum
+import re
+from collections.abc import Awaitable, Callable
+from inspect import iscoroutine
+from random import Random
+
+from twisted.internet.defer import CancelledError, Deferred, succeed
+from twisted.internet.interfaces import IReactorTime
+from twisted.internet.task import deferLater
+from twisted.logger import Logger, LogLevel
+from twisted.python.failure import Failure
+
+from stomp_tx.client.client import StompClient
+from stomp_tx.client.deferred import Answer, failed
+from stomp_tx.client.event_loop import Run, runner
+from stomp_tx.client.reconnecting.brokers import Brokers, is_final
+from stomp_tx.client.reconnecting.retry import Retry
+from stomp_tx.client.session.session import ClientSession
+from stomp_tx.errors import ConfigurationError, LoginRefused, StompError
+
+NOT_YET = "the broker has not answered yet"
+
+_NUMBER = re.compile(r"\d+")
+
+
+class State(enum.Enum):
+    """Where it is between start and stop."""
+
+    NEW = "has not been started"
+    RUNNING = "connects, and connects again"
+    LEAVING = "is being stopped"
+    OVER = "was stopped, or has given up"
+
+
+class Connecting:
+    """Keeps a connection: waits between attempts, and tells of each that is made and lost.
+
+    resume -- takes up a session; raises when that can't be
+    lost -- told once of each session that was taken up, with the reason
+    over -- told that there will be no more, with what the last attempt failed with
+
+    run -- runs coroutines of users
+    """
+
+    log = Logger()
+
+    def __init__(
+        self,
+        brokers: Brokers,
+        retry: Retry,
+        clock: IReactorTime,
+        random: Random,
+        resume: Callable[[ClientSession], Awaitable[None]],
+        lost: Callable[[StompError | None], object],
+        over: Callable[[Exception], object],
+        on_connected: Callable[[StompClient], object] | None,
+        on_lost: Callable[[StompError | None], object] | None,
+        on_failed: Callable[[Exception, int], object] | None,
+    ) -> None:
+        self.state = State.NEW
+        self.failure: Exception | None = None
+        """What the last attempt has failed with, if one has."""
+        self.why = NOT_YET
+        """The same in words."""
+        self.run: Run = Deferred.fromCoroutine
+        self._client: StompClient | None = None
+        self._brokers = brokers
+        self._retry = retry
+        self._clock = clock
+        self._random = random
+        self._resume = resume
+        self._lost = lost
+        self._over = over
+        self._on_connected = on_connected
+        self._on_lost = on_lost
+        self._on_failed = on_failed
+        self._was_let_in = False  # since it began
+        self._told = ""  # why the last attempt failed
+        self._waiting: list[tuple[Deferred[StompClient], int | None]] = []
+        self._running: Deferred[None] = succeed(None)
+        self._start = object()  # which one it is; an earlier one's loop must not go on
+        self._reason: Exception = CancelledError()
+
+    @property
+    def client(self) -> StompClient | None:
+        """Of the connection that there is, and over which something can be said."""
+        return self._client if self._client is not None and self._client.connected else None
+
+    def when_connected(self, most: int | None) -> Deferred[StompClient]:
+        """The client, once there is one; fails after so many failed attempts, and when it is over."""
+        client = self.client
+        if client is not None:
+            return succeed(client)
+        if self.state is State.OVER:
+            return failed(self._reason)
+        waiting: Deferred[StompClient] = Answer(self._wait_no_more)
+        self._waiting.append((waiting, most))
+        return waiting
+
+    def _wait_no_more(self, waiting: Deferred[StompClient]) -> None:
+        self._waiting = [one for one in self._waiting if one[0] is not waiting]
+
+    # -- starting and stopping ----------------------------------------------------------------------------
+
+    def start(self) -> None:
+        """Begin to connect."""
+        self.state = State.RUNNING
+        self._was_let_in = False
+        self._told = ""
+        self.failure, self.why = None, NOT_YET
+        self.run = runner()
+        self._start = start = object()
+        running = Deferred.fromCoroutine(self._run(start))
+        running.addErrback(self._gave_up, start)
+        if start is self._start:  # who was told of a failed attempt may have started it again
+            self._running = running
+
+    def leave(self) -> None:
+        """Make no further connection; the one that there is may stay."""
+        self.state = State.LEAVING
+
+    def stop(self, reason: Exception) -> None:
+        """It is over, for this reason."""
+        self.state = State.OVER
+        self._running.cancel()
+        self._end(reason)
+
+    def _goes_on(self, start: object) -> bool:
+        """Is it still the same start, and nobody has stopped it?
+
+        To be asked after everything that users are told: they may stop it, and start it again.
+        """
+        return start is self._start and self.state is State.RUNNING
+
+    def _gave_up(self, failure: Failure, start: object) -> None:
+        error = failure.value
+        if not isinstance(error, Exception):
+            self.log.failure("a callback of the client ended it", failure)
+            ended = StompError("a callback of the client ended it", repr(error))
+            ended.__cause__ = error
+            error = ended
+            if self._goes_on(start):
+                self.failure, self.why = error, str(error)
+        if not self._goes_on(start):
+            return
+        refused = isinstance(error, LoginRefused) and is_final(error)
+        hint = "; check login, passcode and host" if refused else ""
+        self.log.error("the client gives up: {why}{hint}", why=self.why, hint=hint)
+        self._end(error)
+
+    def _end(self, reason: Exception) -> None:
+        self.state = State.OVER
+        self._client = None
+        self._reason = reason
+        waiting = self._take_waiting()  # without those who ask again, and those of the next start
+        self._over(reason)
+        for one in waiting:
+            if not one.called:
+                one.errback(Failure(reason))
+
+    def _take_waiting(self) -> list[Deferred[StompClient]]:
+        waiting, self._waiting = self._waiting, []
+        return [one for one, _ in waiting]
+
+    # -- while it lasts -----------------------------------------------------------------------------------
+
+    async def _run(self, start: object) -> None:
+        failures = 0  # in a row
+        waits = 0  # each longer than the one before
+        refusals = 0  # of the login, since there was a connection
+        while self._goes_on(start):
+            try:
+                session = await self._brokers.connect(self.run)
+                if not self._goes_on(start):
+                    session.abort()
+                    return
+                self._was_let_in = True
+                await self._resume(session)
+            except Exception as error:
+                if not self._goes_on(start):
+                    return  # it was cancelled, or its connection was
+                failures += 1
+                waits += 1
+                refused = is_final(error)
+                is_slow = refused and not self._brokers.may_be_back
+                refusals += is_slow
+                if is_slow:
+                    wait = self._retry.wait_after_refusals(refusals, self._random)
+                else:
+                    wait = self._retry.wait(waits, self._random)
+                over = (
+                    (refused and not self._was_let_in)
+                    or isinstance(error, ConfigurationError)  # it is the program that is wrong
+                    or self._retry.is_enough(failures)
+                )
+                self._attempt_failed(failures, error, None if over else wait)
+                if over:
+                    raise
+            else:
+                failures = refusals = 0
+                began = self._clock.seconds()
+                try:
+                    self._is_up(session)
+                except BaseException:
+                    session.abort()
+                    raise
+                self._is_down(await session.when_over())
+                # Who is thrown out as soon as it has come in must not come at once each time.
+                lasted = self._clock.seconds() - began >= self._retry.maximum
+                waits = 1 if lasted else waits + 1
+                wait = self._retry.wait(waits, self._random)
+            if self._goes_on(start):
+                await deferLater(self._clock, wait)
+
+    def _is_up(self, session: ClientSession) -> None:
+        self._client = client = StompClient(session)
+        for one in self._take_waiting():
+            if not one.called:
+                one.callback(client)
+        self._tell(self._on_connected, client)
+
+    def _is_down(self, reason: StompError | None) -> None:
+        self._client = None
+        self._lost(reason)
+        self._tell(self._on_lost, reason)
+
+    def _attempt_failed(self, failures: int, error: Exception, wait: float | None) -> None:
+        """``wait`` -- seconds until the next one; None: there is none."""
+        self.failure = error
+        self.why = why = self._brokers.why(error)
+        if wait is not None:
+            # The first ones are told, and any other reason; of those that go on the same, fewer and fewer.
+            same = _NUMBER.sub("", why)
+            warns = same != self._told or failures & (failures - 1) == 0
+            self._told = same
+            self.log.emit(
+                LogLevel.warn if warns else LogLevel.debug,
+                "attempt {attempt} to connect failed: {why}; the next one follows in {wait:.3g} seconds",
+                attempt=failures,
+                why=why,
+                wait=wait,
+            )
+        waiters = self._waiting[:]  # not those of the next start
+        self._tell(self._on_failed, error, failures)
+        for waiting, most in waiters:
+            if most is not None and failures >= most and not waiting.called:
+                self._wait_no_more(waiting)
+                waiting.errback(Failure(error))
+
+    def _tell(self, user: Callable[..., object] | None, *what: object) -> None:
+        if user is None:
+            return
+        try:
+            result = user(*what)
+        except Exception:
+            self.log.failure("the callback {user!r} failed", user=user)
+            return
+        if iscoroutine(result):
+            result = self.run(result)
+        if isinstance(result, Deferred):
+            result.addErrback(
+                lambda failure: self.log.failure("the callback {user!r} failed", failure, user=user)
+            )

@@ -1,0 +1,191 @@
+"""Resuming: what is done again on the next connection."""
+
+from __future__ import annotations
+
+from functools import partial
+
+from twisted.internet.defer import Deferred
+from twisted.internet.interfaces import IReactorTime
+from twisted.logger import Logger
+from twisted.python.failure import Failure
+
+from stomp_tx.client.deferred import Answer, failed
+from stomp_tx.client.reconnecting.outbox import Outbox, is_loss
+from stomp_tx.client.reconnecting.poison_frames import PATIENCE, QUIET, PoisonSearch, may_be_about, quiet
+from stomp_tx.client.session.session import ClientSession
+from stomp_tx.client.session.subscription import Subscription
+from stomp_tx.errors import (
+    ConnectionLost,
+    ConnectTimeout,
+    ProtocolViolation,
+    ReceiptTimeout,
+    StompError,
+)
+
+
+class Resuming:
+    """The subscriptions that are made again, in their order, and the window that is sent again.
+
+    An ERROR that names no receipt may be about anything: something that was sent, or the broker's own end.
+    After one, what there is to do is done one by one.  What the broker can't bear, as a Trial finds out, is
+    given up, so that the others may go on.
+
+    timeout -- seconds that the broker may take to answer SUBSCRIBE on a new connection; None: any
+    """
+
+    log = Logger()
+
+    def __init__(self, window: Outbox, clock: IReactorTime, timeout: float | None) -> None:
+        self._window = window
+        self._clock = clock
+        self._timeout = timeout
+        self._subscriptions: dict[str, Subscription] = {}
+        self._asked: dict[Subscription, Deferred[Subscription]] = {}  # whose SUBSCRIBE was never answered
+        self._without_receipt: set[Subscription] = set()
+        self._careful = False  # an ERROR said not what it was about
+        self._trial = PoisonSearch(clock)
+
+    def subscribe(
+        self, subscription: Subscription, receipt: bool, session: ClientSession
+    ) -> Deferred[Subscription]:
+        """Fires when it is in force, over this connection or a later one."""
+        if self.is_known(subscription.id):
+            return failed(ProtocolViolation("subscription exists already", f"its id is {subscription.id!a}"))
+        self._subscriptions[subscription.id] = subscription
+        subscription.when_over = self._forget
+        answer: Deferred[Subscription] = Answer(lambda _: self._given_up(subscription))
+        self._asked[subscription] = answer
+        if not receipt:
+            self._without_receipt.add(subscription)
+        if not session.is_over:
+            self._make(subscription, session)
+        return answer
+
+    def is_known(self, id: str) -> bool:
+        """Is there a subscription that goes by it?"""
+        return id in self._subscriptions
+
+    async def resume(self, session: ClientSession) -> None:
+        """Do again what there is to do.
+
+        Raises ConnectionLost when the session ends meanwhile, ConnectTimeout when SUBSCRIBE is not answered.
+        """
+        if self._careful:
+            await self._resume_one_by_one(session)
+        else:
+            making = [self._make(one, session) for one in list(self._subscriptions.values())]
+            self._window.resume(session)
+            for made in making:
+                await self._in_time(made)
+        if session.is_over:
+            self.lost(session)
+            raise session.lost()
+        session.release()
+        self._careful = False
+        self._trial.acquit()
+
+    async def _resume_one_by_one(self, session: ClientSession) -> None:
+        self._trial.begin(session)
+        for one in list(self._subscriptions.values()):
+            if one.ended:
+                continue  # meanwhile
+            asks = one not in self._without_receipt
+            if await self._trial.alone(one, partial(self._make_alone, one, session), asks, session):
+                self._refused(one, session.reason)
+            if session.is_over:
+                return
+        unanswered = None
+        while not session.is_over and (entry := self._window.first) not in (None, unanswered):
+            assert entry is not None
+            say = partial(self._window.say, entry, session)
+            if await self._trial.alone(entry, say, True, session, PATIENCE):
+                assert session.reason is not None
+                self._window.refuse(entry, session.reason)
+            unanswered = entry
+        if not session.is_over:
+            self._window.resume(session, unanswered)
+
+    def _make_alone(self, one: Subscription, session: ClientSession) -> Deferred[None]:
+        made = self._in_time(self._make(one, session))
+        if one in self._without_receipt:
+            return made.addCallback(lambda _: Deferred.fromCoroutine(quiet(session, QUIET)))
+        return made
+
+    def _in_time(self, made: Deferred[None]) -> Deferred[None]:
+        if self._timeout is None:
+            return made
+        late = ConnectTimeout(f"SUBSCRIBE was not answered within {self._timeout:g} seconds")
+        return made.addTimeout(self._timeout, self._clock, lambda failure, seconds: Failure(late))
+
+    def lost(self, session: ClientSession) -> None:
+        """The connection is gone.  May it be for something that is to be done again?"""
+        asks_not = len(self._without_receipt)
+        asks = len(self._window) + len(self._subscriptions) - asks_not
+        if (asks and may_be_about(session, True)) or (asks_not and may_be_about(session, False)):
+            self._careful = True
+
+    def stop(self) -> None:
+        """Nothing is subscribed any more."""
+        for one in list(self._subscriptions.values()):
+            if one.session.is_over:
+                one.end(None)
+
+    def end(self, lost: ConnectionLost | None) -> None:
+        """Whoever still waits is told, and the subscriptions are over, for that reason; None: in order."""
+        asked, self._asked = self._asked, {}
+        subscriptions, self._subscriptions = self._subscriptions, {}
+        self._without_receipt.clear()
+        self._careful = False
+        self._trial.acquit()
+        for subscription in subscriptions.values():
+            subscription.lasting = False
+            subscription.end(lost)
+        for subscription, answer in asked.items():
+            if not answer.called:
+                answer.errback(Failure(lost or subscription.session.lost()))
+
+    def _forget(self, subscription: Subscription) -> None:
+        """It is over."""
+        if self._subscriptions.get(subscription.id) is subscription:
+            del self._subscriptions[subscription.id]
+        self._without_receipt.discard(subscription)
+
+    def _make(self, subscription: Subscription, session: ClientSession) -> Deferred[None]:
+        """SUBSCRIBE; fires when that was answered, or never will be.  It never fails."""
+        subscription.session = session
+        asked = session.subscribe(subscription, subscription not in self._without_receipt)
+        done: Deferred[None] = Deferred()
+
+        def made(_: object) -> None:
+            answer = self._asked.pop(subscription, None)
+            if answer is not None and not answer.called:
+                answer.callback(subscription)
+
+        def refused(failure: Failure) -> None:
+            if failure.check(ReceiptTimeout):
+                session.abort()  # whether it is in force is unknown: the next connection will tell
+            elif not is_loss(failure, session):
+                self._refused(subscription, failure.value)
+
+        def told(_: object) -> None:
+            if not done.called:  # it may have been given up
+                done.callback(None)
+
+        asked.addCallbacks(made, refused).addBoth(told)
+        return done
+
+    def _refused(self, subscription: Subscription, error: BaseException | None) -> None:
+        """The broker wants no such subscription: it is not made again."""
+        answer = self._asked.pop(subscription, None)
+        reason = error if isinstance(error, StompError) else StompError("subscription refused", str(error))
+        subscription.lasting = False
+        subscription.end(reason)
+        if answer is None:
+            self.log.error("{subscription!r} has ended: {reason}", subscription=subscription, reason=reason)
+        elif not answer.called:
+            answer.errback(Failure(reason))
+
+    def _given_up(self, subscription: Subscription) -> None:
+        """Nobody waits for it: nobody has it."""
+        self._asked.pop(subscription, None)
+        subscription.unsubscribe(receipt=False).addErrback(lambda _: None)

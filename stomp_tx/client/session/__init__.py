@@ -1,0 +1,1 @@
+"""One connection's conversation with a broker, from the client's side."""

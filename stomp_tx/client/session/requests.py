@@ -1,0 +1,101 @@
+"""Requests: questions to others over a broker, and their answers."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+from uuid import uuid4
+
+from twisted.internet.defer import Deferred
+from twisted.python.failure import Failure
+
+from stomp_tx.client.deferred import Answer
+from stomp_tx.client.session.message import Message
+from stomp_tx.client.session.subscription import Subscription
+from stomp_tx.wire.headers import Headers, texts
+
+if TYPE_CHECKING:
+    from stomp_tx.client.session.session import ClientSession
+
+REPLIES = "/temp-queue/replies"
+"""Where answers come to, on this connection only."""
+
+
+class Requests:
+    """What was asked over one session; all answers come to one temporary queue.
+
+    An answer is told from the others by its ``correlation-id``.
+    """
+
+    def __init__(self, session: ClientSession) -> None:
+        self._session = session
+        self._asked: dict[str, Deferred[Message]] = {}
+        self._subscription: Subscription | None = None
+        self._count = 0
+
+    def ask(
+        self,
+        destination: str,
+        body: Any,
+        content_type: str | None,
+        headers: Headers | None,
+        content_length: bool,
+    ) -> Deferred[Message]:
+        """Fires with the answer.  See StompClient.request."""
+        if self._subscription is None:
+            self._subscription = self._subscribe()
+        self._count += 1
+        name = f"{self._count}"
+        asked = {
+            **texts(headers or {}),
+            "reply-to": self._subscription.destination,
+            "correlation-id": name,
+        }
+
+        def forget(_: object) -> None:
+            self._asked.pop(name, None)
+
+        answer: Deferred[Message] = Answer(forget)
+        self._asked[name] = answer
+
+        def refused(failure: Failure) -> None:
+            if self._asked.pop(name, None) is not None:
+                answer.errback(failure)
+
+        self._session.outgoing.send(
+            destination, body, content_type, asked, content_length=content_length
+        ).addErrback(refused)
+        return answer
+
+    def _subscribe(self) -> Subscription:
+        session, dialect = self._session, self._session.dialect
+        destination = REPLIES if dialect.temporary else f"replies.{uuid4().hex}"
+        id = REPLIES if dialect.subscribes_replies else session.new_name()
+        subscription = Subscription(session, id, destination, handler=self._answered, prefetch=0)
+        if dialect.subscribes_replies:
+            session.subscriptions[id] = subscription
+        else:
+            session.subscribe(subscription, False).addErrback(self._no_answers)
+        return subscription
+
+    def _no_answers(self, failure: Failure) -> None:
+        """There is no subscription for them."""
+        self._subscription = None
+        asked, self._asked = self._asked, {}
+        for answer in asked.values():
+            if not answer.called:
+                answer.errback(failure)
+
+    def _answered(self, message: Message) -> None:
+        answer = self._asked.pop(message.headers.get("correlation-id", ""), None)
+        if answer is not None:
+            answer.callback(message)
+
+    def end(self) -> None:
+        """The session is over."""
+        self._no_answers(Failure(self._session.lost()))
+
+
+def reply_headers(message: Message) -> dict[str, str]:
+    """The headers of the answer to a message."""
+    correlation = message.headers.get("correlation-id")
+    return {} if correlation is None else {"correlation-id": correlation}

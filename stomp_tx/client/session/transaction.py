@@ -1,0 +1,167 @@
+"""Transaction: what happens together or not at all, from the client's side."""
+
+from __future__ import annotations
+
+import enum
+from collections.abc import Callable
+from types import TracebackType
+from typing import TYPE_CHECKING, Any
+
+from twisted.internet.defer import Deferred
+
+from stomp_tx.client.arguments import not_the
+from stomp_tx.client.deferred import answer_of, failed
+from stomp_tx.errors import ProtocolViolation, StompError, TransactionLost
+from stomp_tx.wire import frames
+from stomp_tx.wire.headers import Headers
+
+if TYPE_CHECKING:
+    from stomp_tx.client.session.message import Message
+    from stomp_tx.client.session.session import ClientSession
+    from stomp_tx.client.session.subscription import Subscription
+    from stomp_tx.wire.frame import Frame
+
+
+class _State(enum.Enum):
+    NEW = "has not begun"
+    BEGINNING = "has not begun yet"
+    OPEN = "is open"
+    OVER = "is over"
+
+
+class Transaction:
+    """SENDs, ACKs and NACKs that the broker does all at once, at COMMIT (STOMP 1.2, "BEGIN").
+
+    ::
+
+        async with client.transaction() as transaction:
+            await transaction.send("/queue/results", result)
+            await transaction.ack(message)
+
+    Leaving the block commits, and the broker has answered then; an exception aborts.  Elsewhere: ``begin``,
+    and then ``commit`` or ``abort``.
+
+    When the connection is lost before ``commit``, the broker has forgotten it: everything fails with
+    TransactionLost from then on.
+
+    id -- its name on its connection, once it has begun
+    """
+
+    _session: ClientSession
+
+    def __init__(self, find: Callable[[], Deferred[ClientSession]]) -> None:
+        """
+        find -- gives the session to begin on
+        """
+        self.id = ""
+        self._find = find
+        self._state = _State.NEW
+        self._settled: list[tuple[Subscription, dict[int, Frame]]] = []
+
+    def begin(self) -> Deferred[Transaction]:
+        """Begin; fires with this transaction.  The broker is told, not asked."""
+        if self._state is not _State.NEW:
+            return failed(ProtocolViolation("the transaction has begun already"))
+        self._state = _State.BEGINNING
+        return answer_of(self._find().addCallback(self._begin_on))
+
+    def _begin_on(self, session: ClientSession) -> Deferred[Transaction]:
+        self._state = _State.OPEN
+        self._session = session
+        self.id = session.new_name()
+        return session.outgoing.perform(frames.begin(self.id)).addCallback(lambda _: self)
+
+    def commit(self) -> Deferred[None]:
+        """Fires when the broker has done all of it (its RECEIPT has come); it fails when none of it was done.
+
+        After ConnectionLost or ReceiptTimeout, whether it was done is unknown.
+        """
+        try:
+            self.check_open()
+        except StompError as error:
+            return failed(error)
+        self._state = _State.OVER
+        self._settled = []
+        return self._session.outgoing.perform(frames.commit(self.id), True)
+
+    def abort(self, *, receipt: bool = False) -> Deferred[None]:
+        """Do none of it.  What it acknowledged is to be acknowledged again."""
+        try:
+            self.check_open()
+        except StompError as error:
+            return failed(error)
+        self._state = _State.OVER
+        settled, self._settled = self._settled, []
+        for subscription, numbers in settled:
+            subscription.restore(numbers)
+        return self._session.outgoing.perform(frames.abort(self.id), receipt)
+
+    def send(
+        self,
+        destination: str,
+        body: Any,
+        *,
+        content_type: str | None = None,
+        headers: Headers | None = None,
+        receipt: bool = False,
+        content_length: bool = True,
+    ) -> Deferred[None]:
+        """As StompClient.send, at COMMIT.
+
+        A RECEIPT here says at most that the broker has accepted it; RabbitMQ sends it only after COMMIT.
+        """
+        try:
+            self.check_open()
+        except StompError as error:
+            return failed(error)
+        return self._session.outgoing.send(
+            destination,
+            body,
+            content_type,
+            headers,
+            receipt=receipt,
+            transaction=self.id,
+            content_length=content_length,
+        )
+
+    def ack(self, message: Message, *, receipt: bool = False) -> Deferred[None]:
+        """As StompClient.ack, at COMMIT."""
+        if not hasattr(message, "ack"):
+            return failed(not_the("ack", "Message", "has come", message))
+        return message.ack(receipt=receipt, transaction=self)
+
+    def nack(self, message: Message, *, receipt: bool = False) -> Deferred[None]:
+        """As StompClient.nack, at COMMIT."""
+        if not hasattr(message, "nack"):
+            return failed(not_the("nack", "Message", "has come", message))
+        return message.nack(receipt=receipt, transaction=self)
+
+    async def __aenter__(self) -> Transaction:
+        return await self.begin()
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        if self._state is not _State.OPEN:
+            return  # ended by hand
+        if kind is None:
+            await self.commit()
+        else:
+            # Not waited for: the error that is under way is what matters, and it may be a cancellation.
+            self.abort()
+
+    # -- for the session's other parts --------------------------------------------------------------------
+
+    def check_open(self, session: ClientSession | None = None) -> None:
+        """Raise ProtocolViolation unless it is open on this session, TransactionLost when that is over."""
+        if self._state is not _State.OPEN:
+            raise ProtocolViolation(f"the transaction {self._state.value}")
+        if self._session.is_over:
+            lost = self._session.lost()
+            raise TransactionLost(f"the transaction is lost: {lost.summary}", lost.hint) from lost
+        if session is not None and session is not self._session:
+            raise ProtocolViolation("the transaction is another connection's")
+
+    def has_settled(self, subscription: Subscription, settled: dict[int, Frame]) -> None:
+        """These messages, by their numbers, were acknowledged in it."""
+        self._settled.append((subscription, settled))

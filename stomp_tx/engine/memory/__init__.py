@@ -1,0 +1,5 @@
+"""Messages in this process's memory."""
+
+from stomp_tx.engine.memory.engine import MemoryEngine
+
+__all__ = ["MemoryEngine"]

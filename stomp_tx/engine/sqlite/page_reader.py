@@ -1,0 +1,156 @@
+"""PageReader: what is read from the file, queue by queue, whatever the disk does meanwhile."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Callable
+from typing import TYPE_CHECKING, TypeVar
+
+from twisted.logger import Logger
+
+from stomp_tx.engine.sqlite import file, rows
+from stomp_tx.engine.sqlite.damage import Damage
+from stomp_tx.engine.sqlite.damaged_queues import DamagedQueues
+from stomp_tx.message import Message
+from stomp_tx.printable import printable
+
+if TYPE_CHECKING:
+    from stomp_tx.engine.sqlite.queue import StoredQueue
+
+T = TypeVar("T")
+
+
+class PageReader:
+    """None of its answers raises for what a disk does.
+
+    A queue that can't be read is not read again before the next ``sweep``: a disk that fails takes its time.
+    Where it is damaged it stands still.
+
+    stuck -- queues that go on after the next sweep
+    """
+
+    log = Logger()
+
+    def __init__(
+        self, reader: Callable[[], sqlite3.Connection], path: Callable[[], str], standing: DamagedQueues
+    ):
+        """
+        reader -- gives the connection
+        path -- gives the file's
+        standing -- is told of damage
+        """
+        self._reader = reader
+        self._path = path
+        self._standing = standing
+        self.stuck: dict[StoredQueue, None] = {}
+        self._unreadable: set[StoredQueue] = set()  # those of which the log has told so
+        self._not_now: set[StoredQueue] = set()  # those that are not read before the next sweep
+
+    def page(self, queue: StoredQueue, after: int) -> list[Message] | None:
+        """The next messages of a queue after a position; None: they can't be read now."""
+        damage = queue.damage
+        until = queue.arrived if damage is None else damage.after
+        if damage is not None and after >= until:
+            return None
+        page = self._page(queue, after, until)
+        if page is None or (not page.messages and (page.damage or damage) is not None):
+            return None
+        return page.messages
+
+    def _page(self, queue: StoredQueue, after: int, until: int) -> rows.Page | None:
+        page = self._read(queue, lambda reader: rows.page(reader, queue.number, queue.name, after, until))
+        if page is not None:
+            if page.damage is not None and (queue.damage is None or page.damage.after < queue.damage.after):
+                self._standing.found(queue, page.damage)
+            queue.count_attempts(page.messages)
+        return page
+
+    def misses(self, queue: StoredQueue, missing: int) -> None:
+        """So many messages should be there, and are not."""
+        self._standing.found(queue, Damage(queue.horizon, "some are missing", missing))
+
+    def more(self, queue: StoredQueue, surplus: int) -> int:
+        """How many messages follow on those that the queue says it has, and a surplus: some, if any."""
+        if surplus:
+            self._standing.miscounted(queue)
+            queue.length_stored += surplus
+        if queue.horizon >= queue.arrived:
+            return 0
+        page = self._page(queue, queue.horizon, queue.arrived)
+        if page is None:
+            return 0
+        found = [message for message in page.messages if message.position not in queue.removing]
+        if found:
+            self._standing.miscounted(queue)
+            queue.length_stored += len(found)
+        return len(found) or int(page.damage is not None)
+
+    def one(self, queue: StoredQueue, position: int) -> Message | None:
+        """The message at that position; None: it is not there, or it can't be read now."""
+        page = self._page(queue, position - 1, position)
+        return page.messages[0] if page is not None and page.messages else None
+
+    def has(self, queue: StoredQueue, position: int) -> bool:
+        """Is that message still there?"""
+        return bool(self._read(queue, lambda reader: rows.exists(reader, queue.number, position)))
+
+    def expired(self, queue: StoredQueue, now: int) -> rows.Page | None:
+        """Some that have expired by now, above the horizon; None: they can't be read now."""
+        return self._read(
+            queue,
+            lambda reader: rows.expired(reader, queue.number, queue.name, now, queue.horizon, queue.arrived),
+        )
+
+    def next_expiry(self, queue: StoredQueue, now: int) -> int:
+        """When the first one will after ``now``; 0: none does, or that can't be read now."""
+        return self._read(queue, lambda reader: rows.next_expiry(reader, queue.number, now)) or 0
+
+    def _read(self, queue: StoredQueue, read: Callable[[sqlite3.Connection], T]) -> T | None:
+        if queue in self._not_now:
+            return None
+        try:
+            found = read(self._reader())
+        except sqlite3.Error as error:
+            fault = file.file_error(self._path(), error)
+            if queue not in self._unreadable and queue.damage is None:
+                self.log.critical(
+                    "{queue} can't be read: {fault}", queue=printable(queue.name), fault=fault.line
+                )
+            self._unreadable.add(queue)
+            self._not_now.add(queue)
+            self.stuck[queue] = None
+            return None
+        self._unreadable.discard(queue)
+        return found
+
+    def may_be_read(self, queue: StoredQueue) -> bool:
+        """Now; else after the next sweep."""
+        return queue not in self._not_now
+
+    @property
+    def can_all_be_read(self) -> bool:
+        """Could each be, the last time?"""
+        return not self._unreadable
+
+    def sweep(self) -> None:
+        """Called every second or so: what could not be read is tried again, where somebody waits for it."""
+        self._not_now.clear()
+        for queue in self._standing.to_be_read():
+            assert queue.damage is not None
+            page = self._page(queue, queue.damage.after, queue.arrived)
+            if page is not None and page.damage is None:
+                # It was read wrong, or somebody has mended it.
+                self._standing.readable(queue)
+                queue.go_on()
+                queue.look_again()
+        stuck = list(self.stuck)
+        self.stuck.clear()
+        for queue in stuck:
+            queue.go_on()
+
+    def forget(self, queue: StoredQueue) -> None:
+        """It is no more."""
+        self.stuck.pop(queue, None)
+        self._unreadable.discard(queue)
+        self._not_now.discard(queue)
+        self._standing.forget(queue)

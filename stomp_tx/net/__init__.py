@@ -1,0 +1,1 @@
+"""What lies under a protocol: endpoints, TLS, heart-beats, and how much is read."""

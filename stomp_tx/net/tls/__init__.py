@@ -1,0 +1,1 @@
+"""TLS: certificates, who is believed, and why a connection failed, in words."""

@@ -1,0 +1,63 @@
+from twisted.logger import Logger, formatEvent
+from twisted.trial.unittest import SynchronousTestCase
+
+from stomp_tx.client import Message
+from stomp_tx.client.session.session import ClientSession
+from stomp_tx.wire.frame import Frame
+from tests.client.wiring import Script
+
+
+def message(body=b"", **headers):
+    named = {name.replace("_", "-"): value for name, value in headers.items()}
+    return Message(Frame("MESSAGE", named, body), None, 1)
+
+
+class MessageTests(SynchronousTestCase):
+    def test_headers_are_attributes(self):
+        one = message(message_id="7", destination="/queue/a", ack="1-7", redelivered="true")
+        self.assertEqual(
+            (one.id, one.destination, one.ack_id, one.redelivered), ("7", "/queue/a", "1-7", True)
+        )
+        self.assertIn("/queue/a", repr(one))
+
+    def test_headers_may_be_absent(self):
+        one = message()
+        self.assertEqual((one.id, one.destination, one.ack_id, one.redelivered), ("", "", None, False))
+
+    def test_text_is_in_the_charset_that_is_named(self):
+        latin = "Grüße".encode("latin-1")
+        for content_type in ("text/plain;charset=latin-1", 'text/plain; x=y; Charset="ISO-8859-1"'):
+            self.assertEqual(message(latin, content_type=content_type).text(), "Grüße")
+        self.assertEqual(message(latin).text("latin-1"), "Grüße")
+        self.assertEqual(message("Grüße".encode(), content_type="text/plain").text(), "Grüße")
+
+    def test_text_that_is_none_raises(self):
+        self.assertRaises(UnicodeDecodeError, message(b"\xff").text)
+        for charset in ("klingon", "hex", '"a\0b"'):
+            wrong = message(b"a", content_type=f"text/plain;charset={charset}")
+            self.assertRaises(ValueError, wrong.text)
+        error = self.assertRaises(ValueError, message(b"a").text, "klingon")
+        self.assertEqual(str(error), "there is no charset 'klingon'")
+
+
+class RedeliveredTests(SynchronousTestCase):
+    def test_true_and_false_are_in_any_case(self):
+        for text in ("true", "True", "TRUE"):
+            self.assertTrue(message(redelivered=text).redelivered, text)
+        for text in ("false", "False"):
+            self.assertFalse(message(redelivered=text).redelivered, text)
+
+    def test_anything_else_counts_as_absent_and_is_logged_once_for_each_connection(self):
+        logged = []
+        self.patch(ClientSession, "log", Logger(namespace="test", observer=logged.append))
+        for _ in range(2):
+            broker, got = Script(), []
+            broker.connects().subscribe("/queue/a", got.append)
+            broker.answers(broker.hears("SUBSCRIBE"))
+            for _ in range(3):
+                broker.message("1", redelivered="yes\u2028")
+            self.assertEqual([one.redelivered for one in got], [False] * 3)
+        lines = [formatEvent(event) for event in logged]
+        self.assertEqual(len(lines), 2)
+        for line in lines:
+            self.assertIn("redelivered:'yes\\u2028', which is neither true nor false", line)
