@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Iterable
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 from stomp_tx.address import is_bound
 from stomp_tx.broker.destinations.rendering import BIG, message_tail, with_message_id
@@ -21,7 +21,21 @@ from stomp_tx.wire.escaping import escape
 
 if TYPE_CHECKING:
     from stomp_tx.broker.destinations.destination import Destination
-    from stomp_tx.broker.session.deliveries import Deliveries, Delivery
+
+
+Delivery = tuple[Message, "AckSubscription"]
+"""One message in flight to one subscription (its attempt number is the message's)."""
+
+
+class InFlight(Protocol):
+    """Where a session keeps what its subscriptions have been given and nobody has acknowledged.
+
+    by_ack -- deliveries by what an ACK names them by
+    naming -- the version by whose rules it does
+    """
+
+    by_ack: dict[str, Delivery]
+    naming: str
 
 
 class Terms(NamedTuple):
@@ -179,10 +193,10 @@ class AckSubscription(Subscription):
         version: str,
         terms: Terms,
         exhausted: list[Subscription],
-        deliveries: Deliveries,
+        in_flight: InFlight,
     ) -> None:
         super().__init__(sender, version, terms, exhausted)
-        self._by_ack = deliveries.by_ack
+        self._by_ack = in_flight.by_ack
         self._ack = f"{terms.number}-"
         self._ack_octets = self._bare + b"\nack:%d-" % terms.number
         self.order: dict[str, int] | None = {} if terms.mode == "client" else None
@@ -249,10 +263,10 @@ class NamedAckSubscription(AckSubscription):
         version: str,
         terms: Terms,
         exhausted: list[Subscription],
-        deliveries: Deliveries,
+        in_flight: InFlight,
     ) -> None:
-        super().__init__(sender, version, terms, exhausted, deliveries)
-        self._naming = deliveries.naming
+        super().__init__(sender, version, terms, exhausted, in_flight)
+        self._naming = in_flight.naming
 
     def offer(self, message: Message) -> bool:
         if self.window:
@@ -281,10 +295,10 @@ def make_subscription(
     version: str,
     terms: Terms,
     exhausted: list[Subscription],
-    deliveries: Deliveries,
+    in_flight: InFlight,
 ) -> Subscription:
     """The subscription for this ack mode and version."""
     if terms.mode == "auto":
         return AutoSubscription(sender, version, terms, exhausted)
     kind = AckSubscription if version == V12 else NamedAckSubscription
-    return kind(sender, version, terms, exhausted, deliveries)
+    return kind(sender, version, terms, exhausted, in_flight)

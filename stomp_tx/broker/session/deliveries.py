@@ -5,15 +5,17 @@ from __future__ import annotations
 import re
 from collections import deque
 
-from stomp_tx.broker.destinations.subscription import AckSubscription, Subscription, delivery_name
-from stomp_tx.broker.session.message_ids import ByMessageId
+from stomp_tx.broker.destinations.subscription import (
+    AckSubscription,
+    Delivery,
+    Subscription,
+    delivery_name,
+)
+from stomp_tx.broker.session.by_message_id import ByMessageId
 from stomp_tx.errors import ProtocolViolation
 from stomp_tx.message import Message
 from stomp_tx.wire.commands import V11, V12
 from stomp_tx.wire.frame import Frame
-
-Delivery = tuple[Message, AckSubscription]
-"""One message in flight to one subscription (its attempt number is the message's)."""
 
 Named = tuple[str, Message, AckSubscription, int]
 """The same with its name (the ``ack`` header in 1.2, see ``delivery_name`` for 1.0 and 1.1) and, in mode

@@ -17,7 +17,7 @@ from stomp_tx.broker.admission.connection_limits import TURNED_AWAY
 from stomp_tx.broker.destinations import rendering
 from stomp_tx.broker.destinations.retained import RETAIN
 from stomp_tx.broker.destinations.scheduler_commands import NOTHING, Command, Found, manages
-from stomp_tx.broker.destinations.subscription import Subscription
+from stomp_tx.broker.destinations.subscription import Delivery, Subscription
 from stomp_tx.broker.dialects import AUTO, Dialect
 from stomp_tx.broker.events import (
     Connected,
@@ -37,7 +37,7 @@ from stomp_tx.broker.policy import Policy
 from stomp_tx.broker.session.access import Access
 from stomp_tx.broker.session.backpressure import Backpressure
 from stomp_tx.broker.session.commit import Commit
-from stomp_tx.broker.session.deliveries import Delivery, Named
+from stomp_tx.broker.session.deliveries import Named
 from stomp_tx.broker.session.handshake import Agreement, agree, connected
 from stomp_tx.broker.session.login import RENEWAL, Login
 from stomp_tx.broker.session.receipts import Receipts

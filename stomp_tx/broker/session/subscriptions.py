@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from stomp_tx.address import TOPIC, is_bound, is_topic, split, within
 from stomp_tx.broker.destinations.browsing import Browse
 from stomp_tx.broker.destinations.composite_subscribe import CompositeSubscribe
-from stomp_tx.broker.destinations.subscription import Subscription, Terms, make_subscription
+from stomp_tx.broker.destinations.subscription import Delivery, Subscription, Terms, make_subscription
 from stomp_tx.broker.dialects import Dialect, made_id
 from stomp_tx.broker.durable_names import fully_qualified
 from stomp_tx.broker.events import Subscribed, Unsubscribed
@@ -32,7 +32,7 @@ from stomp_tx.broker.headers.values import is_false
 from stomp_tx.broker.names import Names, is_temporary, name_for_others, virtual_topic_of
 from stomp_tx.broker.selector.selector import Selector
 from stomp_tx.broker.session.access import Access, must_be_bound
-from stomp_tx.broker.session.deliveries import Deliveries, Delivery
+from stomp_tx.broker.session.deliveries import Deliveries
 from stomp_tx.broker.session.no_local import OwnMessages
 from stomp_tx.errors import LimitExceeded, ProtocolViolation
 from stomp_tx.interfaces import IFrameSender, Safe, Test

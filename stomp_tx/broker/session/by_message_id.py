@@ -5,18 +5,17 @@ from __future__ import annotations
 from collections.abc import Collection
 from typing import Any
 
-from stomp_tx.broker.destinations.subscription import AckSubscription
-from stomp_tx.message import Message
+from stomp_tx.broker.destinations.subscription import Delivery
 
 
-class ByMessageId(dict[str, tuple[Message, AckSubscription]]):
+class ByMessageId(dict[str, Delivery]):
     """Deliveries by the name that an ACK gives, which can be found by their message's id as well.
 
     A message may be in flight several times: a topic's once for each subscription.  Everything takes
     constant time but making one: a session does that once, if its client ever needs it.
     """
 
-    def __init__(self, deliveries: dict[str, tuple[Message, AckSubscription]]) -> None:
+    def __init__(self, deliveries: dict[str, Delivery]) -> None:
         super().__init__()
         self._names: dict[str, dict[str, None]] = {}  # by message id
         for name, delivery in deliveries.items():
@@ -26,7 +25,7 @@ class ByMessageId(dict[str, tuple[Message, AckSubscription]]):
         """What the deliveries in flight of this message go by."""
         return self._names.get(message_id, ())
 
-    def __setitem__(self, name: str, delivery: tuple[Message, AckSubscription]) -> None:
+    def __setitem__(self, name: str, delivery: Delivery) -> None:
         super().__setitem__(name, delivery)
         self._names.setdefault(delivery[0].id, {})[name] = None
 

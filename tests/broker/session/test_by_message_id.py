@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from stomp_tx.broker.session.message_ids import ByMessageId
+from stomp_tx.broker.session.by_message_id import ByMessageId
 from stomp_tx.message import Message
 from stomp_tx.wire.frame import Frame
 from tests.broker.destinations.test_destination import send
