@@ -140,6 +140,7 @@ class StompFrameProtocol(LineReceiver):
     trailing_eol -- end each frame with a line feed after its NUL, for clients that want one
     pace -- how many octets are read a second, whatever they are; None: as many as come
     unfinished -- counts what this connection keeps of frames that have not come whole
+    reads_on -- read whatever waits to be sent.  One of the two sides has to: else both may wait for the other
 
     Frames leave in one write for each reactor turn.  While a Deferred that the receiver returned has not
     fired, or more came than ``pace`` allows, the transport is paused, and so is the watch over the peer's
@@ -165,6 +166,7 @@ class StompFrameProtocol(LineReceiver):
         trailing_eol: bool = False,
         pace: Rate | None = None,
         unfinished: FrameMemory | None = None,
+        reads_on: bool = False,
     ) -> None:
         if outbox is None:
             if clock is None:
@@ -180,6 +182,7 @@ class StompFrameProtocol(LineReceiver):
         self._linger = linger
         self._buffer = b""  # LineReceiver's: what arrived while reading was paused
         self._send_buffer = buffer
+        self._reads_on = reads_on
         self._end = b"\n" if trailing_eol else b""
         self._socket: Connection | None = None  # the transport, where it is a plain TCP or unix one
         self._behind = 0  # octets written since the transport was full
@@ -447,7 +450,7 @@ class StompFrameProtocol(LineReceiver):
 
     @property
     def _is_far_behind(self) -> bool:
-        return self._behind > FAR_BEHIND * self._send_buffer
+        return self._behind > FAR_BEHIND * self._send_buffer and not self._reads_on
 
     # -- IFrameSender -------------------------------------------------------------------------------------
 

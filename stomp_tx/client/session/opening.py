@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from twisted.internet.defer import Deferred
-from twisted.internet.error import ConnectError
+from twisted.internet.defer import CancelledError, Deferred
+from twisted.internet.error import ConnectError, ConnectingCancelledError
 from twisted.internet.interfaces import IAddress, IReactorTime, IStreamClientEndpoint
 from twisted.internet.protocol import Factory
 from twisted.python.failure import Failure
@@ -30,7 +30,7 @@ def open_session(
     Fails as ``connect`` does.  Raises FrameError for what can't be sent in CONNECT.
     """
     session = ClientSession(settings, clock, run, named)
-    session.connect_frame("").encode()  # what can't be sent is known before there is a connection
+    session.connect_frame().encode()  # what can't be sent is known before there is a connection
     opening = Deferred.fromCoroutine(_open(endpoint, session, settings, clock))
     if settings.connect_timeout is not None:
         too_late = ConnectTimeout(f"no CONNECTED within {settings.connect_timeout:g} seconds")
@@ -43,6 +43,8 @@ async def _open(
 ) -> ClientSession:
     try:
         await endpoint.connect(_OneConnection(session, settings, clock))
+    except ConnectingCancelledError:
+        raise CancelledError from None
     except (ConnectError, OSError) as error:
         raise NoConnection(str(error).rstrip(".")) from error
     await session.ready
@@ -67,6 +69,7 @@ class _OneConnection(Factory):
             limits=settings.limits,
             grace=settings.heart_beat_grace,
             keepalive=settings.keepalive(),
+            reads_on=True,
         )
         protocol.factory = self
         return protocol

@@ -133,11 +133,14 @@ class ClientSession:
             if name not in self.subscriptions:  # users may have names like these
                 return name
 
-    def connect_frame(self, host: str) -> Frame:
-        """The CONNECT frame."""
+    def connect_frame(self, peer: str = "") -> Frame:
+        """The CONNECT frame.
+
+        peer -- the ``host``, where none is known
+        """
         settings = self._settings
         return frames.connect(
-            host,
+            peer if self._host is None else self._host,
             accept_version=",".join(settings.versions),
             login=settings.login,
             passcode=settings.passcode,
@@ -149,13 +152,10 @@ class ClientSession:
 
     def connected(self, sender: IFrameSender) -> None:
         self._sender = self.outgoing.sender = sender
-        host = self._host
-        if host is None:
-            host = getattr(sender.peer(), "host", None) or "/"
         if self.state is State.CLOSED:
             sender.abort()  # given up meanwhile
         else:
-            sender.send_frame(self.connect_frame(host))
+            sender.send_frame(self.connect_frame(getattr(sender.peer(), "host", None) or "/"))
 
     def frame_received(self, frame: Frame) -> None:
         try:

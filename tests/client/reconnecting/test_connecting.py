@@ -8,7 +8,10 @@ from typing import Any
 
 from twisted.internet import defer
 from twisted.internet.defer import CancelledError, Deferred
+from twisted.internet.error import ConnectingCancelledError
+from twisted.internet.interfaces import IProtocolFactory, IStreamClientEndpoint
 from twisted.internet.task import deferLater
+from zope.interface import implementer
 
 from stomp_tx.client import (
     ConnectionLost,
@@ -20,6 +23,7 @@ from stomp_tx.client import (
 )
 from stomp_tx.errors import ConfigurationError
 from stomp_tx.testing import Faults, MemoryBroker
+from stomp_tx.testing.link import HERE
 from tests.client.serving import QUEUE, Script, ServiceCase, ends
 
 
@@ -90,6 +94,21 @@ class ConnectingTests(ServiceCase):
         self.broker.is_down = False
         self.broker.advance(10)
         self.assertTrue(service.connected)
+
+    def test_stopped_while_it_connects_it_does_not_go_to_the_next_one(self) -> None:
+        asked: list[int] = []
+
+        @implementer(IStreamClientEndpoint)
+        class Slow:
+            def connect(self, factory: IProtocolFactory) -> Deferred[Any]:
+                asked.append(1)
+                return Deferred(lambda connecting: connecting.errback(ConnectingCancelledError(HERE)))
+
+        service = StompClientService([Slow(), Slow()], reactor=self.broker.clock)
+        service.startService()
+        service.stopService()
+        self.broker.advance(100)
+        self.assertEqual(len(asked), 1)
 
     def test_part_of_each_wait_is_random(self) -> None:
         retry = Retry(initial=1, factor=2, maximum=8, jitter=0.5)

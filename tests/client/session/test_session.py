@@ -3,6 +3,7 @@
 import dataclasses
 
 from twisted.internet.defer import CancelledError, Deferred
+from twisted.internet.error import ConnectingCancelledError
 from twisted.internet.interfaces import IStreamClientEndpoint
 from twisted.trial.unittest import SynchronousTestCase
 from zope.interface import implementer
@@ -151,6 +152,26 @@ class ConnectTests(SessionTests):
         self.broker.hangs_up()
         self.assertEqual(self.clock.getDelayedCalls(), [])
 
+    def test_cancelling_is_no_failed_attempt(self):
+        """Twisted's endpoints have an error of their own for it."""
+
+        class Cancelled(Nowhere):
+            def cancel(self, connecting):
+                connecting.errback(ConnectingCancelledError(None))
+
+        connecting = connect(Cancelled(), reactor=self.clock)
+        connecting.cancel()
+        self.failureResultOf(connecting, CancelledError)
+
+    def test_while_much_is_on_its_way_to_the_broker_it_is_heard(self):
+        """What it says of a frame that is too large, for one; and it may itself wait until it is heard."""
+        client = self.broker.connects()
+        self.broker.pipe.producer.pauseProducing()
+        sending = client.send("/queue/a", bytes(20 * 1024 * 1024), receipt=True)
+        self.clock.advance(0)
+        self.broker.says("ERROR", message="frame too large", receipt_id="1")
+        self.assertEqual(str(self.failureResultOf(sending, ErrorReceived).value), "frame too large")
+
     def test_time_and_cancelling_count_from_the_beginning(self):
         nowhere = Nowhere()
         connecting = connect(nowhere, reactor=self.clock, connect_timeout=3)
@@ -178,6 +199,8 @@ class ConnectTests(SessionTests):
     def test_settings_that_cannot_be_used_are_refused_before_anything_is_said(self):
         for wrong, error in (
             ({"login": "a\nb"}, FrameError),
+            ({"host": "a\nb"}, FrameError),
+            ({"host": "\ud800"}, FrameError),
             ({"versions": ("1.3",)}, ConfigurationError),
             ({"heart_beat_ms": (-1, 0)}, ConfigurationError),
             ({"heart_beat_grace": 0.5}, ConfigurationError),
