@@ -12,12 +12,13 @@ import socket
 import sys
 import threading
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from typing import Any
 
 from twisted.application.service import MultiService, Service
 from twisted.internet.defer import CancelledError, Deferred, gatherResults, maybeDeferred
 from twisted.internet.defer import TimeoutError as DeferredTimeout
-from twisted.internet.error import CannotListenError
+from twisted.internet.error import CannotListenError, ReactorNotRunning
 from twisted.internet.interfaces import IListeningPort, IProtocolFactory, IStreamServerEndpoint
 from twisted.internet.task import LoopingCall
 from twisted.logger import Logger
@@ -93,9 +94,10 @@ class InterpreterService(Service):
 
 
 class EarlySignalsService(Service):
-    """Ends the process in order by a SIGTERM or Ctrl-C that comes before the reactor runs.
+    """Ends the process in order by a SIGTERM or Ctrl-C, whenever it comes; further ones do nothing.
 
-    Until then they would kill it, and to open a large file takes a while.
+    Before the reactor runs they would kill it, and to open a large file takes a while.  While it stops the
+    reactor's own handlers would log a traceback for each one.
     """
 
     def __init__(self, reactor: Any) -> None:
@@ -112,24 +114,32 @@ class EarlySignalsService(Service):
             if before in (signal.SIG_DFL, signal.default_int_handler):
                 self._before[number] = before
                 signal.signal(number, self._come)
+        self._reactor.callWhenRunning(self._take_over)
+
+    def _take_over(self) -> None:
+        """The reactor has put its own handler in the place of one of these: no others."""
+        for number in self._before:
+            if signal.getsignal(number) in (self._reactor.sigTerm, self._reactor.sigInt):
+                signal.signal(number, self._come)
 
     def stopService(self) -> None:
         super().stopService()
         for number, before in self._before.items():
             if signal.getsignal(number) == self._come:
-                signal.signal(number, before)
+                # This is the end: one that comes in the last moment would be told of as what has killed it.
+                signal.signal(number, signal.SIG_IGN if self._has_come else before)
         self._before.clear()
 
     def _come(self, number: int, frame: object) -> None:
         if self._has_come:
             return
         self._has_come = True
-        if (
-            self._reactor.running
-        ):  # which has a handler of its own for SIGTERM, but leaves this one for Ctrl-C
-            self._reactor.callFromThread(self._reactor.stop)
+        if self._reactor.running:
+            Logger().info("received {signal}, shutting down", signal=signal.Signals(number).name)
+            self._reactor._exitSignal = number  # if nothing else is said: see Ordered
+            self._reactor.callFromThread(stop_reactor, self._reactor)
         else:
-            self._reactor.callWhenRunning(self._reactor.stop)
+            self._reactor.callWhenRunning(stop_reactor, self._reactor)
 
 
 class EngineService(Service):
@@ -300,7 +310,13 @@ def end(error: StompError, reactor: Any) -> None:
     Logger().critical("{line}", line=str(CannotStart(error)))
     # Neither twistd nor twist can be told an exit code once the reactor runs.
     atexit.register(_exit_with_failure)
-    reactor.stop()
+    stop_reactor(reactor)
+
+
+def stop_reactor(reactor: Any) -> None:
+    """If it does not stop already."""
+    with suppress(ReactorNotRunning):
+        reactor.stop()
 
 
 def _deferred(work: Callable[[], Deferred[None] | None]) -> Deferred[None]:

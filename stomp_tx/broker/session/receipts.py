@@ -22,7 +22,16 @@ class Receipts:
     ``sender`` and ``version`` are the session's, once it is open.
     """
 
-    __slots__ = ("_failed", "_owed", "_unsafe", "_waits_for", "_when_all_safe", "sender", "version")
+    __slots__ = (
+        "_before",
+        "_failed",
+        "_owed",
+        "_unsafe",
+        "_waits_for",
+        "_when_all_safe",
+        "sender",
+        "version",
+    )
 
     sender: IFrameSender
 
@@ -32,6 +41,7 @@ class Receipts:
         self._unsafe = 0  # things that the engine has not called safe yet
         self._waits_for: Safe = None  # the last of them
         self._owed: list[Frame] = []  # the frames that brought it: the first, and those with a receipt
+        self._before: dict[int, list[Frame]] = {}  # by the id of a COMMIT: what was sent in it
         self._when_all_safe: Deferred[None] | None = None
 
     def done(self, frame: Frame, safe: Safe = None) -> None:
@@ -44,6 +54,18 @@ class Receipts:
                 self._owed.append(frame)  # it shares its fate with the frame before it
         elif receipt is not None:
             self.sender.send_octets(rendering.receipt(receipt, self.version))
+
+    def committed(self, sent: list[Frame], frame: Frame, safe: Safe) -> None:
+        """The same of a COMMIT, and just before it of what was sent in it; a failure is the COMMIT's."""
+        if safe is None:
+            for one in sent:
+                self.done(one)
+        elif sent:
+            self._before[id(frame)] = sent
+            if safe is self._waits_for:
+                self._owed.append(frame)
+                return
+        self.done(frame, safe)
 
     def watch(self, safe: Safe, frame: Frame | None = None) -> None:
         """Somebody must own what may fail: it becomes this session's ERROR."""
@@ -76,13 +98,19 @@ class Receipts:
         return self._when_all_safe
 
     def _now_safe(self, result: None, owed: list[Frame]) -> None:
+        before = self._before
         for frame in owed:
+            if before:
+                for sent in before.pop(id(frame), ()):
+                    self.done(sent)
             receipt = frame.headers.get("receipt")
             if receipt is not None:
                 self.sender.send_octets(rendering.receipt(receipt, self.version))
         self._one_less_unsafe()
 
     def _not_safe(self, failure: Failure, owed: list[Frame]) -> Failure:
+        for one in owed:
+            self._before.pop(id(one), None)
         frame = next((one for one in owed if "receipt" in one.headers), owed[0] if owed else None)
         self._failed(failure, frame)
         self._one_less_unsafe()

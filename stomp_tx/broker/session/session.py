@@ -540,17 +540,20 @@ class BrokerSession:
             tell_keeping(message, policy)
         if "transaction" in frame.headers:
             transaction = self._transactions.named(frame)
+            if late is None or not late.scheduled:
+                transaction.empty(self._factory.retained.emptied_by(message))
             if late is not None:
                 transaction.send_late(late)
             else:
-                transaction.empty(self._factory.retained.emptied_by(message))
                 for one in self._routes.in_transaction(message, policy):
                     transaction.send(one)
             self._accept(transaction, frame)
             return None
         if late is not None:
             letters = self._factory.overdue.dead_letters_of(late, self.id, self._peer)
-            safe = self._engine.commit(Batch(letters)) if letters else None
+            # What it says of others counts all the same.
+            emptied = [] if late.scheduled else self._factory.retained.emptied_by(message)
+            safe = self._engine.commit(Batch(letters, emptied=emptied)) if letters or emptied else None
             self._receipts.done(frame, safe)
             return None if safe is None else self._room.after(letters)
         safe = put(message)
@@ -696,9 +699,7 @@ class BrokerSession:
         commit.must_be_possible(self._room)  # else it ends with the session, which gives back what it took
         self._transactions.end(frame)
         safe = commit.perform(self.id, self._peer if transaction.late else "")
-        for sent in transaction.owed:
-            self._receipts.done(sent, safe)
-        self._receipts.done(frame, safe)
+        self._receipts.committed(transaction.owed, frame, safe)
         return None if safe is None else self._room.after(commit.appended)
 
     def _abort(self, frame: Frame) -> None:

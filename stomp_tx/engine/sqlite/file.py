@@ -11,6 +11,7 @@ from importlib.resources import files
 from pathlib import Path
 
 from stomp_tx.engine.sqlite import private_files
+from stomp_tx.engine.sqlite.file_lock import must_be_a_file, must_have_one_name
 from stomp_tx.errors import ConfigurationError, EngineError, StompError
 
 APPLICATION = 0x53544D50  # "STMP": whose file it is (PRAGMA application_id)
@@ -148,8 +149,8 @@ def _split(statements: str) -> list[str]:
 def must_be_usable(path: str) -> None:
     """Raises StompError when the file can't be what a broker writes to, or be made; changes nothing."""
     folder = os.path.dirname(os.path.abspath(path))
-    if os.path.isdir(path):
-        raise ConfigurationError(f"can't open {path}", "it is a folder: name a file")
+    must_have_one_name(path)
+    must_be_a_file(f"{path}.lock")
     if os.path.exists(path):
         open_for_reading(path).close()
         if not os.access(path, os.W_OK):

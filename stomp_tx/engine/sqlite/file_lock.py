@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import stat
 from typing import IO
 
 from stomp_tx.engine.sqlite import locking, private_files
@@ -40,14 +39,8 @@ class FileLock:
             raise
 
     def _lock_itself(self, path: str) -> None:
+        must_have_one_name(path)
         status = os.stat(path)
-        if stat.S_ISDIR(status.st_mode):
-            raise ConfigurationError(f"can't open {path}", "it is a folder: name a file")
-        if status.st_nlink > 1:
-            raise ConfigurationError(
-                f"{path} has {status.st_nlink} names (hard links)",
-                "what SQLite keeps beside a file belongs to one of its names: leave it that one",
-            )
         identity = status.st_dev, status.st_ino
         if identity in _held:  # before a descriptor is opened that would have to be closed
             raise _in_use(path, f"process {os.getpid()}")
@@ -78,6 +71,24 @@ class FileLock:
         self.close()
 
 
+def must_be_a_file(path: str) -> None:
+    """Raises ConfigurationError when it is there and is anything else: to open a pipe waits for ever."""
+    if os.path.isdir(path):
+        raise ConfigurationError(f"can't open {path}", "it is a folder: name a file")
+    if os.path.exists(path) and not os.path.isfile(path):
+        raise ConfigurationError(f"can't open {path}", "it is a pipe, a socket or a device: name a file")
+
+
+def must_have_one_name(path: str) -> None:
+    """Raises ConfigurationError when it is no file, or has several names."""
+    must_be_a_file(path)
+    if os.path.exists(path) and (names := os.stat(path).st_nlink) > 1:
+        raise ConfigurationError(
+            f"{path} has {names} names (hard links)",
+            "what SQLite keeps beside a file belongs to one of its names: leave it that one",
+        )
+
+
 def _make(path: str) -> None:
     try:
         private_files.make(path)
@@ -88,6 +99,7 @@ def _make(path: str) -> None:
 def _lock_beside(path: str) -> IO[str]:
     beside = f"{path}.lock"
     try:
+        must_be_a_file(beside)
         held = open(beside, "a+", opener=private_files.opener)  # noqa: SIM115  (it stays open)
     except OSError as error:
         raise ConfigurationError(f"can't write {beside}", _advice(error)) from None

@@ -170,6 +170,19 @@ class Expiry(InMemory, SynchronousTestCase):
         self.assertTrue(bob.hears_nothing() and cid.hears_nothing())
         self.assertEqual(self.waits_in("/retained/t"), [])
 
+    def test_what_is_retained_is_removed_all_the_same(self) -> None:
+        for more in ({}, {"transaction": "t"}):
+            self.send("1", destination="/topic/t", retain="set")
+            self.assertEqual(self.waits_in("/retained/t"), [b"1"])
+            if more:
+                self.ann.says("BEGIN", transaction="t")
+            self.send("2", destination="/topic/t", retain="remove", expires=SECONDS, **more)
+            if more:
+                self.assertEqual(self.waits_in("/retained/t"), [b"1"])
+                self.ann.says("COMMIT", transaction="t")
+            self.is_told("/topic/t")
+            self.assertEqual(self.waits_in("/retained/t"), [])
+
     def test_several_destinations(self) -> None:
         self.open(patterns={"/queue/b": Policy(expired="dead-letter")})
         self.send("1", destination="/queue/a,/queue/b,/topic/t", expires=SECONDS)

@@ -253,6 +253,24 @@ class FailureTests(Conversations):
         self.disk.step()
         self.assertEqual(self.ann.fails("disk is full").headers["receipt-id"], "0")
 
+    def test_a_commit_that_fails_is_named_and_not_what_was_sent_in_it(self) -> None:
+        for receipt in ({"receipt": "commit"}, {}):
+            self.open(dialect="rabbitmq")
+            for fails in (False, True):
+                self.disk.held, self.disk.full = True, fails
+                self.ann.says("BEGIN", transaction="t")
+                self.send("1", transaction="t")
+                self.send("2", transaction="t")
+                self.ann.says("COMMIT", transaction="t", **receipt)
+                self.broker.turn()
+                if not fails:
+                    self.disk.goes_on()
+                    self.assertEqual(self.receipts(self.ann), ["1", "2", *receipt.values()])
+                    continue
+                self.disk.step()
+                error = self.ann.fails("disk is full")
+                self.assertEqual(error.headers.get("receipt-id"), receipt.get("receipt"))
+
     def test_everybody_in_the_commit_is_told_and_nobody_else(self) -> None:
         cid, dan = self.broker.connect(), self.broker.connect()
         self.disk.held = self.disk.full = True

@@ -40,6 +40,18 @@ class LockTests(SynchronousTestCase):
         error = self.assertRaises(ConfigurationError, FileLock, os.path.join(self.mktemp(), "db"))
         self.assertIn("can't write", error.summary)
 
+    def test_what_is_no_file_is_said_to_be_none_at_once(self) -> None:
+        for ending in ("", ".lock"):
+            for make, why in (
+                (os.mkdir, "it is a folder"),
+                (os.mkfifo, "it is a pipe, a socket or a device"),
+            ):
+                path = self.mktemp()
+                make(f"{path}{ending}")
+                error = self.assertRaises(ConfigurationError, FileLock, path)
+                self.assertEqual(error.summary, f"can't open {os.path.realpath(path)}{ending}")
+                self.assertIn(why, error.detail)
+
     def test_another_name_of_the_file_is_refused(self) -> None:
         path = self.mktemp()
         held = FileLock(path)
