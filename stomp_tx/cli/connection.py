@@ -314,9 +314,9 @@ def _run(target: Target, telling: Coroutine[Any, Any, int]) -> int:
     from twisted.internet.defer import CancelledError, Deferred
     from twisted.python.failure import Failure
 
-    from stomp_tx.client.default_logging import LAST_RESORT
+    from stomp_tx.client.default_logging import DEFAULT_LOGGING
 
-    LAST_RESORT.is_silent = True  # all that goes wrong is told here
+    DEFAULT_LOGGING.is_silent = True  # all that goes wrong is told here
     results: list[Any] = []
 
     def stop() -> None:
@@ -344,7 +344,7 @@ def _run(target: Target, telling: Coroutine[Any, Any, int]) -> int:
             reactor.addSystemEventTrigger("before", "shutdown", interrupted)
             reactor.callWhenRunning(INTERRUPTS.take_again)
             reactor.run()
-    LAST_RESORT.is_silent = False
+    DEFAULT_LOGGING.is_silent = False
     (result,) = results
     if isinstance(result, Failure):
         if result.check(CancelledError):

@@ -31,13 +31,13 @@ def must_be_callable(name: str, value: object) -> None:
         raise ConfigurationError(f"{name} must be a function, or None, not {type(value).__name__}")
 
 
-def must_be_known(names: Iterable[str], known: Iterable[str], taker: str) -> None:
+def must_be_known(names: Iterable[str], known: Iterable[str], called: str) -> None:
     """Raises ConfigurationError for a name that is none of those known, with the nearest one."""
     known = list(known)
     for name in names:
         if name not in known:
             there_are = f"there are {', '.join(sorted(known))}"
-            raise ConfigurationError(f"{taker} has no setting {name}{nearest(name, known)}", there_are)
+            raise ConfigurationError(f"{called} has no setting {name}{nearest(name, known)}", there_are)
 
 
 def nearest(name: str, known: Iterable[str]) -> str:

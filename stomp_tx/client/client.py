@@ -11,8 +11,8 @@ from twisted.internet.interfaces import IStreamClientEndpoint
 from twisted.python.failure import Failure
 
 from stomp_tx.client.arguments import no_transaction
-from stomp_tx.client.default_logging import LAST_RESORT
-from stomp_tx.client.deferred import SeenAnswer, answer_of, failed, leaving_block
+from stomp_tx.client.default_logging import DEFAULT_LOGGING
+from stomp_tx.client.deferred import ReportedDeferred, client_deferred, end_of_block, failed
 from stomp_tx.client.endpoint import endpoint_of
 from stomp_tx.client.event_loop import reactor_and_clock, runner
 from stomp_tx.client.operations import Operations
@@ -53,12 +53,14 @@ def connect(
     """
     try:
         reactor, clock = reactor_and_clock(reactor)
-        LAST_RESORT.begin()
+        DEFAULT_LOGGING.begin()
         checked = settings_of(settings, connect, "connect()")
         place = f" to {endpoint}" if isinstance(endpoint, str) else ""
         endpoint, named = endpoint_of(reactor, endpoint, ca_file)
         opening = open_session(endpoint, named, checked, clock, runner())
-        return answer_of(opening.addCallbacks(StompClient, _not_opened, errbackArgs=(place,)), SeenAnswer)
+        return client_deferred(
+            opening.addCallbacks(StompClient, _not_opened, errbackArgs=(place,)), ReportedDeferred
+        )
     except StompError as error:
         return failed(error)
 
@@ -170,14 +172,14 @@ class StompClient(Operations):
     # -- the end ------------------------------------------------------------------------------------------
 
     def disconnect(self) -> Deferred[None]:
-        """Leave in order; fires when the connection is gone.
+        """Disconnect in order; fires when the connection is gone.
 
         Subscriptions end, handlers that are at work finish, outstanding receipts come; then DISCONNECT, whose
         RECEIPT says that the broker has got all that was sent.  Bounded by ``disconnect_timeout``: for what
         is under way, then for the RECEIPT; and a few seconds more for the broker to close.
 
         Fails with ConnectionLost or ReceiptTimeout when that RECEIPT did not come.  A client that is not
-        connected any more has nothing to leave: then it only waits for the connection to be gone.
+        connected any more has nothing to end: then it only waits for the connection to be gone.
         """
         return self._session.disconnect()
 
@@ -187,4 +189,4 @@ class StompClient(Operations):
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
-        await leaving_block(self.disconnect(), kind)
+        await end_of_block(self.disconnect(), kind)

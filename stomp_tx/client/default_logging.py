@@ -55,4 +55,4 @@ class DefaultLogging:
         return first is not None and all(one is first or one is self for one in observers)
 
 
-LAST_RESORT = DefaultLogging()
+DEFAULT_LOGGING = DefaultLogging()

@@ -1,4 +1,4 @@
-"""Answer: the Deferred that a client's operations return, which tasks of asyncio can await, too."""
+"""ClientDeferred: the Deferred that a client's operations return, which tasks of asyncio can await, too."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from stomp_tx.errors import ConnectionLost, SubscriptionEnded
 T = TypeVar("T")
 
 
-class Answer(Deferred[T]):
+class ClientDeferred(Deferred[T]):
     """A Deferred that may fail with ConnectionLost unseen, and that a task of asyncio may await.
 
     One lost connection may fail thousands of them, and not everybody waits for each SEND: nobody having
@@ -54,20 +54,20 @@ class Answer(Deferred[T]):
         """The coroutine that awaits it was thrown an exception: what has come reaches nobody."""
 
 
-class ToldAnswer(Answer[T]):
-    """An Answer that may fail with anything unseen: what it fails with is told by itself."""
+class LoggedDeferred(ClientDeferred[T]):
+    """A ClientDeferred that may fail with anything unseen: what it fails with is logged by itself."""
 
     unseen = (BaseException,)
 
 
-class SeenAnswer(Answer[T]):
-    """An Answer whose every failure somebody must look at."""
+class ReportedDeferred(ClientDeferred[T]):
+    """A ClientDeferred whose every failure somebody must look at."""
 
     unseen = ()
 
 
 class Wait(Deferred[Any]):
-    """What an Answer without a result gives to who runs the coroutine that awaits it.
+    """What a ClientDeferred without a result gives to who runs the coroutine that awaits it.
 
     Twisted takes it for the Deferred to add callbacks to, and asyncio for a future of its own kind
     (``_asyncio_future_blocking``).  Nobody can know beforehand which of them it will be: a coroutine of
@@ -76,7 +76,7 @@ class Wait(Deferred[Any]):
 
     _asyncio_future_blocking = True
 
-    def __init__(self, answer: Answer[Any]) -> None:
+    def __init__(self, answer: ClientDeferred[Any]) -> None:
         super().__init__()
         self._answer = answer
         self._is_asyncio_s = False
@@ -110,23 +110,25 @@ class Wait(Deferred[Any]):
         """Nothing: the coroutine looks for itself."""
 
 
-async def leaving_block(leaving: Deferred[None], kind: type[BaseException] | None) -> None:
+async def end_of_block(ending: Deferred[None], kind: type[BaseException] | None) -> None:
     """The end of an ``async with``: the error that is under way, if there is one, is what matters."""
     if kind is not None:
-        leaving.addErrback(lambda _: None)
+        ending.addErrback(lambda _: None)
     if kind is not GeneratorExit:  # a coroutine that was dropped can't wait
-        await leaving
+        await ending
 
 
 def failed(error: Exception) -> Deferred[Any]:
     """A Deferred that has failed already."""
-    answer: Answer[Any] = Answer()
+    answer: ClientDeferred[Any] = ClientDeferred()
     answer.errback(Failure(error))
     return answer
 
 
-def answer_of(deferred: Deferred[T], kind: type[Answer[Any]] = Answer) -> Answer[T]:
-    """An Answer that fires as this one does."""
-    answer: Answer[T] = kind(lambda _: deferred.cancel())
+def client_deferred(
+    deferred: Deferred[T], kind: type[ClientDeferred[Any]] = ClientDeferred
+) -> ClientDeferred[T]:
+    """A ClientDeferred that fires as this one does."""
+    answer: ClientDeferred[T] = kind(lambda _: deferred.cancel())
     deferred.chainDeferred(answer)
     return answer

@@ -1,4 +1,4 @@
-"""Loops: Twisted's reactor, or asyncio's event loop with the reactor upon it."""
+"""Event loops: Twisted's reactor, or asyncio's event loop with the reactor upon it."""
 
 from __future__ import annotations
 

@@ -11,7 +11,7 @@ from twisted.internet.defer import Deferred
 from twisted.python.failure import Failure
 
 from stomp_tx.client.arguments import check_subscribe, is_number, not_the, subscribe_headers
-from stomp_tx.client.deferred import answer_of, failed
+from stomp_tx.client.deferred import client_deferred, failed
 from stomp_tx.client.session.message import Message
 from stomp_tx.client.session.requests import reply_headers
 from stomp_tx.client.session.session import ClientSession
@@ -206,7 +206,7 @@ class Operations(ABC):
 
         if timeout is not None and not is_number(timeout):
             return failed(TypeError(f"timeout is a number of seconds, or None, not {timeout!r}"))
-        reply = answer_of(self._find().addCallback(ask))
+        reply = client_deferred(self._find().addCallback(ask))
         if timeout is not None:
             late = ReplyTimeout(f"no reply from {destination} within {timeout:g} seconds")
             reply.addTimeout(timeout, self._current.clock, lambda failure, seconds: Failure(late))

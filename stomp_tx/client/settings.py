@@ -144,14 +144,14 @@ class ClientOptions(TypedDict, total=False):
     limits: Limits
 
 
-def settings_of(options: Mapping[str, Any], taker: Callable[..., Any], called: str) -> ClientSettings:
+def settings_of(options: Mapping[str, Any], function: Callable[..., Any], name: str) -> ClientSettings:
     """The settings among the keyword arguments of ``connect`` or StompClientService.
 
-    taker, called -- which of them, and its name
+    function, name -- which of them, and what it is called
 
     Raises ConfigurationError, for a name that there is not with the nearest one that there is.
     """
-    named = signature(taker).parameters.values()
+    named = signature(function).parameters.values()
     own = [one.name for one in named if one.kind is Parameter.KEYWORD_ONLY]
-    must_be_known(options, [*(one.name for one in fields(ClientSettings)), *own], called)
+    must_be_known(options, [*(one.name for one in fields(ClientSettings)), *own], name)
     return ClientSettings(**options)

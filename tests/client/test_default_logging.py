@@ -1,4 +1,4 @@
-"""last_resort.py: what a client warns of, where nobody logs."""
+"""default_logging.py: what a client warns of, where nobody logs."""
 
 from __future__ import annotations
 

@@ -10,7 +10,7 @@ from typing import Any
 from twisted.internet.defer import CancelledError, Deferred
 from twisted.trial.unittest import SynchronousTestCase
 
-from stomp_tx.client.deferred import Answer, answer_of, failed
+from stomp_tx.client.deferred import ClientDeferred, client_deferred, failed
 from stomp_tx.errors import ConnectionLost, StompError
 
 
@@ -20,7 +20,7 @@ async def value_of(answer: Deferred[Any]) -> Any:
 
 class TwistedTests(SynchronousTestCase):
     def test_a_coroutine_of_twisted_awaits_it(self) -> None:
-        answer: Answer[int] = Answer()
+        answer: ClientDeferred[int] = ClientDeferred()
         running = Deferred.fromCoroutine(value_of(answer))
         self.assertNoResult(running)
         answer.callback(1)
@@ -29,7 +29,7 @@ class TwistedTests(SynchronousTestCase):
 
     def test_who_cancels_the_coroutine_cancels_what_it_awaits(self) -> None:
         cancelled: list[Any] = []
-        answer: Answer[int] = Answer(cancelled.append)
+        answer: ClientDeferred[int] = ClientDeferred(cancelled.append)
         running = Deferred.fromCoroutine(value_of(answer))
         running.cancel()
         self.assertEqual(cancelled, [answer])
@@ -45,11 +45,11 @@ class TwistedTests(SynchronousTestCase):
 
     def test_the_answer_of_another_deferred(self) -> None:
         first: Deferred[int] = Deferred()
-        answer = answer_of(first)
+        answer = client_deferred(first)
         first.callback(2)
         self.assertEqual(self.successResultOf(answer), 2)
         second: Deferred[int] = Deferred()
-        answer = answer_of(second)
+        answer = client_deferred(second)
         answer.cancel()
         self.failureResultOf(answer, CancelledError)
 
@@ -58,19 +58,19 @@ class AsyncioTests(SynchronousTestCase):
     def run_in_loop(self, coroutine: Coroutine[Any, Any, Any]) -> Any:
         return asyncio.run(coroutine, debug=True)
 
-    def later(self, answer: Answer[Any], result: Any) -> Answer[Any]:
+    def later(self, answer: ClientDeferred[Any], result: Any) -> ClientDeferred[Any]:
         asyncio.get_running_loop().call_later(0.01, answer.callback, result)
         return answer
 
     def test_a_task_awaits_it(self) -> None:
         async def story() -> Any:
-            return await self.later(Answer(), 1)
+            return await self.later(ClientDeferred(), 1)
 
         self.assertEqual(self.run_in_loop(story()), 1)
 
     def test_one_that_has_fired_and_one_that_fails(self) -> None:
         async def story() -> Any:
-            fired: Answer[int] = Answer()
+            fired: ClientDeferred[int] = ClientDeferred()
             fired.callback(2)
             self.assertEqual(await fired, 2)
             for error in (failed(ZeroDivisionError()), self.later_failing(ZeroDivisionError())):
@@ -81,14 +81,14 @@ class AsyncioTests(SynchronousTestCase):
         gc.collect()
         self.assertEqual(self.flushLoggedErrors(), [])
 
-    def later_failing(self, error: Exception) -> Answer[Any]:
-        answer: Answer[Any] = Answer()
+    def later_failing(self, error: Exception) -> ClientDeferred[Any]:
+        answer: ClientDeferred[Any] = ClientDeferred()
         asyncio.get_running_loop().call_later(0.01, answer.errback, error)
         return answer
 
     def test_many_at_a_time(self) -> None:
         async def story() -> Any:
-            return await asyncio.gather(*(self.later(Answer(), number) for number in range(3)))
+            return await asyncio.gather(*(self.later(ClientDeferred(), number) for number in range(3)))
 
         self.assertEqual(self.run_in_loop(story()), [0, 1, 2])
 
@@ -96,7 +96,7 @@ class AsyncioTests(SynchronousTestCase):
         cancelled: list[Any] = []
 
         async def story() -> None:
-            answer: Answer[int] = Answer(cancelled.append)
+            answer: ClientDeferred[int] = ClientDeferred(cancelled.append)
             task = asyncio.ensure_future(value_of(answer))
             await asyncio.sleep(0.01)
             task.cancel()
@@ -104,7 +104,7 @@ class AsyncioTests(SynchronousTestCase):
                 await task
             self.assertTrue(task.cancelled())
             with self.assertRaises(asyncio.TimeoutError):
-                await asyncio.wait_for(Answer(cancelled.append), 0.01)
+                await asyncio.wait_for(ClientDeferred(cancelled.append), 0.01)
 
         self.run_in_loop(story())
         self.assertEqual(len(cancelled), 2)
@@ -113,7 +113,7 @@ class AsyncioTests(SynchronousTestCase):
 
     def test_a_coroutine_of_twisted_within_a_task(self) -> None:
         async def story() -> Any:
-            inner = Deferred.fromCoroutine(value_of(self.later(Answer(), 3)))
-            return await answer_of(inner)
+            inner = Deferred.fromCoroutine(value_of(self.later(ClientDeferred(), 3)))
+            return await client_deferred(inner)
 
         self.assertEqual(self.run_in_loop(story()), 3)

@@ -19,7 +19,7 @@ from twisted.logger import Logger, LogLevel
 from twisted.python.failure import Failure
 
 from stomp_tx.client.client import StompClient
-from stomp_tx.client.deferred import Answer, failed
+from stomp_tx.client.deferred import ClientDeferred, failed
 from stomp_tx.client.event_loop import Run, runner
 from stomp_tx.client.reconnecting.brokers import Brokers, is_final
 from stomp_tx.client.reconnecting.retry import Retry
@@ -36,7 +36,7 @@ class State(enum.Enum):
 
     NEW = "has not been started"
     RUNNING = "connects, and connects again"
-    LEAVING = "is being stopped"
+    STOPPING = "is being stopped"
     OVER = "was stopped, or has given up"
 
 
@@ -101,7 +101,7 @@ class Connecting:
             return succeed(client)
         if self.state is State.OVER:
             return failed(self._reason)
-        waiting: Deferred[StompClient] = Answer(self._wait_no_more)
+        waiting: Deferred[StompClient] = ClientDeferred(self._wait_no_more)
         self._waiting.append((waiting, most))
         return waiting
 
@@ -123,9 +123,9 @@ class Connecting:
         if start is self._start:  # who was told of a failed attempt may have started it again
             self._running = running
 
-    def leave(self) -> None:
+    def begin_to_stop(self) -> None:
         """Make no further connection; the one that there is may stay."""
-        self.state = State.LEAVING
+        self.state = State.STOPPING
 
     def stop(self, reason: Exception) -> None:
         """It is over, for this reason."""

@@ -9,14 +9,14 @@ from twisted.internet.defer import Deferred, gatherResults, succeed
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
-from stomp_tx.client.deferred import Answer, failed
+from stomp_tx.client.deferred import ClientDeferred, failed
 from stomp_tx.client.session.session import ClientSession
 from stomp_tx.errors import ConnectionLost, ErrorReceived, LimitExceeded, ReceiptTimeout
 from stomp_tx.wire import frames
 from stomp_tx.wire.headers import Headers
 
 MOST = 10
-"""Windows; of those who don't wait for room no more is kept."""
+"""As many times what the outbox has room for is kept of those who don't wait for room; no more."""
 
 
 class Send:
@@ -149,14 +149,14 @@ class Outbox:
         self._entries[entry.name] = entry
         self._octets += entry.size
         if confirmed:
-            entry.answer = Answer(lambda _: self._given_up(entry))
+            entry.answer = ClientDeferred(lambda _: self._given_up(entry))
         session = self._session
         if session is not None and not session.is_over:
             self._write(entry, session)
         if entry.answer is not None:
             return entry.answer
         if self.is_full:
-            room: Deferred[None] = Answer(self._waiting.remove)
+            room: Deferred[None] = ClientDeferred(self._waiting.remove)
             self._waiting.append(room)
             return room
         if session is not None and not session.is_over and session.outgoing.sender.full:

@@ -11,7 +11,7 @@ from stomp_tx.client.session.session import ClientSession
 from stomp_tx.errors import ErrorReceived
 
 SURE = 3
-"""Trials in a row that a frame has to fail."""
+"""Connections in a row that a frame has to end."""
 
 QUIET = 1.0
 """Seconds that a connection has to live without the frame first; more where the broker is slow."""
@@ -39,7 +39,7 @@ class PoisonSearch:
         self._clock = clock
         self._suspect: object = None
         self._took = 0.0  # seconds from what was said to the ERROR, at most
-        self._failed = 0  # trials
+        self._failed = 0  # connections that it has ended since
 
     def begin(self, session: ClientSession) -> None:
         """A session on which things are said one by one."""

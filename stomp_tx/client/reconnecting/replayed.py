@@ -30,11 +30,11 @@ class ReplayedTransaction:
         self,
         new_send: Callable[[str, Any, str | None, Headers | None, bool], Send],
         new_name: Callable[[], str],
-        window: Outbox,
+        outbox: Outbox,
     ) -> None:
         self._new_send = new_send
         self._new_name = new_name
-        self._window = window
+        self._outbox = outbox
         self._sends: list[Send] | None = []
 
     def send(
@@ -61,7 +61,7 @@ class ReplayedTransaction:
         sends, self._sends = self._sends, None
         if sends is None:
             return failed(ProtocolViolation("the transaction is over"))
-        return self._window.add(ReplayedSends(self._new_name(), sends), True)
+        return self._outbox.add(ReplayedSends(self._new_name(), sends), True)
 
     def abort(self, *, receipt: bool = False) -> Deferred[None]:
         """Drop it; the broker knows nothing of it, and answers nothing."""

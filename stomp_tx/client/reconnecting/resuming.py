@@ -9,7 +9,7 @@ from twisted.internet.interfaces import IReactorTime
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
-from stomp_tx.client.deferred import Answer, failed
+from stomp_tx.client.deferred import ClientDeferred, failed
 from stomp_tx.client.reconnecting.outbox import Outbox, is_loss
 from stomp_tx.client.reconnecting.poison_frames import PATIENCE, QUIET, PoisonSearch, may_be_about, quiet
 from stomp_tx.client.session.session import ClientSession
@@ -24,26 +24,26 @@ from stomp_tx.errors import (
 
 
 class Resuming:
-    """The subscriptions that are made again, in their order, and the window that is sent again.
+    """The subscriptions that are made again, in their order, and the outbox that is sent again.
 
     An ERROR that names no receipt may be about anything: something that was sent, or the broker's own end.
-    After one, what there is to do is done one by one.  What the broker can't bear, as a Trial finds out, is
-    given up, so that the others may go on.
+    After one, what there is to do is done one by one.  What the broker can't bear, as a PoisonSearch finds
+    out, is given up, so that the others may go on.
 
     timeout -- seconds that the broker may take to answer SUBSCRIBE on a new connection; None: any
     """
 
     log = Logger()
 
-    def __init__(self, window: Outbox, clock: IReactorTime, timeout: float | None) -> None:
-        self._window = window
+    def __init__(self, outbox: Outbox, clock: IReactorTime, timeout: float | None) -> None:
+        self._outbox = outbox
         self._clock = clock
         self._timeout = timeout
         self._subscriptions: dict[str, Subscription] = {}
         self._asked: dict[Subscription, Deferred[Subscription]] = {}  # whose SUBSCRIBE was never answered
         self._without_receipt: set[Subscription] = set()
         self._careful = False  # an ERROR said not what it was about
-        self._trial = PoisonSearch(clock)
+        self._poison_search = PoisonSearch(clock)
 
     def subscribe(
         self, subscription: Subscription, receipt: bool, session: ClientSession
@@ -53,7 +53,7 @@ class Resuming:
             return failed(ProtocolViolation("subscription exists already", f"its id is {subscription.id!a}"))
         self._subscriptions[subscription.id] = subscription
         subscription.when_over = self._forget
-        answer: Deferred[Subscription] = Answer(lambda _: self._given_up(subscription))
+        answer: Deferred[Subscription] = ClientDeferred(lambda _: self._given_up(subscription))
         self._asked[subscription] = answer
         if not receipt:
             self._without_receipt.add(subscription)
@@ -74,7 +74,7 @@ class Resuming:
             await self._resume_one_by_one(session)
         else:
             making = [self._make(one, session) for one in list(self._subscriptions.values())]
-            self._window.resume(session)
+            self._outbox.resume(session)
             for made in making:
                 await self._in_time(made)
         if session.is_over:
@@ -82,28 +82,28 @@ class Resuming:
             raise session.lost()
         session.release()
         self._careful = False
-        self._trial.acquit()
+        self._poison_search.acquit()
 
     async def _resume_one_by_one(self, session: ClientSession) -> None:
-        self._trial.begin(session)
+        self._poison_search.begin(session)
         for one in list(self._subscriptions.values()):
             if one.ended:
                 continue  # meanwhile
             asks = one not in self._without_receipt
-            if await self._trial.alone(one, partial(self._make_alone, one, session), asks, session):
+            if await self._poison_search.alone(one, partial(self._make_alone, one, session), asks, session):
                 self._refused(one, session.reason)
             if session.is_over:
                 return
         unanswered = None
-        while not session.is_over and (entry := self._window.first) not in (None, unanswered):
+        while not session.is_over and (entry := self._outbox.first) not in (None, unanswered):
             assert entry is not None
-            say = partial(self._window.say, entry, session)
-            if await self._trial.alone(entry, say, True, session, PATIENCE):
+            say = partial(self._outbox.say, entry, session)
+            if await self._poison_search.alone(entry, say, True, session, PATIENCE):
                 assert session.reason is not None
-                self._window.refuse(entry, session.reason)
+                self._outbox.refuse(entry, session.reason)
             unanswered = entry
         if not session.is_over:
-            self._window.resume(session, unanswered)
+            self._outbox.resume(session, unanswered)
 
     def _make_alone(self, one: Subscription, session: ClientSession) -> Deferred[None]:
         made = self._in_time(self._make(one, session))
@@ -120,7 +120,7 @@ class Resuming:
     def lost(self, session: ClientSession) -> None:
         """The connection is gone.  May it be for something that is to be done again?"""
         asks_not = len(self._without_receipt)
-        asks = len(self._window) + len(self._subscriptions) - asks_not
+        asks = len(self._outbox) + len(self._subscriptions) - asks_not
         if (asks and may_be_about(session, True)) or (asks_not and may_be_about(session, False)):
             self._careful = True
 
@@ -136,7 +136,7 @@ class Resuming:
         subscriptions, self._subscriptions = self._subscriptions, {}
         self._without_receipt.clear()
         self._careful = False
-        self._trial.acquit()
+        self._poison_search.acquit()
         for subscription in subscriptions.values():
             subscription.lasting = False
             subscription.end(lost)

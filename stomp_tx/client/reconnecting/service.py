@@ -13,8 +13,8 @@ from twisted.python.failure import Failure
 
 from stomp_tx.client.arguments import NOTHING, must_be, must_be_callable, no_transaction
 from stomp_tx.client.client import StompClient
-from stomp_tx.client.default_logging import LAST_RESORT
-from stomp_tx.client.deferred import Answer, ToldAnswer, answer_of, failed, leaving_block
+from stomp_tx.client.default_logging import DEFAULT_LOGGING
+from stomp_tx.client.deferred import ClientDeferred, LoggedDeferred, client_deferred, end_of_block, failed
 from stomp_tx.client.event_loop import default_reactor, reactor_and_clock
 from stomp_tx.client.operations import Operations
 from stomp_tx.client.reconnecting.brokers import Brokers, Credentials, Endpoint
@@ -144,13 +144,13 @@ class StompClientService(Operations, Service):
             on_lost,
             on_failed,
         )
-        self._window = Outbox(window, window_octets)
-        self._resuming = Resuming(self._window, self._clock, self._settings.connect_timeout)
+        self._outbox = Outbox(window, window_octets)
+        self._resuming = Resuming(self._outbox, self._clock, self._settings.connect_timeout)
         self._heads = Heads()
         self._prefix = f"{random.getrandbits(96):024x}"
         self._names = 0
         self._sent = 0
-        self._leavers: list[Deferred[None]] = []
+        self._stoppers: list[Deferred[None]] = []
         self._starters: list[Deferred[StompClient]] = []
         self._session = self._no_session(ConnectionLost("not connected", "the service has not been started"))
 
@@ -167,7 +167,7 @@ class StompClientService(Operations, Service):
     @property
     def unconfirmed(self) -> int:
         """How many messages (and transactions) the broker has not receipted yet."""
-        return len(self._window)
+        return len(self._outbox)
 
     def whenConnected(self, failAfterFailures: int | None = None) -> Deferred[StompClient]:
         """The client of the connection that there is, or of the next one; see StompClient.
@@ -184,7 +184,7 @@ class StompClientService(Operations, Service):
     # -- starting and stopping ----------------------------------------------------------------------------
 
     def startService(self) -> Deferred[StompClient]:
-        """Begin to connect; while it is still leaving, once it has left.
+        """Begin to connect; while it is still being stopped, once it is.
 
         Fires when it is connected, and fails as ``whenConnected``.  Nobody has to look: that the service
         gives up is logged, and ``on_failed`` is told why.
@@ -192,23 +192,23 @@ class StompClientService(Operations, Service):
         if not self.running:
             if self._is_default:
                 default_reactor()  # raises when it is not the one of the event loop that runs now
-            LAST_RESORT.begin()
+            DEFAULT_LOGGING.begin()
             super().startService()
-            if self._connecting.state is not State.LEAVING:
+            if self._connecting.state is not State.STOPPING:
                 self._begin()
-        starting: Deferred[StompClient] = ToldAnswer()
-        if self._connecting.state is State.LEAVING:
+        starting: Deferred[StompClient] = LoggedDeferred()
+        if self._connecting.state is State.STOPPING:
             self._starters.append(starting)
         else:
             self.whenConnected().chainDeferred(starting)
         return starting
 
     def _begin(self) -> None:
-        self._window.begin()
+        self._outbox.begin()
         self._connecting.start()
 
     def stopService(self) -> Deferred[None]:
-        """Leave in order, and connect no more; fires when the connection is gone.
+        """Disconnect in order, and connect no more; fires when the connection is gone.
 
         Subscriptions end, handlers that are at work finish, receipts come, then DISCONNECT: bounded by the
         settings' ``disconnect_timeout``, as ``StompClient.disconnect``.  What has not been confirmed by then
@@ -216,39 +216,39 @@ class StompClientService(Operations, Service):
         """
         if self.running:
             super().stopService()
-        if self._connecting.state not in (State.RUNNING, State.LEAVING):
+        if self._connecting.state not in (State.RUNNING, State.STOPPING):
             return succeed(None)
-        left: Deferred[None] = Answer()
-        self._leavers.append(left)
+        stopped: Deferred[None] = ClientDeferred()
+        self._stoppers.append(stopped)
         if self._connecting.state is State.RUNNING:
-            self._connecting.leave()
+            self._connecting.begin_to_stop()
             self._resuming.stop()
-            leaving = succeed(None) if self._session.is_over else self._session.disconnect()
-            leaving.addBoth(self._left)
-        return left
+            disconnecting = succeed(None) if self._session.is_over else self._session.disconnect()
+            disconnecting.addBoth(self._disconnected)
+        return stopped
 
-    def _left(self, _: object) -> None:
+    def _disconnected(self, _: object) -> None:
         self._connecting.stop(ConnectionLost("the client was stopped", "its service was told to stop"))
-        leavers, self._leavers = self._leavers, []
+        stoppers, self._stoppers = self._stoppers, []
         starters, self._starters = self._starters, []
-        # It may have been started again: while it was leaving, or by who was told that it is over.
+        # It may have been started again: while it was being stopped, or by who was told that it is over.
         if self.running and self._connecting.state is State.OVER:
             self._begin()
         for starting in starters:
             self.whenConnected().chainDeferred(starting)
-        for left in leavers:
-            left.callback(None)
+        for stopped in stoppers:
+            stopped.callback(None)
 
     def _over(self, reason: Exception) -> None:
-        lost = reason if isinstance(reason, ConnectionLost) and self._leavers else None
+        lost = reason if isinstance(reason, ConnectionLost) and self._stoppers else None
         if lost is None:
             lost = ConnectionLost(f"the client has given up: {self._connecting.why}")
             lost.__cause__ = reason
-        if not self._leavers:
+        if not self._stoppers:
             Service.stopService(self)
         self._session = self._no_session(lost)
-        self._window.end(lost)
-        self._resuming.end(None if self._leavers else lost)
+        self._outbox.end(lost)
+        self._resuming.end(None if self._stoppers else lost)
 
     async def __aenter__(self) -> StompClientService:
         """Start; goes on when it is connected.
@@ -275,7 +275,7 @@ class StompClientService(Operations, Service):
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
-        await leaving_block(self.stopService(), kind)
+        await end_of_block(self.stopService(), kind)
 
     # -- what the connecting part tells -------------------------------------------------------------------
 
@@ -285,12 +285,12 @@ class StompClientService(Operations, Service):
             await self._resuming.resume(session)
         except Exception:
             session.abort()
-            self._window.pause()
+            self._outbox.pause()
             await session.when_over()  # its end must not be taken for that of the next one
             raise
 
     def _lost(self, reason: StompError | None) -> None:
-        self._window.pause()
+        self._outbox.pause()
         self._resuming.lost(self._session)
 
     # -- operations ---------------------------------------------------------------------------------------
@@ -321,7 +321,7 @@ class StompClientService(Operations, Service):
             entry = self._new_send(destination, body, content_type, headers, content_length)
         except Exception as error:  # it is made of what a user gave
             return failed(error)
-        return self._window.add(entry, receipt)
+        return self._outbox.add(entry, receipt)
 
     def _new_send(
         self,
@@ -355,7 +355,7 @@ class StompClientService(Operations, Service):
                 return name
 
     def _subscribe(self, subscription: Subscription, receipt: bool) -> Deferred[Subscription]:
-        if self._connecting.state in (State.LEAVING, State.OVER):
+        if self._connecting.state in (State.STOPPING, State.OVER):
             return failed(self._session.lost())
         return self._resuming.subscribe(subscription, receipt, self._session)
 
@@ -366,7 +366,7 @@ class StompClientService(Operations, Service):
         def none(failure: Failure) -> Failure:
             return failure if failure.check(CancelledError) else Failure(self._session.lost())
 
-        return answer_of(self.whenConnected().addCallbacks(lambda _: self._session, none))
+        return client_deferred(self.whenConnected().addCallbacks(lambda _: self._session, none))
 
     def replayed_transaction(self) -> ReplayedTransaction:
         """A transaction that outlives its connection: it is kept here, and sent whole by ``commit``.
@@ -374,4 +374,4 @@ class StompClientService(Operations, Service):
         Sent again, whole, when the connection is lost before the broker has receipted COMMIT.  It can hold
         messages to send, but no acknowledgements: those are of one connection.
         """
-        return ReplayedTransaction(self._new_send, self._message_name, self._window)
+        return ReplayedTransaction(self._new_send, self._message_name, self._outbox)

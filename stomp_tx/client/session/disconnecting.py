@@ -26,16 +26,16 @@ class Disconnecting:
         self.has_begun = False
         self._session = session
         self._seconds = seconds
-        self._leaver: object = None  # the handler's call that it began in, and that it does not wait for
+        self._caller: object = None  # the handler's call that it began in, and that it does not wait for
         self._timer: IDelayedCall | None = None
         self._has_said_goodbye = False
 
     def begin(self) -> None:
-        """Leave; may be called again."""
+        """Begin; may be called again."""
         if self.has_begun:
             return
         self.has_begun = True
-        self._leaver = CALL.get()
+        self._caller = CALL.get()
         self._timer = self._session.clock.callLater(self._seconds, self._say_goodbye)
         for subscription in list(self._session.subscriptions.values()):
             subscription.stop()
@@ -44,7 +44,7 @@ class Disconnecting:
     def go_on(self) -> None:
         """Something that was under way is done."""
         session = self._session
-        if self.has_begun and not session.is_waiting and not session.calls.keys() - {self._leaver}:
+        if self.has_begun and not session.is_waiting and not session.calls.keys() - {self._caller}:
             self._say_goodbye()
 
     def stop(self) -> None:

@@ -9,7 +9,7 @@ from twisted.internet.defer import Deferred, succeed
 from twisted.python.failure import Failure
 
 from stomp_tx.client.arguments import NOTHING
-from stomp_tx.client.deferred import Answer, failed
+from stomp_tx.client.deferred import ClientDeferred, failed
 from stomp_tx.client.session.receipts import Receipts
 from stomp_tx.errors import FrameError
 from stomp_tx.interfaces import IFrameSender
@@ -172,7 +172,7 @@ class Outgoing:
         """Fires when the transport takes more; it may have fired already."""
         if not self.sender.full:
             return succeed(None)
-        room: Deferred[None] = Answer(self._wait_for_room.remove)
+        room: Deferred[None] = ClientDeferred(self._wait_for_room.remove)
         self._wait_for_room.append(room)
         return room
 

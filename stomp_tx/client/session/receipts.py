@@ -6,7 +6,7 @@ from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IDelayedCall, IReactorTime
 from twisted.python.failure import Failure
 
-from stomp_tx.client.deferred import Answer
+from stomp_tx.client.deferred import ClientDeferred
 from stomp_tx.errors import ReceiptTimeout
 
 
@@ -39,7 +39,7 @@ class Receipts:
         def forget(_: object) -> None:
             self.forget(receipt)
 
-        answer: Deferred[None] = Answer(forget)
+        answer: Deferred[None] = ClientDeferred(forget)
         due = 0.0
         if self._timeout is not None:
             due = self._clock.seconds() + self._timeout

@@ -8,7 +8,7 @@ from uuid import uuid4
 from twisted.internet.defer import Deferred
 from twisted.python.failure import Failure
 
-from stomp_tx.client.deferred import Answer
+from stomp_tx.client.deferred import ClientDeferred
 from stomp_tx.client.session.message import Message
 from stomp_tx.client.session.subscription import Subscription
 from stomp_tx.wire.headers import Headers, texts
@@ -54,7 +54,7 @@ class Requests:
         def forget(_: object) -> None:
             self._asked.pop(name, None)
 
-        answer: Deferred[Message] = Answer(forget)
+        answer: Deferred[Message] = ClientDeferred(forget)
         self._asked[name] = answer
 
         def refused(failure: Failure) -> None:

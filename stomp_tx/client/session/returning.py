@@ -8,7 +8,7 @@ from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IDelayedCall
 from twisted.python.failure import Failure
 
-from stomp_tx.client.deferred import Answer
+from stomp_tx.client.deferred import ClientDeferred
 from stomp_tx.wire import frames
 from stomp_tx.wire.frame import Frame
 
@@ -37,22 +37,22 @@ class Returning:
         self,
         session: ClientSession,
         prefetch: int,
-        leaving: list[Frame],
+        unsubscribing: list[Frame],
         receipt: bool,
     ) -> None:
         """
         prefetch -- as many may be unacknowledged; 0: any number
-        leaving -- the frames that end it; the last one is answered, if a receipt is wanted
+        unsubscribing -- the frames that end it; the last one is answered, if a receipt is wanted
         """
         self._session = session
         self._prefetch = prefetch
-        self._leaving = leaving
+        self._disconnecting = unsubscribing
         self._receipt = receipt
         self._clock = session.clock
         self._transaction = session.new_name()
         self._refused = 0
         self._timer: IDelayedCall | None = None
-        self._done: Deferred[None] = Answer()
+        self._done: Deferred[None] = ClientDeferred()
 
     def begin(self, unsettled: list[Frame]) -> Deferred[None]:
         """Fires when the subscription has ended; as UNSUBSCRIBE."""
@@ -89,9 +89,9 @@ class Returning:
     def _end(self) -> None:
         self._stop()
         perform = self._session.outgoing.perform
-        for frame in self._leaving[:-1]:
+        for frame in self._disconnecting[:-1]:
             perform(frame)
-        ended = perform(self._leaving[-1], self._receipt)
+        ended = perform(self._disconnecting[-1], self._receipt)
         perform(frames.commit(self._transaction)).addErrback(lambda _: None)  # as UNSUBSCRIBE
         ended.chainDeferred(self._done)
         self._over()

@@ -14,7 +14,7 @@ from twisted.logger import Logger
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
-from stomp_tx.client.deferred import Answer, failed
+from stomp_tx.client.deferred import ClientDeferred, failed
 from stomp_tx.client.dialect import UNKNOWN, dialect_of, is_temporary
 from stomp_tx.client.event_loop import Run
 from stomp_tx.client.session import connection_loss
@@ -99,7 +99,7 @@ class ClientSession:
         self.subscriptions: dict[str, Subscription] = {}
         self.calls: dict[object, None] = {}
         """Calls of handlers that have not finished."""
-        self.ready: Deferred[None] = Answer(self._give_up)
+        self.ready: Deferred[None] = ClientDeferred(self._give_up)
         self._settings = settings
         self.clock = clock
         self.run = run
@@ -110,7 +110,7 @@ class ClientSession:
         self._is_gone = False
         self._has_told = False  # of a header that is ignored
         self._wait_for_end: list[Deferred[StompError | None]] = []
-        self._leaving = Disconnecting(self, settings.disconnect_timeout)
+        self._disconnecting = Disconnecting(self, settings.disconnect_timeout)
         self._names = 0
         self._ended: dict[str, None] = {}  # subscriptions that are over, where late messages are errors
         self._held: list[Frame] = []  # messages that nobody is given yet
@@ -281,7 +281,7 @@ class ClientSession:
         answer = self._receipts.forget(frame.headers.get("receipt-id", ""))
         if answer is not None:
             answer.callback(None)
-            self._leaving.go_on()
+            self._disconnecting.go_on()
 
     def _error(self, frame: Frame) -> None:
         """STOMP 1.2, "ERROR": the broker closes the connection; one that does not is left all the same."""
@@ -321,7 +321,7 @@ class ClientSession:
         self._become(State.CLOSED)
         self.reason = reason
         self.names_receipt = answer is not None
-        self._leaving.stop()
+        self._disconnecting.stop()
         subscriptions = list(self.subscriptions.values())
         self.subscriptions.clear()
         if reason is not None:
@@ -363,7 +363,7 @@ class ClientSession:
         """Fires when the connection is gone, with ``reason``.  It never fails."""
         if self._is_gone:
             return succeed(self.reason)
-        waiting: Deferred[StompError | None] = Answer(self._wait_for_end.remove)
+        waiting: Deferred[StompError | None] = ClientDeferred(self._wait_for_end.remove)
         self._wait_for_end.append(waiting)
         return waiting
 
@@ -371,7 +371,7 @@ class ClientSession:
 
     def subscribe(self, subscription: Subscription, receipt: bool) -> Deferred[Subscription]:
         """SUBSCRIBE; fires with the subscription."""
-        if self.is_over or self._leaving.has_begun:
+        if self.is_over or self._disconnecting.has_begun:
             return failed(self.lost())
         if (
             subscription.durable
@@ -412,14 +412,14 @@ class ClientSession:
             self.release()  # it may have to give some back
         name = subscription.id
         try:
-            leaving = subscription.leaving_frames(headers, forget)
-            for frame in leaving:
+            unsubscribing = subscription.unsubscribe_frames(headers, forget)
+            for frame in unsubscribing:
                 frame.encode(self.version)
         except FrameError as error:
             return failed(error)
-        gives_back = self.dialect.keeps_unsettled and subscription.is_acknowledged and self.version != V10
-        if gives_back and not forget and not self.is_over:
-            asked = subscription.give_back(leaving, receipt)
+        must_return = self.dialect.keeps_unsettled and subscription.is_acknowledged and self.version != V10
+        if must_return and not forget and not self.is_over:
+            asked = subscription.return_unsettled(unsubscribing, receipt)
         else:
             if self.dialect.late and not subscription.is_acknowledged:
                 self._ended.pop(name, None)
@@ -427,9 +427,9 @@ class ClientSession:
                 if len(self._ended) > ENDED:
                     del self._ended[next(iter(self._ended))]
             subscription.end(None)
-            for frame in leaving[:-1]:
+            for frame in unsubscribing[:-1]:
                 self.outgoing.perform(frame)
-            asked = self.outgoing.perform(leaving[-1], receipt)
+            asked = self.outgoing.perform(unsubscribing[-1], receipt)
 
         def done(result: Any) -> Any:
             self.subscriptions.pop(name, None)
@@ -443,19 +443,19 @@ class ClientSession:
         """See StompClient.disconnect."""
         if self.state is State.CLOSED:
             return self.when_over().addCallback(lambda _: None)
-        self._leaving.begin()
+        self._disconnecting.begin()
 
         def over(reason: StompError | None) -> None:
             if reason is not None:
                 raise reason if isinstance(reason, ReceiptTimeout) else self.lost()
 
-        answer: Deferred[None] = Answer()
+        answer: Deferred[None] = ClientDeferred()
         self.when_over().addCallback(over).chainDeferred(answer)
         return answer
 
     def call_finished(self) -> None:
         """A handler is done with a message."""
-        self._leaving.go_on()
+        self._disconnecting.go_on()
 
     def says_no_more(self) -> None:
         """DISCONNECT was said."""

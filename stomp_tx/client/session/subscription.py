@@ -112,13 +112,13 @@ class Subscription:
         self._lost: StompError | None = None
         self._automatic = ack == "auto" and prefetch > 0  # we acknowledge
         self.is_acknowledged = ack != "auto" or self._automatic  # somebody does
-        self._giving_back: Returning | None = None
+        self._returning: Returning | None = None
         self._at_work = 0
         self._is_pumping = False
         self._count = 0
         self._unsettled = Unsettled()
         self._buffer: deque[Message] = deque()
-        self._takers: deque[Waiter] = deque()
+        self._waiters: deque[Waiter] = deque()
 
     def frame(self) -> Frame:
         """The SUBSCRIBE frame that asks for it."""
@@ -142,8 +142,8 @@ class Subscription:
         """A MESSAGE has come for it."""
         if self.ended:
             # It was on its way when the subscription ended.
-            if self._giving_back is not None:
-                self._giving_back.received(frame)
+            if self._returning is not None:
+                self._returning.received(frame)
             return
         self._count = number = self._count + 1
         message = Message(frame, self, number)
@@ -168,8 +168,8 @@ class Subscription:
         A lasting one outlives its connection: it is only made again, by ``resume``.
         """
         self._unsettled.clear()
-        if self._giving_back is not None:
-            self._giving_back.lost()
+        if self._returning is not None:
+            self._returning.lost()
         if lost is not None:
             self.goes_stale()
         if lost is not None and self.lasting:
@@ -191,8 +191,8 @@ class Subscription:
         if self.is_acknowledged or self.handler is not None:
             self._buffer.clear()  # the broker gives them to others: nobody shall work on them here
         self.when_over(self)
-        while self._takers:
-            self._takers.popleft().errback(Failure(self._why_over()))
+        while self._waiters:
+            self._waiters.popleft().errback(Failure(self._why_over()))
 
     def _why_over(self) -> StompError:
         lost = self._lost
@@ -291,9 +291,9 @@ class Subscription:
             return succeed(self._take())
         if self.ended:
             return failed(self._why_over())
-        taker = Waiter(self)
-        self._takers.append(taker)
-        return taker
+        waiter = Waiter(self)
+        self._waiters.append(waiter)
+        return waiter
 
     def _take(self) -> Message:
         message = self._buffer.popleft()
@@ -301,17 +301,17 @@ class Subscription:
         return message
 
     def _serve(self) -> None:
-        while self._takers and self._buffer:
-            self._takers.popleft().take(self._buffer.popleft())
+        while self._waiters and self._buffer:
+            self._waiters.popleft().take(self._buffer.popleft())
 
     def taken(self, message: Message) -> None:
         """The user has it."""
         if self._automatic:
             self._acknowledge(message)
 
-    def gives_up(self, taker: Waiter) -> None:
+    def gives_up(self, waiter: Waiter) -> None:
         """Nobody waits for the next message there."""
-        self._takers.remove(taker)
+        self._waiters.remove(waiter)
 
     def put_back(self, message: Message) -> None:
         """Whom it was for does not want it any more: it is the next one again, unless it comes anew."""
@@ -405,7 +405,7 @@ class Subscription:
             return succeed(None)
         return self.session.unsubscribe(self, receipt, headers, forget)
 
-    def leaving_frames(self, headers: Headers | None, forget: bool) -> list[Frame]:
+    def unsubscribe_frames(self, headers: Headers | None, forget: bool) -> list[Frame]:
         """The UNSUBSCRIBE frames that end it."""
         plain = frames.unsubscribe(self.id, headers=headers)
         if not forget:
@@ -413,12 +413,12 @@ class Subscription:
         last = frames.unsubscribe(self.id, headers={**self._durable_headers(), **(headers or {})})
         return [plain, last] if self.durable and self.session.dialect.forgets_unused else [last]
 
-    def give_back(self, leaving: list[Frame], receipt: bool) -> Deferred[None]:
-        """End, but leave nothing with the connection: see GivingBack."""
+    def return_unsettled(self, unsubscribing: list[Frame], receipt: bool) -> Deferred[None]:
+        """End, but leave nothing with the connection: see Returning."""
         unsettled = self._unsettled.frames()
         self.end(None)
-        self._giving_back = Returning(self.session, self.prefetch, leaving, receipt)
-        return self._giving_back.begin(unsettled)
+        self._returning = Returning(self.session, self.prefetch, unsubscribing, receipt)
+        return self._returning.begin(unsettled)
 
     def __repr__(self) -> str:
         return f"<Subscription {self.id!r} to {self.destination!r}, ack={self.ack!r}>"

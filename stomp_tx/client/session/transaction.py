@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from twisted.internet.defer import Deferred
 
 from stomp_tx.client.arguments import not_the
-from stomp_tx.client.deferred import answer_of, failed
+from stomp_tx.client.deferred import client_deferred, failed
 from stomp_tx.errors import ProtocolViolation, StompError, TransactionLost
 from stomp_tx.wire import frames
 from stomp_tx.wire.headers import Headers
@@ -63,7 +63,7 @@ class Transaction:
         if self._state is not _State.NEW:
             return failed(ProtocolViolation("the transaction has begun already"))
         self._state = _State.BEGINNING
-        return answer_of(self._find().addCallback(self._begin_on))
+        return client_deferred(self._find().addCallback(self._begin_on))
 
     def _begin_on(self, session: ClientSession) -> Deferred[Transaction]:
         self._state = _State.OPEN

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from stomp_tx.client.deferred import Answer
+from stomp_tx.client.deferred import ClientDeferred
 
 if TYPE_CHECKING:
     from stomp_tx.client.session.message import Message
     from stomp_tx.client.session.subscription import Subscription
 
 
-class Waiter(Answer["Message"]):
+class Waiter(ClientDeferred["Message"]):
     """The Deferred that ``Subscription.next`` gives.
 
     A task of asyncio that was cancelled goes on as cancelled, though its message may have come since: that is
