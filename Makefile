@@ -63,10 +63,11 @@ audit: $(VENV)/installed-audit  ## known vulnerabilities in all that is installe
 news: $(VENV)/installed-lint  ## what the next release's notes will say
 	$(BIN)/towncrier build --draft
 
+# But for what belongs to whoever ran them: the messages of `make run`, the certificates of `make cert`.
 clean:  ## remove all that the other targets made
-	rm -rf $(VENV) $(NODE)/node_modules build dist *.egg-info _trial_temp*
-	rm -rf .hypothesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache .coverage htmlcov
-	find benchmarks brokers docs examples stomp_tx tests -name __pycache__ -prune -exec rm -rf {} + 2>/dev/null || true
+	rm -rf $(VENV) $(NODE)/node_modules build dist *.egg-info _trial_temp* tests.*/
+	rm -rf .hypothesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache .coverage* htmlcov
+	find benchmarks brokers docs examples stomp_tx tests twisted -name __pycache__ -prune -exec rm -rf {} +
 	rm -f twisted/plugins/dropin.cache
 
 # An interpreter that is too old, or not the one that the environment was made with, is said before anything runs.

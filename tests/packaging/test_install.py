@@ -3,6 +3,7 @@
 import shutil
 import subprocess
 import sys
+import tarfile
 from pathlib import Path
 
 import pytest
@@ -85,3 +86,15 @@ def test_install_from_source_archive(checkout, venv, elsewhere):
     pip_install(venv, "--no-build-isolation", elsewhere / archive, cwd=elsewhere)
     package = assert_usable(venv, elsewhere)
     assert files_below(checkout / "stomp_tx") == files_below(package)
+
+
+def test_the_source_archive_holds_all_that_is_versioned(checkout, venv, elsewhere):
+    if not (ROOT / ".git").exists() or shutil.which("git") is None:
+        pytest.skip("this is no clone of the repository")
+    shutil.copytree(ROOT / ".ci", checkout / ".ci")
+    pip_install(venv, "setuptools>=77", cwd=elsewhere)
+    archive = run(venv / "bin" / "python", "-c", BUILD_SDIST, elsewhere, cwd=checkout).split()[-1]
+    with tarfile.open(elsewhere / archive) as opened:
+        held = {name.partition("/")[2] for name in opened.getnames()}
+    versioned = set(run("git", "ls-files", "--deduplicate", cwd=ROOT).splitlines())
+    assert versioned - held == {".gitignore"}
