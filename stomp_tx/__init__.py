@@ -16,11 +16,14 @@ __version__ = "0.1.0"
 
 from typing import TYPE_CHECKING
 
+from stomp_tx import _renamed
 from stomp_tx.errors import StompError
 from stomp_tx.wire import frames
 from stomp_tx.wire.frame import Frame
 from stomp_tx.wire.limits import Limits
 from stomp_tx.wire.parser import FrameParser
+
+_renamed.install()
 
 if TYPE_CHECKING:
     from stomp_tx.broker.events import (

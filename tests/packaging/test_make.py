@@ -10,19 +10,29 @@ from twisted.trial.unittest import SynchronousTestCase
 ROOT = Path(__file__).parent.parent.parent
 
 KEPT = ("*.db", "*.db-shm", "*.db-wal", "*.db.lock", "certs/", "twistd.log*", "twistd.pid", "*.py[cod]")
-"""Of what git is told to ignore: what belongs to whoever ran a broker here, and what is in folders that go."""
+"""Of what git ignores: what belongs to whoever ran a broker here, and what lies in folders that go."""
+
+PARENTS = {
+    "__pycache__": ["stomp_tx/wire", "twisted/plugins"],
+    "dropin.cache": ["twisted/plugins"],
+    "node_modules": ["tests/interop/node"],
+}
+"""Where such a thing is made, if not at the top."""
 
 
 class CleanTests(SynchronousTestCase):
+    if shutil.which("make") is None:
+        skip = "there is no make here"
+
     def test_what_git_ignores_goes_and_what_is_versioned_stays(self) -> None:
         folder = Path(self.mktemp())
-        made, versioned = [], [folder / "tests" / "test_one.py", folder / "twisted/plugins/one.py"]
+        versioned = [folder / "tests" / "test_one.py", folder / "twisted" / "plugins" / "one.py"]
+        made = []
         for line in (ROOT / ".gitignore").read_text(encoding="utf-8").splitlines():
             if line and not line.startswith("#") and line not in KEPT:
                 name = re.sub(r"\*$|\*(?=/$)", "", line).replace("*", "one").strip("/")
-                where = {"dropin.cache": "twisted/plugins", "node_modules": "tests/interop/node"}
-                parents = ["stomp_tx/wire", "twisted/plugins"] if name == "__pycache__" else [where.get(name, "")]
-                made += [folder / parent / name / ("file" if line.endswith("/") else "") for parent in parents]
+                inside = "file" if line.endswith("/") else ""
+                made += [folder / parent / name / inside for parent in PARENTS.get(name, [""])]
         for path in (*made, *versioned):
             path.parent.mkdir(parents=True, exist_ok=True)
             path.touch()
