@@ -13,7 +13,7 @@ from twisted.internet.interfaces import IReactorTime
 from stomp_tx.address import base_of, is_topic
 from stomp_tx.broker.destinations.dead_letters import DeadLetters
 from stomp_tx.broker.destinations.destination import Destination
-from stomp_tx.broker.destinations.subscription import Subscription
+from stomp_tx.broker.destinations.subscription import Subscription, Terms
 from stomp_tx.broker.policy import Policy
 from stomp_tx.broker.settings import BrokerSettings
 from stomp_tx.interfaces import IEngine, Safe
@@ -33,19 +33,21 @@ class Part(Subscription):
     __slots__ = ("_several", "_whole", "in_flight", "matched")
 
     def __init__(self, whole: Subscription, several: CompositeSubscribe, matched: bool) -> None:
-        # (It sends nothing itself, and needs nothing to do so.)
+        terms = Terms(
+            whole.id,
+            whole.number,
+            whole.mode,
+            PLENTY,
+            whole.redelivery,
+            whole.rank,
+            whole.exclusive,
+            whole.wants,
+            whole.wants_retained,
+            whole.dialect,  # (what it spurns concerns durable subscriptions alone)
+        )
+        super().__init__(whole.version, terms, whole.paused or whole.credit <= 0, whole.exhausted)
         self._whole = whole
         self._several = several
-        self.id, self.number, self.mode, self.version = whole.id, whole.number, whole.mode, whole.version
-        self.redelivery, self.rank, self.exclusive = whole.redelivery, whole.rank, whole.exclusive
-        self.wants, self.wants_retained, self.dialect = whole.wants, whole.wants_retained, whole.dialect
-        self.spurns = None  # which concerns durable subscriptions alone
-        self.credit = self.prefetch = PLENTY
-        self.exhausted = whole.exhausted
-        self.paused = whole.paused or whole.credit <= 0
-        self.ready = False
-        self.backlog = None
-        self.backlog_octets = 0
         self.in_flight = 0
         self.matched = matched
 

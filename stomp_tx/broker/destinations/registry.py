@@ -11,9 +11,10 @@ from twisted.internet.interfaces import IDelayedCall, IReactorTime
 from stomp_tx.address import is_bound, is_shared, is_topic, split
 from stomp_tx.broker.destinations.composite_subscribe import CompositeSubscribe
 from stomp_tx.broker.destinations.dead_letters import DeadLetters
-from stomp_tx.broker.destinations.destination import Destination, Topic
+from stomp_tx.broker.destinations.destination import Destination
 from stomp_tx.broker.destinations.queue import Queue
 from stomp_tx.broker.destinations.subscription import Subscription
+from stomp_tx.broker.destinations.topic import Topic
 from stomp_tx.broker.policy import Policies, Policy
 from stomp_tx.broker.settings import BrokerSettings
 from stomp_tx.interfaces import IEngine
@@ -160,12 +161,13 @@ class SubscriptionRegistry:
 
     def remove(self, subscription: Subscription) -> None:
         """End a subscription: no message reaches it any more."""
-        destination = subscription.destination
-        destination.remove(subscription)
-        if isinstance(destination, CompositeSubscribe):
-            self._unwatch(destination)
+        source = subscription.destination
+        source.remove(subscription)
+        if isinstance(source, CompositeSubscribe):
+            self._unwatch(source)
             return
-        if not destination.subscriptions and self._destinations.get(destination.address) is destination:
+        destination = self._destinations.get(source.address)
+        if destination is source and not destination.subscriptions:
             self._drop(destination)
 
     def discard(self, address: str) -> None:

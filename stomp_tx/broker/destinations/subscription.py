@@ -1,41 +1,19 @@
-"""Subscriptions: one SUBSCRIBE of one session, and how a message reaches it.
+"""Subscription and Source: what the two ends of a subscription know of each other.
 
-``offer`` is the last step of the hot path.  What differs by ack mode and version is decided when the
-subscription is made, not for each message.
+A session makes a subscription for each SUBSCRIBE (ack_modes.py), and a destination is its source: a queue
+(queue.py), a topic (topic.py), several of them, or what a browser looks at.
 """
 
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Iterable
-from typing import TYPE_CHECKING, NamedTuple, Protocol
+from collections.abc import Callable
+from typing import NamedTuple
 
-from stomp_tx.address import is_bound
-from stomp_tx.broker.destinations.rendering import BIG, message_tail, with_message_id
 from stomp_tx.broker.dialects import AUTO, Dialect
 from stomp_tx.broker.policy import Redelivery
-from stomp_tx.interfaces import IFrameSender
-from stomp_tx.message import Message
-from stomp_tx.wire.commands import V10, V12
-from stomp_tx.wire.escaping import escape
-
-if TYPE_CHECKING:
-    from stomp_tx.broker.destinations.destination import Destination
-
-
-Delivery = tuple[Message, "AckSubscription"]
-"""One message in flight to one subscription (its attempt number is the message's)."""
-
-
-class InFlight(Protocol):
-    """Where a session keeps what its subscriptions have been given and nobody has acknowledged.
-
-    by_ack -- deliveries by what an ACK names them by
-    naming -- the version by whose rules it does
-    """
-
-    by_ack: dict[str, Delivery]
-    naming: str
+from stomp_tx.interfaces import Safe
+from stomp_tx.message import Batch, Message, Outcome
 
 
 class Terms(NamedTuple):
@@ -56,7 +34,7 @@ class Terms(NamedTuple):
 
 
 class Subscription:
-    """What all of them have.
+    """What all of them have, whatever becomes of what they are offered.
 
     id -- the client's name for it; None for a SUBSCRIBE of 1.0 without one
     number -- counts the session's subscriptions, from 1
@@ -76,10 +54,6 @@ class Subscription:
     """
 
     __slots__ = (
-        "_bare",
-        "_outgoing",
-        "_sender",
-        "_start",
         "backlog",
         "backlog_octets",
         "credit",
@@ -101,31 +75,19 @@ class Subscription:
         "wants_retained",
     )
 
-    destination: Destination
+    destination: Source
 
-    def __init__(
-        self,
-        sender: IFrameSender,
-        version: str,
-        terms: Terms,
-        exhausted: list[Subscription],
-    ) -> None:
+    def __init__(self, version: str, terms: Terms, paused: bool, exhausted: list[Subscription]) -> None:
         self.id, self.number, self.mode, self.prefetch, self.redelivery = terms[:5]
         self.rank, self.exclusive, self.wants, self.wants_retained, self.dialect = terms[5:10]
         self.spurns = terms.spurns
         self.version = version
         self.credit = terms.prefetch
-        self.paused = sender.full
+        self.paused = paused
         self.ready = False
         self.backlog: deque[Message] | None = None
         self.backlog_octets = 0
         self.exhausted = exhausted
-        self._sender = sender
-        self._outgoing = sender.outgoing
-        # 1.0 says which subscription only where the client gave an id.
-        named = "" if terms.id is None else f"\nsubscription:{escape(terms.id, version)}"
-        self._start = f"MESSAGE{named}".encode()
-        self._bare = self._start + b"\nredelivered:false" if self.dialect.tells_redelivered else self._start
 
     @property
     def name(self) -> str:
@@ -133,172 +95,65 @@ class Subscription:
         return f"#{self.number}" if self.id is None else self.id
 
     def offer(self, message: Message) -> bool:
-        """Send it.  True: it is done with (ack mode auto); False: an ACK or NACK will come."""
+        """Give it this one.  True: it is done with (ack mode auto); False: an ACK or NACK will come."""
         raise NotImplementedError
 
-    def _head(self, message: Message) -> bytes:
-        """A MESSAGE frame up to its ``message-id``, but for what ACK names it by."""
-        if not message.attempts:
-            return self._bare
-        return b"%b\nredelivered:true\nredelivery-count:%d" % (self._start, message.attempts)
 
-    def _send_unusual(self, message: Message, octets: bytes) -> None:
-        self._sender.send_octets(octets)
-        if len(message.body) >= BIG:
-            self._sender.flush()
+class Source:
+    """Where a subscription's messages come from, as the subscription and its session see it.
 
-
-class AutoSubscription(Subscription):
-    """Ack mode auto: a message is done with as soon as it is sent (STOMP 1.2, "SUBSCRIBE ack Header")."""
-
-    __slots__ = ()
-
-    def offer(self, message: Message) -> bool:
-        tail = message.encoded
-        if tail is None:
-            self._send_unusual(message, self._head(message) + message_tail(message, self.version))
-        else:
-            # send_octets, without the call: this is what a topic does once for each who listens.
-            outgoing = self._outgoing
-            if not outgoing:
-                self._sender.going_out()
-            outgoing.append(self._bare + tail)
-        return True
-
-
-class AckSubscription(Subscription):
-    """Ack modes client and client-individual, in 1.2: MESSAGE has an ``ack`` header, ACK and NACK name it.
-
-    sent -- how many deliveries it was given
-    order -- mode client: those in flight, name to number, oldest first; None in client-individual
-    window -- octets that it may hold; 0: any number
-    is_counted -- must somebody be told which ones it has acknowledged, not only how many?
+    address -- what it is called
+    stores -- is what was not acknowledged kept for others?
+    settle -- takes what became of a message that it gave
     """
 
-    __slots__ = (
-        "_ack",
-        "_ack_octets",
-        "_by_ack",
-        "_octets",
-        "_withheld",
-        "is_counted",
-        "order",
-        "sent",
-        "window",
-    )
+    __slots__ = ("address", "settle")
 
-    def __init__(
-        self,
-        sender: IFrameSender,
-        version: str,
-        terms: Terms,
-        exhausted: list[Subscription],
-        in_flight: InFlight,
-    ) -> None:
-        super().__init__(sender, version, terms, exhausted)
-        self._by_ack = in_flight.by_ack
-        self._ack = f"{terms.number}-"
-        self._ack_octets = self._bare + b"\nack:%d-" % terms.number
-        self.order: dict[str, int] | None = {} if terms.mode == "client" else None
-        self.sent = 0
-        self.window = terms.window
-        self.is_counted = self.order is not None or self.window > 0
-        self._octets = 0  # of those in flight, where there is a window
-        self._withheld = 0  # credit that it does not get while it is full
+    address: str
+    settle: Callable[[Message, Outcome], Safe]
+    stores: bool = False
 
-    def keep_deliveries_in(self, deliveries: dict[str, Delivery]) -> None:
-        """From now on they are kept here."""
-        self._by_ack = deliveries
+    def reads(self, address: str) -> bool:
+        """Do its subscriptions get what is sent to this address?"""
+        return self.address == address
 
-    def holds(self, message: Message) -> None:
-        """It has been given this one, and may be full with that."""
-        self._octets += message.size
-        # (A topic takes the credit for this one afterwards.)
-        spare = self.credit - (0 if self.destination.stores else 1)
-        if self._octets >= self.window and spare > 0:
-            self._withheld += spare
-            self.destination.take_credit(self, spare)
+    @property
+    def held(self) -> int:
+        """How many messages it holds back, that nobody can be given yet."""
+        return 0
 
-    def acknowledged(self, messages: Iterable[Message]) -> None:
-        """It holds these no more."""
-        if not self.window:
-            return
-        self._octets -= sum([message.size for message in messages])
-        if self._withheld and self._octets < self.window:
-            credit, self._withheld = self._withheld, 0
-            self.destination.give_credit(self, credit)
+    def pause(self, subscription: Subscription) -> None:
+        """Its connection has as much to send as it takes."""
+        raise NotImplementedError
 
-    def offer(self, message: Message) -> bool:
-        if self.window:
-            self.holds(message)
-        self.sent = sent = self.sent + 1
-        ack = self._ack + str(sent)
-        self._by_ack[ack] = message, self
-        if self.order is not None:
-            self.order[ack] = sent
-        tail = message.encoded
-        if tail is None:
-            tail = message_tail(message, self.version)
-            self._send_unusual(message, b"%b\nack:%b%b" % (self._head(message), ack.encode(), tail))
-        else:
-            outgoing = self._outgoing
-            if not outgoing:
-                self._sender.going_out()
-            outgoing.append(b"%b%d%b" % (self._ack_octets, sent, tail))
-        return False
+    def resume(self, subscription: Subscription) -> None:
+        """Its connection has room again."""
+        raise NotImplementedError
 
+    def give_credit(self, subscription: Subscription, count: int) -> None:
+        """It takes so many more."""
+        raise NotImplementedError
 
-class NamedAckSubscription(AckSubscription):
-    """The same in 1.0 and 1.1, where ACK and NACK name a delivery by its ``message-id``.
+    def take_credit(self, subscription: Subscription, count: int) -> None:
+        """It takes so many fewer: what it had acknowledged is in flight again (ABORT)."""
+        raise NotImplementedError
 
-    A message of a topic may be in flight on several subscriptions of one session: each shows a message-id
-    of its own then, or an ACK of 1.0 could not say which.
-    """
+    def top_up(self, subscription: Subscription) -> None:
+        """It has been given one message, and its credit stays as it is."""
+        raise NotImplementedError
 
-    __slots__ = ("_naming",)
+    def replenish(self, subscription: Subscription) -> None:
+        """What it was given has been written: mode auto, whose credit nobody's ACK gives back."""
+        raise NotImplementedError
 
-    def __init__(
-        self,
-        sender: IFrameSender,
-        version: str,
-        terms: Terms,
-        exhausted: list[Subscription],
-        in_flight: InFlight,
-    ) -> None:
-        super().__init__(sender, version, terms, exhausted, in_flight)
-        self._naming = in_flight.naming
+    def remove(self, subscription: Subscription) -> None:
+        """Give it no more; what it holds is its session's to give back."""
+        raise NotImplementedError
 
-    def offer(self, message: Message) -> bool:
-        if self.window:
-            self.holds(message)
-        tail = message.encoded or message_tail(message, self.version)
-        shown = message.id
-        if not self.destination.stores or (self._naming == V10 and is_bound(message.address)):
-            shown = f"{shown}-{self.number}"
-            tail = with_message_id(tail, message.id, shown)
-        self.sent += 1
-        ack = delivery_name(shown, self.id, self._naming)
-        self._by_ack[ack] = message, self
-        if self.order is not None:
-            self.order[ack] = self.sent
-        self._send_unusual(message, self._head(message) + tail)
-        return False
+    def conclude(self, message: Message, subscription: Subscription, outcome: Outcome, batch: Batch) -> None:
+        """What becomes of a message that was acknowledged or refused, put into a batch."""
+        raise NotImplementedError
 
-
-def delivery_name(message_id: str, subscription: str | None, version: str) -> str:
-    """What a delivery is called where ACK names it by message-id: in 1.1 together with the subscription."""
-    return message_id if version == V10 else f"{message_id}\n{subscription}"
-
-
-def make_subscription(
-    sender: IFrameSender,
-    version: str,
-    terms: Terms,
-    exhausted: list[Subscription],
-    in_flight: InFlight,
-) -> Subscription:
-    """The subscription for this ack mode and version."""
-    if terms.mode == "auto":
-        return AutoSubscription(sender, version, terms, exhausted)
-    kind = AckSubscription if version == V12 else NamedAckSubscription
-    return kind(sender, version, terms, exhausted, in_flight)
+    def give_back(self, message: Message, subscription: Subscription, batch: Batch) -> None:
+        """What becomes of a message whose subscription has ended, put into a batch."""
+        raise NotImplementedError

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection
 from typing import Any
 
-from stomp_tx.broker.destinations.subscription import Delivery
+from stomp_tx.broker.destinations.ack_modes import Delivery
 
 
 class ByMessageId(dict[str, Delivery]):

@@ -5,12 +5,8 @@ from __future__ import annotations
 import re
 from collections import deque
 
-from stomp_tx.broker.destinations.subscription import (
-    AckSubscription,
-    Delivery,
-    Subscription,
-    delivery_name,
-)
+from stomp_tx.broker.destinations.ack_modes import AckSubscription, Delivery, delivery_name
+from stomp_tx.broker.destinations.subscription import Subscription
 from stomp_tx.broker.session.by_message_id import ByMessageId
 from stomp_tx.errors import ProtocolViolation
 from stomp_tx.message import Message

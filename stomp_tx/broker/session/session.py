@@ -15,9 +15,10 @@ from zope.interface import implementer
 from stomp_tx.address import TEMP_QUEUE, TEMP_TOPIC, TOPIC, split
 from stomp_tx.broker.admission.connection_limits import TURNED_AWAY
 from stomp_tx.broker.destinations import rendering
+from stomp_tx.broker.destinations.ack_modes import Delivery
 from stomp_tx.broker.destinations.retained import RETAIN
 from stomp_tx.broker.destinations.scheduler_commands import NOTHING, Command, Found, manages
-from stomp_tx.broker.destinations.subscription import Delivery, Subscription
+from stomp_tx.broker.destinations.subscription import Subscription
 from stomp_tx.broker.dialects import AUTO, Dialect
 from stomp_tx.broker.events import (
     Connected,

@@ -6,9 +6,10 @@ from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING
 
 from stomp_tx.address import TOPIC, is_bound, is_topic, split, within
+from stomp_tx.broker.destinations.ack_modes import Delivery, make_subscription
 from stomp_tx.broker.destinations.browsing import Browse
 from stomp_tx.broker.destinations.composite_subscribe import CompositeSubscribe
-from stomp_tx.broker.destinations.subscription import Delivery, Subscription, Terms, make_subscription
+from stomp_tx.broker.destinations.subscription import Subscription, Terms
 from stomp_tx.broker.dialects import Dialect, made_id
 from stomp_tx.broker.durable_names import fully_qualified
 from stomp_tx.broker.events import Subscribed, Unsubscribed

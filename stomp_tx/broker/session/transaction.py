@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from stomp_tx.broker.destinations.ack_modes import Delivery
 from stomp_tx.broker.destinations.expiry import Late
 from stomp_tx.broker.destinations.scheduler_commands import MOST, Command, Found, Planned
-from stomp_tx.broker.destinations.subscription import Delivery
 from stomp_tx.broker.session.deliveries import Named
 from stomp_tx.broker.settings import BrokerSettings
 from stomp_tx.errors import LimitExceeded, ProtocolViolation
