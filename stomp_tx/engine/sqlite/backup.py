@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 from stomp_tx.engine.sqlite import file, locking, private_files
 from stomp_tx.engine.sqlite.file_lock import FileLock
-from stomp_tx.engine.sqlite.reader import Source, connect, must_be_a_file, reading, version_of
+from stomp_tx.engine.sqlite.reader import Source, connect, is_of_writing, must_be_a_file, reading, version_of
 from stomp_tx.errors import ConfigurationError, EngineError, StompError
 
 Progress = Callable[[int, int], object]
@@ -238,19 +238,11 @@ def _copy(source: Source, place: _Place, progress: Progress | None) -> Saved:
     except sqlite3.Error as error:
         if failed:
             raise failed[0] from None
-        if _is_of_writing(error):
+        if is_of_writing(error):
             raise _target_error(place.target, str(error)) from None
         raise
     source.relieve()
     return _saved(place)
-
-
-def _is_of_writing(error: sqlite3.Error) -> bool:
-    """The source is only read: was it the copy that could not be written?"""
-    if "full" in str(error):
-        return True
-    name = getattr(error, "sqlite_errorname", None)  # Python 3.11
-    return "disk I/O" in str(error) and (name is None or "READ" not in name)
 
 
 def _saved(place: _Place) -> Saved:

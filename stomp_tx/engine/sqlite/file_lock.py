@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from contextlib import suppress
 from typing import IO
 
 from stomp_tx.engine.sqlite import locking, private_files
@@ -110,9 +111,9 @@ def _lock_beside(path: str) -> IO[str]:
         pid = held.read().strip()
         held.close()
         raise _in_use(path, f"process {pid}" if pid else "it") from None
-    held.truncate(0)
-    held.write(f"{os.getpid()}\n")
-    held.flush()
+    with suppress(OSError):  # a disk that is full has no room for that either
+        held.truncate(0)
+        os.write(held.fileno(), f"{os.getpid()}\n".encode())
     return held
 
 

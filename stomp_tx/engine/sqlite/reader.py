@@ -158,6 +158,14 @@ def _state(path: str) -> tuple[bool, tuple[int, ...]]:
     return quiet, (found.st_dev, found.st_ino, found.st_size, found.st_mtime_ns)
 
 
+def is_of_writing(error: sqlite3.Error) -> bool:
+    """The source is only read: was it the copy that could not be written?"""
+    if "full" in str(error):
+        return True
+    name = getattr(error, "sqlite_errorname", None)  # Python 3.11
+    return "disk I/O" in str(error) and (name is None or "READ" not in name)
+
+
 def source_error(path: str, error: sqlite3.Error) -> StompError:
     text = str(error)
     if "unable to open" in text or "readonly" in text:

@@ -15,7 +15,14 @@ from stomp_tx.engine.sqlite import file, private_files, rows
 from stomp_tx.engine.sqlite.check import check
 from stomp_tx.engine.sqlite.damage import forget_pages, is_damage
 from stomp_tx.engine.sqlite.file_lock import FileLock
-from stomp_tx.engine.sqlite.reader import as_far_as_it_goes, connect, must_be_a_file, source_error, version_of
+from stomp_tx.engine.sqlite.reader import (
+    as_far_as_it_goes,
+    connect,
+    is_of_writing,
+    must_be_a_file,
+    source_error,
+    version_of,
+)
 from stomp_tx.engine.sqlite.salvage import Gap, Salvage, joined, numbers
 from stomp_tx.errors import ConfigurationError, EngineError
 
@@ -89,10 +96,14 @@ def _replace(path: str, part: str, progress: Progress | None) -> Repaired:
             raise EngineError(f"what can be read of {path} makes no good file", problems[0])
         repaired.kept = _put_in_place(path, part)
     finally:
-        for name in (part, f"{part}-journal"):
-            if os.path.lexists(name):
-                os.unlink(name)
+        _remove(part)
     return repaired
+
+
+def _remove(part: str) -> None:
+    for name in (part, f"{part}-journal"):
+        if os.path.lexists(name):
+            os.unlink(name)
 
 
 def _empty_log(path: str, name: str) -> None:
@@ -115,13 +126,12 @@ def _empty_log(path: str, name: str) -> None:
 
 
 def _repaired(path: str, part: str, progress: Progress | None) -> Repaired:
+    _remove(part)  # of one that was killed
     if shutil.disk_usage(os.path.dirname(path)).free < os.path.getsize(path):
         raise EngineError(
             f"the disk has no room for what is repaired of {path}",
             "it takes as much as the file: make room, or move the file to another disk before",
         )
-    if os.path.lexists(part):
-        os.unlink(part)
     private_files.make(part)
     source = connect(path, "ro&immutable=1")
     try:
@@ -137,6 +147,11 @@ def _repaired(path: str, part: str, progress: Progress | None) -> Repaired:
     except sqlite3.Error as error:
         if "interrupted" in str(error):
             raise KeyboardInterrupt from None
+        if is_of_writing(error):
+            raise EngineError(
+                f"can't write {part}: {error}",
+                "the disk is full, or files may not be so large: make room, or move the file elsewhere",
+            ) from None
         raise source_error(path, error) from None
     finally:
         source.close()

@@ -12,6 +12,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from stomp_tx.engine.sqlite.file_lock import FileLock
 from stomp_tx.errors import ConfigurationError
+from tests.engine.sqlite.kept import python
 
 
 class LockTests(SynchronousTestCase):
@@ -51,6 +52,17 @@ class LockTests(SynchronousTestCase):
                 error = self.assertRaises(ConfigurationError, FileLock, path)
                 self.assertEqual(error.summary, f"can't open {os.path.realpath(path)}{ending}")
                 self.assertIn(why, error.detail)
+
+    def test_without_room_for_who_has_it_it_is_locked_all_the_same(self) -> None:
+        path = self.mktemp()
+        Path(path).touch()
+        code = (
+            "import resource, sys; from stomp_tx.engine.sqlite.file_lock import FileLock\n"
+            "resource.setrlimit(resource.RLIMIT_FSIZE, (0, resource.RLIM_INFINITY))\n"
+            "FileLock(sys.argv[1]).close()\n"
+        )
+        found = python(code, path)
+        self.assertEqual((found.returncode, found.stderr), (0, ""))
 
     def test_another_name_of_the_file_is_refused(self) -> None:
         path = self.mktemp()

@@ -14,6 +14,7 @@ from stomp_tx.engine.sqlite.salvage import HIGHEST, Gap
 from stomp_tx.errors import ConfigurationError, EngineError, StompError
 from stomp_tx.message import Outcome
 from tests.engine.sqlite.damaged import GARBAGE, Damaged, body, damage, page_of
+from tests.engine.sqlite.kept import python
 
 EVERYTHING = 1000
 ROW = "WHERE queue = 1 AND substr(body, 1, 6) = CAST('a-0060' AS BLOB)"
@@ -257,6 +258,36 @@ class RepairTests(Damaged):
         usage = repairing.shutil.disk_usage
         self.patch(repairing.shutil, "disk_usage", lambda path: usage(path)._replace(free=1000))
         self.assertIn("the disk has no room", self.refused(repair, self.path))
+        self.assertEqual({**self.digests(), "stomp.db.lock": ""}, {**before, "stomp.db.lock": ""})
+
+    def test_what_a_killed_one_has_left_is_in_nobody_s_way(self) -> None:
+        self.damaged(60)
+        self.stops()
+        for name in (".repaired", ".repaired-journal"):
+            Path(self.path + name).write_bytes(b"\xd9\xd5\x05\xf9\x20\xa1\x63\xd7" + bytes(5000))
+        usage = repairing.shutil.disk_usage
+        left = os.path.exists
+
+        def free(path: str) -> Any:
+            return usage(path)._replace(free=0 if left(f"{self.path}.repaired") else 10**9)
+
+        self.patch(repairing.shutil, "disk_usage", free)
+        self.assertIsNotNone(repair(self.path))
+        self.assertEqual(self.names(), {"stomp.db", "stomp.db.lock", "stomp.db.damaged"})
+
+    def test_where_what_is_repaired_can_not_be_written(self) -> None:
+        self.damaged(60)
+        self.stops()
+        before = self.digests()
+        code = (
+            "import resource, sys; from stomp_tx.engine.sqlite.repair import repair\n"
+            "resource.setrlimit(resource.RLIMIT_FSIZE, (20000, resource.RLIM_INFINITY))\n"
+            "try: repair(sys.argv[1])\n"
+            "except Exception as error: print(error.line)"
+        )
+        told = python(code, self.path).stdout
+        self.assertIn(f"can't write {os.path.realpath(self.path)}.repaired: ", told)
+        self.assertIn("make room", told)
         self.assertEqual({**self.digests(), "stomp.db.lock": ""}, {**before, "stomp.db.lock": ""})
 
     def test_a_file_of_which_nothing_is_left(self) -> None:
