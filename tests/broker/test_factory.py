@@ -1,4 +1,4 @@
-"""broker/factory.py: what all connections share."""
+"""broker/factory.py: a broker, as Twisted has it."""
 
 from twisted.internet.defer import Deferred
 from twisted.internet.endpoints import TCP4ClientEndpoint, TCP4ServerEndpoint

@@ -248,9 +248,9 @@ class TemporaryTests(UserCase):
         self.waits("too many connections", other.disconnect)
 
     def test_a_broker_that_stops(self) -> None:
-        factory = self.broker.factory
-        factory._stopped = Deferred()
-        self.waits("the broker is stopping", lambda: setattr(factory, "_stopped", None))
+        broker = self.broker.factory.broker
+        broker._stopped = Deferred()
+        self.waits("the broker is stopping", lambda: setattr(broker, "_stopped", None))
 
     def test_other_brokers_words(self) -> None:
         for message, body, is_temporary in OTHERS_WORDS:

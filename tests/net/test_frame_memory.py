@@ -32,7 +32,7 @@ class UnfinishedTests(SynchronousTestCase):
             client.sends(b"\0")
             self.assertFalse(client.is_closed)
         self.assertEqual(self.broker.engine.depth("/queue/a")[0], 2)
-        self.assertEqual(self.broker.factory._unfinished.octets, 0)
+        self.assertEqual(self.broker.factory._frame_memory.octets, 0)
 
     def test_of_many_small_ones_of_one_place_and_a_large_one_it_is_a_small_one(self) -> None:
         ann = self.begins(int(1.5 * MIB), "192.0.2.1")
@@ -49,7 +49,7 @@ class UnfinishedTests(SynchronousTestCase):
             self.begins(MIB).hangs_up()
             whole = self.begins(MIB)
             whole.sends(b"\0")
-        self.assertEqual(self.broker.factory._unfinished.octets, 0)
+        self.assertEqual(self.broker.factory._frame_memory.octets, 0)
 
     def test_any_number(self) -> None:
         self.broker = Broker(unfinished_octets=0)

@@ -62,7 +62,7 @@ class ProxiedTests(SynchronousTestCase):
 
     def test_where_the_proxy_s_own_address_is_locked_out_nobody_else_is(self) -> None:
         for number in range(10):
-            self.broker.factory.lockout.failed(login_attempt_of("127.0.0.1", f"user{number}", []))
+            self.broker.factory.broker.lockout.failed(login_attempt_of("127.0.0.1", f"user{number}", []))
         self.assertIn(b"try again", self.answer(version_1("127.0.0.1")))
         self.assertIn(b"CONNECTED", self.answer(version_1("192.0.2.7") + CONNECT))
 

@@ -77,7 +77,7 @@ class _Place:
 
 
 class Lockout:
-    """Counts the logins that failed, by place (see door.place_of) and login, and by place.
+    """Counts the logins that failed, by place (see connection_limits.place_of) and login, and by place.
 
     One client with a wrong passcode locks out itself, and nobody else at its address.
 

@@ -18,7 +18,7 @@ _KEY = os.urandom(16)
 class LoginAttempt:
     """What its failure counts by.
 
-    place -- where it comes from, see door.place_of
+    place -- where it comes from, see connection_limits.place_of
     login -- who they say they are; empty where that does not matter
     key -- the same for the same login; where that does not matter, for the same token or certificate
     """

@@ -3,33 +3,31 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, NoReturn
+from typing import NoReturn
 
 from stomp_tx.address import QUEUE, is_bound, split
 from stomp_tx.auth.identity import ANONYMOUS
+from stomp_tx.broker.broker import Broker
 from stomp_tx.broker.names import Names, is_temporary, must_exist, virtual_topic_of
 from stomp_tx.broker.session.login import Login
 from stomp_tx.errors import AccessDenied, ProtocolViolation
 from stomp_tx.wildcards import is_pattern
 
-if TYPE_CHECKING:
-    from stomp_tx.broker.factory import StompBrokerFactory
-
 
 class Access:
     """Asks for permissions of whoever the session belongs to at that time."""
 
-    __slots__ = ("_factory", "_login")
+    __slots__ = ("_broker", "_login")
 
-    def __init__(self, factory: StompBrokerFactory, login: Login) -> None:
-        self._factory = factory
+    def __init__(self, broker: Broker, login: Login) -> None:
+        self._broker = broker
         self._login = login
 
     @property
     def owner(self) -> str:
         """Whose is what this session leaves behind?  Empty: nobody's, as nobody has said who they are."""
         name: str = self._login.user.name
-        return "" if self._factory.portal is None or name == ANONYMOUS else name
+        return "" if self._broker.portal is None or name == ANONYMOUS else name
 
     def must_be_open(self, permission: str, address: str, names: Names) -> None:
         """A destination can be used so: it is there, or comes to be.
@@ -38,13 +36,13 @@ class Access:
 
         Raises AccessDenied, ProtocolViolation for what isn't there, and LimitExceeded.
         """
-        factory = self._factory
+        broker = self._broker
         self.must_still_be_open(permission, address)
-        must_exist(address, factory.policies)
+        must_exist(address, broker.policies)
         if is_bound(address):
-            must_be_bound(address, factory.engine.bindings)
+            must_be_bound(address, broker.engine.bindings)
         elif is_temporary(address) and names.own(address):
-            factory.temporary.make(address, names)
+            broker.temporary_destinations.make(address, names)
 
     def must_still_be_open(self, permission: str, address: str) -> None:
         """Raises AccessDenied when one that was open is so no more."""
@@ -74,8 +72,8 @@ class Access:
 
     def _topics_of(self, permission: str, queue: str) -> list[str]:
         """The topics that fill a queue; for whoever reads it, those that will do so too."""
-        topics = self._factory.engine.bindings.get(queue)
-        if topics is None and permission in ("subscribe", "browse") and self._factory.settings.virtual_topics:
+        topics = self._broker.engine.bindings.get(queue)
+        if topics is None and permission in ("subscribe", "browse") and self._broker.settings.virtual_topics:
             topics = virtual_topic_of(queue)
             if topics is not None and is_pattern(topics):
                 topics = None  # ``may_match`` is asked for each queue that it finds
@@ -97,12 +95,12 @@ class Access:
 
         It is there when somebody consumes from it, something waits in it, or it has a policy of its own.
         """
-        user, factory = self._login.user, self._factory
+        user, broker = self._login.user, self._broker
         if user.may("create", address) or split(address)[1] != QUEUE or is_pattern(split(address)[2]):
             return
-        if factory.registry.is_consumed(address) or address in factory.engine.bindings:
+        if broker.registry.is_consumed(address) or address in broker.engine.bindings:
             return
-        if any(factory.engine.depth(address)) or factory.policies.names(address):
+        if any(broker.engine.depth(address)) or broker.policies.names(address):
             return
         raise AccessDenied(user.name, "create", address)
 

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from twisted.internet.defer import succeed
 
 from stomp_tx.address import is_bound
+from stomp_tx.broker.broker import Broker
 from stomp_tx.broker.destinations.scheduler_commands import Found
 from stomp_tx.broker.events import Sent
 from stomp_tx.broker.session.access import must_be_bound
@@ -16,9 +15,6 @@ from stomp_tx.broker.session.transaction import Transaction
 from stomp_tx.interfaces import Safe
 from stomp_tx.message import Batch, Message
 
-if TYPE_CHECKING:
-    from stomp_tx.broker.factory import StompBrokerFactory
-
 
 class Commit:
     """One of them: all of it happens, or nothing.
@@ -27,9 +23,9 @@ class Commit:
     """
 
     __slots__ = (
+        "_broker",
         "_copies",
         "_dropped",
-        "_factory",
         "_found",
         "_messages",
         "_routes",
@@ -37,20 +33,20 @@ class Commit:
         "appended",
     )
 
-    def __init__(
-        self, transaction: Transaction, found: Found, routes: Routes, factory: StompBrokerFactory
-    ) -> None:
+    def __init__(self, transaction: Transaction, found: Found, routes: Routes, broker: Broker) -> None:
         """``found``: what the transaction's commands are about."""
         self._transaction = transaction
         self._found = found
         self._routes = routes
-        self._factory = factory
+        self._broker = broker
         self._messages = transaction.kept(found)
         self._copies: list[Message] = []
         for copy in found.copies:
-            self._copies += routes.appended(copy, factory.policies.of(copy.address))
+            self._copies += routes.appended(copy, broker.policies.of(copy.address))
         self._dropped: list[Message] = []
-        gone = set(filter(factory.temporary.is_gone, {message.address for message in self._messages}))
+        gone = set(
+            filter(broker.temporary_destinations.is_gone, {message.address for message in self._messages})
+        )
         if gone:
             self._dropped = [one for one in self._messages if one.address in gone]
             self._messages = [one for one in self._messages if one.address not in gone]
@@ -68,33 +64,33 @@ class Commit:
             for planned in transaction.commands:
                 routes.must_still_manage(planned)
         for address in filter(is_bound, {message.address for message in self.appended}):
-            must_be_bound(address, self._factory.engine.bindings)
+            must_be_bound(address, self._broker.engine.bindings)
         full = room.stuck_at(self.appended)
         if full is not None:
             raise queue_full(full)
-        self._factory.scheduler.must_have_room(self._messages)
-        self._factory.bounds.check(self.appended)
+        self._broker.scheduler.must_have_room(self._messages)
+        self._broker.overflow.check(self.appended)
 
     def perform(self, session: str, peer: str) -> Safe:
         """Do it, and tell of it by this session's events: when it is safe."""
-        transaction, factory = self._transaction, self._factory
+        transaction, broker = self._transaction, self._broker
         letters = [
             letter
             for late in transaction.late
-            for letter in factory.overdue.dead_letters_of(late, session, peer)
+            for letter in broker.expiry.dead_letters_of(late, session, peer)
         ]
         self.appended += letters
         addresses = {message.address for message in self.appended}
         batch = Batch(list(self.appended), withdrawn=self._found.withdrawn, emptied=list(transaction.emptied))
         for (_, message, subscription, _), outcome in transaction.taken:
             subscription.destination.conclude(message, subscription, outcome, batch)
-        safe: Safe = factory.engine.commit(batch)
-        if safe is None and factory.bounds.are_reached(batch.appended):
+        safe: Safe = broker.engine.commit(batch)
+        if safe is None and broker.overflow.are_reached(batch.appended):
             safe = succeed(None)  # ask for room, that says
-        factory.scheduler.are_appended(self._messages, safe)
-        factory.retained.were_appended(addresses)
+        broker.scheduler.are_appended(self._messages, safe)
+        broker.retained.were_appended(addresses)
         for message in self._dropped:
-            factory.temporary.drop(message)
+            broker.temporary_destinations.drop(message)
         for message in self._messages:
-            factory.events.emit(Sent, session, message)
+            broker.events.emit(Sent, session, message)
         return safe

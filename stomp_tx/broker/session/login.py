@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, cast
+from typing import cast
 
 from twisted.cred.credentials import IAnonymous, ICredentials, IUsernamePassword
 from twisted.cred.error import LoginFailed
@@ -23,6 +23,7 @@ from stomp_tx.auth.credentials import (
 )
 from stomp_tx.broker.admission.connection_limits import place_of
 from stomp_tx.broker.admission.login_attempt import LoginAttempt, login_attempt_of
+from stomp_tx.broker.broker import Broker
 from stomp_tx.broker.events import LoginRenewed, address_text
 from stomp_tx.errors import (
     LONGEST_WHY,
@@ -33,9 +34,6 @@ from stomp_tx.errors import (
     StompError,
 )
 from stomp_tx.interfaces import IFrameSender, IStompUser
-
-if TYPE_CHECKING:
-    from stomp_tx.broker.factory import StompBrokerFactory
 
 RENEWAL = "/session/token"
 """Where a client sends a new token, as the body of a message, before the old one expires."""
@@ -75,7 +73,7 @@ class Login:
     log = Logger()
 
     __slots__ = (
-        "_factory",
+        "_broker",
         "_is_known",
         "_is_over",
         "_logout",
@@ -95,12 +93,12 @@ class Login:
 
     def __init__(
         self,
-        factory: StompBrokerFactory,
+        broker: Broker,
         session_id: str,
         over: Callable[[StompError], None],
         renewed: Callable[[], None],
     ) -> None:
-        self._factory = factory
+        self._broker = broker
         self._renewed = renewed
         self._trying: Deferred[None] | None = None
         self._is_known = False
@@ -121,14 +119,14 @@ class Login:
         place = place_of(peer)
         if place != self._place:
             self.leave()
-            self._factory.door.enter(place, sender)
+            self._broker.connection_limits.enter(place, sender)
             self._place = place
             self._sender = sender
 
     def leave(self) -> None:
         """The connection is gone."""
         if self._place is not None:
-            self._factory.door.leave(self._place, self._sender)
+            self._broker.connection_limits.leave(self._place, self._sender)
             self._place = None
 
     # -- who it is ----------------------------------------------------------------------------------------
@@ -139,11 +137,11 @@ class Login:
         None: it is known already.  Fails with a StompError that is in the same words whether the user is
         unknown or the passcode wrong.  Cancelled, it does no more than is under way.
         """
-        self._factory.door.logs_in(sender)
-        portal = self._factory.portal
+        self._broker.connection_limits.logs_in(sender)
+        portal = self._broker.portal
         self.login = login
         if portal is None:
-            self._is(self._factory.anonymous, None)
+            self._is(self._broker.anonymous, None)
             return None
         shown = self._shown(portal, login, passcode, sender)
         self._trying = Deferred.fromCoroutine(
@@ -174,16 +172,16 @@ class Login:
         return [AnonymousPeer(sender.peer())]
 
     async def _find_out(self, portal: Portal, shown: list[ICredentials], attempt: LoginAttempt) -> None:
-        seconds = self._factory.settings.login_wait
-        self._timer = self._factory.clock.callLater(seconds, self._took_too_long)
+        seconds = self._broker.settings.login_wait
+        self._timer = self._broker.clock.callLater(seconds, self._took_too_long)
         try:
-            user, logout = await self._factory.login_turns.in_turn(
+            user, logout = await self._broker.login_queue.in_turn(
                 attempt, lambda: self._first(portal, shown, attempt)
             )
         except _Wrong as error:
             self._stop_timer()
             # Only now: others from there do not wait for this answer.
-            await self._factory.lockout.hold_back(error.seconds)
+            await self._broker.lockout.hold_back(error.seconds)
             raise LoginDenied("the login or the passcode is wrong", error.why) from None
         finally:
             self._stop_timer()
@@ -214,16 +212,16 @@ class Login:
                 why = "a checker failed"
             if self._is_over:
                 if failed:  # to hang up saves nobody from being counted
-                    self._factory.lockout.failed(attempt)
+                    self._broker.lockout.failed(attempt)
                 raise CancelledError()  # whatever a checker makes of being cancelled
         if unable is not None:
             self.log.error("logins can't be checked: {why}", why=unable.why)
-            await self._factory.lockout.hold_back(UNSURE)
+            await self._broker.lockout.hold_back(UNSURE)
             raise unable
-        raise _Wrong(self._factory.lockout.failed(attempt), why)
+        raise _Wrong(self._broker.lockout.failed(attempt), why)
 
     def _took_too_long(self) -> None:
-        seconds = self._factory.settings.login_wait
+        seconds = self._broker.settings.login_wait
         self._over(
             StompError(
                 "login took too long",
@@ -237,7 +235,7 @@ class Login:
         self._timer = None
 
     def _is(self, user: IStompUser, logout: Callable[[], None] | None) -> None:
-        self._factory.door.enter_as(user.name, self._sender)
+        self._broker.connection_limits.enter_as(user.name, self._sender)
         self.user = user
         self._is_known = True
         self._logout = logout
@@ -247,8 +245,8 @@ class Login:
         """The session ends when what it was opened by does."""
         self._stop_timer()
         if self.user.expires:
-            left = self.user.expires - self._factory.now() / 1000
-            self._timer = self._factory.clock.callLater(min(max(0.0, left), FOR_EVER), self._expired)
+            left = self.user.expires - self._broker.now() / 1000
+            self._timer = self._broker.clock.callLater(min(max(0.0, left), FOR_EVER), self._expired)
 
     def _expired(self) -> None:
         self._over(
@@ -264,14 +262,14 @@ class Login:
         return Deferred.fromCoroutine(self._renew(token))
 
     async def _renew(self, token: bytes) -> None:
-        portal, before = self._factory.portal, self.user
+        portal, before = self._broker.portal, self.user
         if portal is None or IBearerToken not in portal.listCredentialsInterfaces():
             raise ProtocolViolation("nothing to renew", "this broker takes no tokens")
         shown: list[ICredentials] = [BearerToken(token.decode("utf-8", "replace").strip())]
         try:
             user, logout = await self._first(portal, shown, login_attempt_of(self._place or "", "", shown))
         except _Wrong as error:
-            await self._factory.lockout.hold_back(error.seconds)
+            await self._broker.lockout.hold_back(error.seconds)
             raise LoginDenied("the token is not good", error.why) from None
         if not self._is_known or self.user is not before:
             logout()  # it has ended meanwhile, or was renewed by another one
@@ -283,7 +281,7 @@ class Login:
             self._logout()
         self.user, self._logout = user, logout
         self._watch()
-        self._factory.events.emit(LoginRenewed, self._session, self._peer, user.name)
+        self._broker.events.emit(LoginRenewed, self._session, self._peer, user.name)
         self._renewed()
 
     def recheck(self) -> None:
@@ -300,7 +298,7 @@ class Login:
             self._trying.cancel()
         if self._is_known:
             self._is_known = False
-            self._factory.door.leave_as(self.user.name)
+            self._broker.connection_limits.leave_as(self.user.name)
         if self._logout is not None:
             self._logout()
             self._logout = None

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from stomp_tx.address import RETAINED, is_bound, is_topic, split
+from stomp_tx.broker.broker import Broker
 from stomp_tx.broker.destinations.composite_send import CompositeSend, Part
 from stomp_tx.broker.destinations.scheduler_commands import MANAGEMENT, Planned, manages
 from stomp_tx.broker.dialects import Dialect
@@ -20,9 +19,6 @@ from stomp_tx.errors import ProtocolViolation
 from stomp_tx.interfaces import Put, Safe
 from stomp_tx.message import Message
 from stomp_tx.wildcards import is_pattern
-
-if TYPE_CHECKING:
-    from stomp_tx.broker.factory import StompBrokerFactory
 
 MOST = 256
 """Destinations that a session remembers the way to."""
@@ -40,11 +36,11 @@ class Routes:
     known -- routes by destination, or see ``key_of``
     """
 
-    __slots__ = ("_access", "_dialect", "_factory", "_login", "_names", "_session", "_subscriptions", "known")
+    __slots__ = ("_access", "_broker", "_dialect", "_login", "_names", "_session", "_subscriptions", "known")
 
     def __init__(
         self,
-        factory: StompBrokerFactory,
+        broker: Broker,
         session_id: str,
         names: Names,
         login: Login,
@@ -52,7 +48,7 @@ class Routes:
         dialect: Dialect,
         subscriptions: Subscriptions,
     ) -> None:
-        self._factory = factory
+        self._broker = broker
         self._session = session_id
         self._names = names
         self._login = login
@@ -90,7 +86,7 @@ class Routes:
 
     def must_still_be_open(self, message: Message) -> None:
         """Raises AccessDenied when one that was taken for a transaction may not go there any more."""
-        for address in self._factory.scheduler.addresses_of(message).split(","):
+        for address in self._broker.scheduler.addresses_of(message).split(","):
             if split(address)[1] != RETAINED:  # a copy of what goes to its topic
                 self._access.must_still_be_open(self._permission(address), address)
 
@@ -102,40 +98,40 @@ class Routes:
         self._access.must_be_open(self._permission(address), address, self._names)
         if is_pattern(split(address)[2]) and not is_bound(address):
             raise ProtocolViolation("can't send to a pattern", "name one destination, or several with commas")
-        self._factory.producers.add(address, self._session)
+        self._broker.producers.add(address, self._session)
 
     def _to_several(self, addresses: list[str]) -> Route:
-        factory = self._factory
-        parts = [Part(one, "".join(split(one)[1:]), factory.policies.of(one)) for one in addresses]
+        broker = self._broker
+        parts = [Part(one, "".join(split(one)[1:]), broker.policies.of(one)) for one in addresses]
         return self._around(self._composite(parts)), ",".join(addresses), Policy()
 
     def _composite(self, parts: list[Part]) -> CompositeSend:
-        factory = self._factory
-        empties = factory.retained.emptied_by
-        return CompositeSend(parts, factory.engine, factory.bounds, factory.now, self.appended, empties)
+        broker = self._broker
+        empties = broker.retained.emptied_by
+        return CompositeSend(parts, broker.engine, broker.overflow, broker.now, self.appended, empties)
 
     def _to_one(self, address: str) -> Route:
-        factory = self._factory
-        policy = factory.policies.of(address)
+        broker = self._broker
+        policy = broker.policies.of(address)
         return self._around(self._straight(address, policy)), address, policy
 
     def _straight(self, address: str, policy: Policy) -> Put:
         """To a destination, with what it needs itself."""
-        factory = self._factory
-        put: Put = factory.engine.publish if is_topic(address) else factory.engine.append
+        broker = self._broker
+        put: Put = broker.engine.publish if is_topic(address) else broker.engine.append
         if is_temporary(address):
-            put = factory.temporary.around(put, address)
+            put = broker.temporary_destinations.around(put, address)
         elif is_bound(address):
             put = self._while_bound(put)
-        put = factory.retained.around(put, address, policy)
-        put = factory.bounds.around(put, address, policy)
+        put = broker.retained.around(put, address, policy)
+        put = broker.overflow.around(put, address, policy)
         if policy.stamps:
             put = self._stamped(put, policy)
         return put
 
     def retaining(self, word: str) -> Put | None:
         """The way of a message to a topic that says this in ``retain``; None: the usual one."""
-        put = self._factory.retained.of_word(word)
+        put = self._broker.retained.of_word(word)
         return None if put is None else self._around(put)
 
     def must_still_manage(self, planned: Planned) -> None:
@@ -150,23 +146,23 @@ class Routes:
         if "," in address or manages(address):
             raise ProtocolViolation("malformed reply-to header", "it names one destination")
         self._must_be_open(address)
-        return address, self._straight(address, self._factory.policies.of(address))
+        return address, self._straight(address, self._broker.policies.of(address))
 
     def _around(self, put: Put) -> Put:
         """What is done with all that this session sends."""
-        if self._factory.events.wants(Sent):
+        if self._broker.events.wants(Sent):
             put = self._observed(put)
         if self._subscriptions.own is not None:
             put = _remembered(put, self._subscriptions.own)
         if self._dialect.stamps:
-            put = stamped(put, self._dialect, self._factory.now)
-        if self._factory.settings.user_id:
+            put = stamped(put, self._dialect, self._broker.now)
+        if self._broker.settings.user_id:
             put = _signed(put, self._login.user.name)
         return put
 
     def _while_bound(self, put: Put) -> Put:
         def put_if_bound(message: Message) -> Safe:
-            must_be_bound(message.address, self._factory.engine.bindings)
+            must_be_bound(message.address, self._broker.engine.bindings)
             return put(message)
 
         return put_if_bound
@@ -176,7 +172,7 @@ class Routes:
 
         def stamp_and_put(message: Message) -> Safe:
             if message.keeping is None:
-                message.keeping = keeping_of(message.headers, policy, self._factory.now)
+                message.keeping = keeping_of(message.headers, policy, self._broker.now)
                 tell_keeping(message, policy)
             return put(message)
 
@@ -185,7 +181,7 @@ class Routes:
     def _observed(self, put: Put) -> Put:
         def put_and_tell(message: Message) -> Safe:
             safe = put(message)
-            self._factory.events.emit(Sent, self._session, message)
+            self._broker.events.emit(Sent, self._session, message)
             return safe
 
         return put_and_tell
@@ -194,27 +190,27 @@ class Routes:
 
     def in_transaction(self, message: Message, policy: Policy) -> list[Message]:
         """What is appended at COMMIT for a message of this route, which has been signed."""
-        if self._factory.scheduler.is_waiting(message):
+        if self._broker.scheduler.is_waiting(message):
             return [message]
         if self._dialect.stamps:
-            stamp(message, self._dialect, self._factory.now)
+            stamp(message, self._dialect, self._broker.now)
         if self._subscriptions.own is not None:
             self._subscriptions.own.add(message.id)
         addresses = message.address.split(",")
         if len(addresses) == 1:
             return self.appended(message, policy)
-        factory = self._factory
-        parts = [Part(one, "".join(split(one)[1:]), factory.policies.of(one)) for one in addresses]
+        broker = self._broker
+        parts = [Part(one, "".join(split(one)[1:]), broker.policies.of(one)) for one in addresses]
         return self._composite(parts).copies(message)
 
     def appended(self, message: Message, policy: Policy) -> list[Message]:
         """A message to one destination, and what else is appended with it; nothing, where it is no more."""
         address = message.address
         if is_temporary(address):
-            return self._factory.temporary.as_sent(message)
+            return self._broker.temporary_destinations.as_sent(message)
         if is_bound(address):
-            must_be_bound(address, self._factory.engine.bindings)
-        return self._factory.retained.appended(message, policy)
+            must_be_bound(address, self._broker.engine.bindings)
+        return self._broker.retained.appended(message, policy)
 
 
 def key_of(headers: dict[str, str]) -> str | None:

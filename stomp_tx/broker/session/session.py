@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import enum
 from collections.abc import Callable
-from typing import TYPE_CHECKING
 
 from twisted.internet.defer import CancelledError, Deferred
 from twisted.internet.interfaces import IDelayedCall
@@ -14,6 +13,7 @@ from zope.interface import implementer
 
 from stomp_tx.address import TEMP_QUEUE, TEMP_TOPIC, TOPIC, split
 from stomp_tx.broker.admission.connection_limits import TURNED_AWAY
+from stomp_tx.broker.broker import Broker
 from stomp_tx.broker.destinations import rendering
 from stomp_tx.broker.destinations.ack_modes import Delivery
 from stomp_tx.broker.destinations.retained import RETAIN
@@ -64,9 +64,6 @@ from stomp_tx.wire.booleans import odd_boolean
 from stomp_tx.wire.commands import CLIENT_COMMANDS, V10, V11, V12
 from stomp_tx.wire.frame import Frame
 
-if TYPE_CHECKING:
-    from stomp_tx.broker.factory import StompBrokerFactory
-
 
 class State(enum.Enum):
     """Where the conversation is."""
@@ -88,10 +85,10 @@ class BrokerSession:
 
     __slots__ = (
         "_access",
+        "_broker",
         "_deliveries",
         "_dialect",
         "_engine",
-        "_factory",
         "_handlers",
         "_has_told",
         "_id_prefix",
@@ -115,23 +112,23 @@ class BrokerSession:
     _room: Backpressure  # once it is open
     _sender: IFrameSender
 
-    def __init__(self, factory: StompBrokerFactory, session_id: str, dialect: Dialect = AUTO) -> None:
+    def __init__(self, broker: Broker, session_id: str, dialect: Dialect = AUTO) -> None:
         self.id = session_id
         self.state = State.CONNECTING
         self.version: str = V10
-        self._factory = factory
+        self._broker = broker
         self._dialect = dialect
-        self._engine = factory.engine
-        self._id_prefix = factory.message_id_prefix
-        self._numbers = factory.message_numbers
+        self._engine = broker.engine
+        self._id_prefix = broker.message_id_prefix
+        self._numbers = broker.message_numbers
         self._handlers = CONNECTING
         self._routes: Routes | None = None  # once it is open
         self._known_routes: dict[str | None, Route] = {}
-        self._login = Login(factory, session_id, self._end_for, self.access_changed)
-        self._access = Access(factory, self._login)
-        self._subscriptions = Subscriptions(session_id, factory, self._access)
+        self._login = Login(broker, session_id, self._end_for, self.access_changed)
+        self._access = Access(broker, self._login)
+        self._subscriptions = Subscriptions(session_id, broker, self._access)
         self._deliveries = self._subscriptions.deliveries
-        self._transactions = Transactions(factory.settings)
+        self._transactions = Transactions(broker.settings)
         self._receipts = Receipts(self._work_failed)
         self._timeout: IDelayedCall | None = None
         self._names: Names | None = None  # once it is open
@@ -142,17 +139,17 @@ class BrokerSession:
 
     def connected(self, sender: IFrameSender) -> None:
         self._sender = self._receipts.sender = sender
-        self._factory.sessions[self] = None
-        self._timeout = self._factory.clock.callLater(
-            self._factory.settings.connect_timeout, self._connect_timed_out
+        self._broker.add(self)
+        self._timeout = self._broker.clock.callLater(
+            self._broker.settings.connect_timeout, self._connect_timed_out
         )
-        if self._factory.is_stopping:
+        if self._broker.is_stopping:
             self._fail(BrokerStopping(), None)
             return
         try:
             self._login.enter(sender)
         except StompError as error:
-            if len(self._factory.sessions) - self._factory.door.inside > TURNED_AWAY:
+            if len(self._broker.sessions) - self._broker.connection_limits.inside > TURNED_AWAY:
                 sender.abort()
             else:
                 self._fail(error, None)
@@ -175,7 +172,7 @@ class BrokerSession:
         """The connection is closed whatever we do."""
         if isinstance(error, UnexpectedTLS):
             self._why_over = f"a client spoke TLS to a plain port: {error.line}"
-        elif isinstance(error, NoHeartBeat) and not self._factory.settings.farewell_error:
+        elif isinstance(error, NoHeartBeat) and not self._broker.settings.farewell_error:
             self._why_over = str(error)
         else:
             self._fail(error, None)
@@ -210,16 +207,16 @@ class BrokerSession:
             all_safe.addCallback(lambda _: self._say_last(error))
 
     def _say_last(self, error: StompError | None) -> None:
-        if error is not None and self in self._factory.sessions:  # else it is gone meanwhile
+        if error is not None and self in self._broker.sessions:  # else it is gone meanwhile
             self._tell(error, None)
         self._sender.disconnect()
 
     def disconnected(self, reason: Failure) -> None:
         self._end()
         self._login.leave()
-        self._factory.forget(self)
+        self._broker.remove(self)
         why = self._why_over or reason.getErrorMessage()
-        self._factory.events.emit(Disconnected, self.id, self._peer, why)
+        self._broker.events.emit(Disconnected, self.id, self._peer, why)
 
     @property
     def _peer(self) -> str:
@@ -244,7 +241,7 @@ class BrokerSession:
 
     def _tell(self, error: StompError, frame: Frame | None) -> None:
         """The same for a session that may be over already: its last frame has not been sent."""
-        lenient = self._factory.settings.lenient and isinstance(error, ProtocolViolation)
+        lenient = self._broker.settings.lenient and isinstance(error, ProtocolViolation)
         goes_on = lenient and frame is not None and frame.command in ("ACK", "NACK", "UNSUBSCRIBE")
         if not goes_on:
             self._end()
@@ -255,15 +252,15 @@ class BrokerSession:
             receipt = None if frame.command in ("CONNECT", "STOMP") else frame.headers.get("receipt")
         more = {}
         if isinstance(error, VersionMismatch):
-            more["version"] = ",".join(self._factory.settings.versions)
+            more["version"] = ",".join(self._broker.settings.versions)
         self._sender.send_frame(rendering.error(error, self._sender.version, receipt, **more))
-        self._factory.events.emit(Failed, self.id, self._peer, error)
+        self._broker.events.emit(Failed, self.id, self._peer, error)
         if isinstance(error, LoginDenied):
-            self._factory.events.emit(Refused, self.id, self._peer, self._called, error.why)
+            self._broker.events.emit(Refused, self.id, self._peer, self._called, error.why)
         elif isinstance(error, TooManyConnections):
-            self._factory.events.emit(Refused, self.id, self._peer, self._called, error.line)
+            self._broker.events.emit(Refused, self.id, self._peer, self._called, error.line)
         elif isinstance(error, AccessDenied):
-            self._factory.events.emit(
+            self._broker.events.emit(
                 Denied, self.id, self._peer, error.user, error.permission, error.destination
             )
         if not goes_on:
@@ -287,16 +284,16 @@ class BrokerSession:
         odd = None if self._has_told else odd_boolean(frame)
         if odd is not None:
             self._has_told = True
-            self._factory.events.emit(HeaderIgnored, self.id, self._peer, frame.command, *odd)
+            self._broker.events.emit(HeaderIgnored, self.id, self._peer, frame.command, *odd)
 
     def _look_for_foreign(self, frame: Frame) -> None:
         """Tell of headers that other brokers have, or nobody, and that do nothing here."""
-        for name in self._factory.foreign_headers.new_among(frame.command, frame.headers):
-            self._factory.events.emit(HeaderUnknown, self.id, self._peer, frame.command, name)
+        for name in self._broker.foreign_headers.new_among(frame.command, frame.headers):
+            self._broker.events.emit(HeaderUnknown, self.id, self._peer, frame.command, name)
 
     def _connect_timed_out(self) -> None:
         self._timeout = None
-        seconds = self._factory.settings.connect_timeout
+        seconds = self._broker.settings.connect_timeout
         self._end_for(
             ProtocolViolation("no CONNECT in time", f"CONNECT must come within {seconds:g} seconds")
         )
@@ -307,7 +304,7 @@ class BrokerSession:
         An open session has done nothing wrong, and gets no ERROR: clients take that for a fault of theirs.
         Others wait for an answer to CONNECT.
         """
-        if self.state is not State.CONNECTED or self._factory.settings.farewell_error:
+        if self.state is not State.CONNECTED or self._broker.settings.farewell_error:
             self._fail(BrokerStopping(), None)
         else:
             self._why_over = str(BrokerStopping())
@@ -320,7 +317,7 @@ class BrokerSession:
 
     def _is_bare_topic(self, topic: str) -> bool:
         """Does its name without a prefix mean this topic?  Not to who may do nothing there."""
-        return self._factory.is_bare_topic(topic) and any(
+        return self._broker.is_bare_topic(topic) and any(
             self.user.may(permission, topic) for permission in ("send", "subscribe")
         )
 
@@ -365,8 +362,8 @@ class BrokerSession:
             held.extend(transaction.held())
         self._give_back(held)
         if self._names is not None:
-            self._factory.temporary.end(self._names)
-            self._factory.producers.remove(self.id)
+            self._broker.temporary_destinations.end(self._names)
+            self._broker.producers.remove(self.id)
         self._login.end()
 
     def _give_back(self, held: list[Delivery]) -> None:
@@ -389,7 +386,7 @@ class BrokerSession:
     # -- CONNECT ------------------------------------------------------------------------------------------
 
     def _connect(self, frame: Frame) -> Deferred[None] | None:
-        agreement = agree(frame, self._factory.settings, self._dialect)
+        agreement = agree(frame, self._broker.settings, self._dialect)
         self.state = State.LOGGING_IN
         if self._timeout is not None:
             self._timeout.cancel()
@@ -426,14 +423,14 @@ class BrokerSession:
         sender.version = agreement.version
         self._dialect = agreement.dialect
         self._names = Names(
-            self._factory.settings, agreement.host, self.id, agreement.dialect, self._is_bare_topic
+            self._broker.settings, agreement.host, self.id, agreement.dialect, self._is_bare_topic
         )
         client_id = agreement.headers.get("client-id") or None
         self._subscriptions.open(
             sender, agreement.version, self._names, client_id, agreement.dialect, agreement.host
         )
         self._routes = Routes(
-            self._factory,
+            self._broker,
             self.id,
             self._names,
             self._login,
@@ -443,9 +440,9 @@ class BrokerSession:
         )
         self._known_routes = self._routes.known
         self._room = Backpressure(self._engine, self._subscriptions, self._known_routes, sender)
-        sender.send_frame(connected(agreement, self.id, self._factory.settings))
+        sender.send_frame(connected(agreement, self.id, self._broker.settings))
         sender.start_heart_beat(agreement.sending, agreement.receiving)
-        self._factory.events.emit(Connected, self.id, user.name, agreement.version, self._peer)
+        self._broker.events.emit(Connected, self.id, user.name, agreement.version, self._peer)
 
     # -- SEND ---------------------------------------------------------------------------------------------
 
@@ -463,7 +460,7 @@ class BrokerSession:
         message_id = f"{self._id_prefix}{next(self._numbers)}"
         message = Message(message_id, destination or "", address, headers, frame.body, frame.size)
         if not UNUSUAL.isdisjoint(headers):
-            keeping = message.keeping = keeping_of(headers, policy, self._factory.now)
+            keeping = message.keeping = keeping_of(headers, policy, self._broker.now)
             if keeping is not PERSISTENT:
                 return self._send_unusual(frame, message, put, policy)
         safe = put(message)
@@ -492,7 +489,7 @@ class BrokerSession:
     def _manage(self, frame: Frame, address: str) -> Deferred[None] | None:
         """What is sent to the scheduler itself."""
         assert self._routes is not None
-        management = self._factory.management
+        management = self._broker.scheduler_commands
         destination = frame.headers["destination"]
         message = Message("", destination, address, frame.headers, frame.body, frame.size)
         if "reply-to" in frame.headers:
@@ -518,8 +515,8 @@ class BrokerSession:
             raise ProtocolViolation("header not allowed on SEND", f"{name} is the broker's to give")
         if "destination-type" in headers:
             put, message.address, policy = self._routes.of(headers)
-            message.keeping = keeping_of(headers, policy, self._factory.now)
-        if self._factory.settings.user_id:
+            message.keeping = keeping_of(headers, policy, self._broker.now)
+        if self._broker.settings.user_id:
             sign(message, self._login.user.name)
         if not OURS.isdisjoint(headers):
             message.headers = without_ours(message.headers)
@@ -531,18 +528,18 @@ class BrokerSession:
             put = self._routes.retaining(headers[RETAIN]) or put
         schedule = None
         if not SCHEDULING.isdisjoint(headers):
-            schedule = schedule_of(headers, self._factory.now())
-        late = self._factory.overdue.found(message, headers, policy, schedule)
+            schedule = schedule_of(headers, self._broker.now())
+        late = self._broker.expiry.found(message, headers, policy, schedule)
         if late is None and schedule is not None:
             if self._dialect.stamps:
-                stamp(message, self._dialect, self._factory.now)
-            message, put = self._factory.scheduler.later(message, schedule), self._factory.scheduler.append
+                stamp(message, self._dialect, self._broker.now)
+            message, put = self._broker.scheduler.later(message, schedule), self._broker.scheduler.append
         elif late is None:
             tell_keeping(message, policy)
         if "transaction" in frame.headers:
             transaction = self._transactions.named(frame)
             if late is None or not late.scheduled:
-                transaction.empty(self._factory.retained.emptied_by(message))
+                transaction.empty(self._broker.retained.emptied_by(message))
             if late is not None:
                 transaction.send_late(late)
             else:
@@ -551,9 +548,9 @@ class BrokerSession:
             self._accept(transaction, frame)
             return None
         if late is not None:
-            letters = self._factory.overdue.dead_letters_of(late, self.id, self._peer)
+            letters = self._broker.expiry.dead_letters_of(late, self.id, self._peer)
             # What it says of others counts all the same.
-            emptied = [] if late.scheduled else self._factory.retained.emptied_by(message)
+            emptied = [] if late.scheduled else self._broker.retained.emptied_by(message)
             safe = self._engine.commit(Batch(letters, emptied=emptied)) if letters or emptied else None
             self._receipts.done(frame, safe)
             return None if safe is None else self._room.after(letters)
@@ -561,7 +558,7 @@ class BrokerSession:
         self._receipts.done(frame, safe)
         if safe is None:
             return None
-        if self._factory.scheduler.is_waiting(message):
+        if self._broker.scheduler.is_waiting(message):
             return self._engine.caught_up() or self._engine.room(message.address)
         return self._room.wait(key_of(headers), message)
 
@@ -583,7 +580,7 @@ class BrokerSession:
         if len(addresses) != 1:
             return
         address = addresses[0]
-        self._factory.temporary.make(address, self._names)
+        self._broker.temporary_destinations.make(address, self._names)
         message.headers = {**message.headers, "reply-to": name_for_others(address)}
         if self._dialect.replies_subscribe and name.startswith(TEMP_QUEUE):
             self._subscriptions.subscribe_replies(name)
@@ -684,7 +681,7 @@ class BrokerSession:
         if not transaction.commands:
             return self._commit_found(frame, NOTHING)
         found = Deferred.fromCoroutine(
-            self._factory.management.find(
+            self._broker.scheduler_commands.find(
                 transaction.commands, transaction.messages, self._receipts.last, *self._transactions.room()
             )
         )
@@ -696,7 +693,7 @@ class BrokerSession:
             return None  # it has ended meanwhile
         assert self._routes is not None
         transaction = self._transactions.named(frame)
-        commit = Commit(transaction, found, self._routes, self._factory)
+        commit = Commit(transaction, found, self._routes, self._broker)
         commit.must_be_possible(self._room)  # else it ends with the session, which gives back what it took
         self._transactions.end(frame)
         safe = commit.perform(self.id, self._peer if transaction.late else "")

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from typing import TYPE_CHECKING
 
 from stomp_tx.address import TOPIC, is_bound, is_topic, split, within
+from stomp_tx.broker.broker import Broker
 from stomp_tx.broker.destinations.ack_modes import Delivery, make_subscription
 from stomp_tx.broker.destinations.browsing import Browse
 from stomp_tx.broker.destinations.composite_subscribe import CompositeSubscribe
@@ -42,9 +42,6 @@ from stomp_tx.wildcards import is_pattern
 from stomp_tx.wire.commands import ACK_MODES, V10, V11
 from stomp_tx.wire.frame import Frame
 
-if TYPE_CHECKING:
-    from stomp_tx.broker.factory import StompBrokerFactory
-
 
 class Subscriptions:
     """The subscriptions of one session, by the names that its client gave them.
@@ -57,10 +54,10 @@ class Subscriptions:
     __slots__ = (
         "_access",
         "_automatic",
+        "_broker",
         "_by_key",
         "_client_id",
         "_dialect",
-        "_factory",
         "_host",
         "_names",
         "_sender",
@@ -72,10 +69,10 @@ class Subscriptions:
         "own",
     )
 
-    def __init__(self, session_id: str, factory: StompBrokerFactory, access: Access) -> None:
+    def __init__(self, session_id: str, broker: Broker, access: Access) -> None:
         self._access = access
         self._session_id = session_id
-        self._factory = factory
+        self._broker = broker
         self._by_key: dict[str, Subscription] = {}
         self.deliveries = Deliveries(self._by_key)
         self.exhausted: list[Subscription] = []
@@ -109,7 +106,7 @@ class Subscriptions:
 
     def consume_from(self, address: str) -> bool:
         """Is one of them to this destination, or to a queue that is bound to it?"""
-        bindings = self._factory.engine.bindings
+        bindings = self._broker.engine.bindings
         return any(
             one.destination.reads(address) or bindings.get(one.destination.address) == address
             for one in self._by_key.values()
@@ -118,7 +115,7 @@ class Subscriptions:
     def end_all(self) -> None:
         """No message reaches any of them any more; what they hold is still in ``deliveries``."""
         for subscription in self:
-            self._factory.registry.remove(subscription)
+            self._broker.registry.remove(subscription)
         self._by_key.clear()
         self.exhausted.clear()
 
@@ -127,7 +124,7 @@ class Subscriptions:
     def make(self, frame: Frame) -> tuple[Subscription, str | Browse, Safe]:
         """What SUBSCRIBE asks for, not yet in force; to what, see ``start``; and when it is safe."""
         headers = frame.headers
-        settings = self._factory.settings
+        settings = self._broker.settings
         must_be_possible(headers)
         address, queue = self._address(headers)
         if address in self._automatic:
@@ -138,8 +135,8 @@ class Subscriptions:
             raise ProtocolViolation(
                 "unknown ack mode", f"{mode[:40]!a} is not auto, client or client-individual"
             )
-        view = view_of(headers, self._factory.engine.last_position)
-        policy = self._factory.policies.of(address)
+        view = view_of(headers, self._broker.engine.last_position)
+        policy = self._broker.policies.of(address)
         credit = settings.prefetch
         if mode != "auto" or view is not None:
             credit = prefetch(headers, settings, policy, self._dialect)
@@ -161,7 +158,7 @@ class Subscriptions:
                 safe = self._bind(durable, address, "" if selector is None else selector.text.strip())
                 address = durable.queue
             elif shared is not None:
-                self._factory.engine.bind(shared, address)
+                self._broker.engine.bind(shared, address)
                 address = shared
             else:
                 safe = self._bind_virtual(address)
@@ -192,7 +189,7 @@ class Subscriptions:
 
         is_deaf -- it does not want what this session sends
         """
-        most = self._factory.settings.selectors
+        most = self._broker.settings.selectors
         if selector is None and not is_deaf:
             return None
         if sum(one.wants is not None for one in self._by_key.values()) >= most:
@@ -214,7 +211,7 @@ class Subscriptions:
 
         bound -- the queue of such a subscription
         """
-        bindings = self._factory.engine.bindings
+        bindings = self._broker.engine.bindings
         if bound is not None:
             must_be_bound(bound, bindings)
             if bindings[bound] != address:
@@ -229,16 +226,16 @@ class Subscriptions:
         return address
 
     def _browse(self, address: str, destination: str, view: View) -> Browse:
-        factory = self._factory
+        broker = self._broker
         return Browse(
             address,
             destination,
-            factory.engine,
-            factory.clock,
-            factory.settings,
-            factory.dead_letters,
+            broker.engine,
+            broker.clock,
+            broker.settings,
+            broker.dead_letters,
             view,
-            factory.new_message_id,
+            broker.new_message_id,
         )
 
     def start(self, subscription: Subscription, place: str | Browse, safe: Safe) -> None:
@@ -254,8 +251,8 @@ class Subscriptions:
             place.add(subscription)
         else:
             address = place
-            self._factory.registry.add(subscription, address, self._access.may_match)
-        self._factory.events.emit(Subscribed, self._session_id, subscription.name, address, subscription.mode)
+            self._broker.registry.add(subscription, address, self._access.may_match)
+        self._broker.events.emit(Subscribed, self._session_id, subscription.name, address, subscription.mode)
 
     def _let_go(self, result: None, subscription: Subscription) -> None:
         """It is safe."""
@@ -265,7 +262,7 @@ class Subscriptions:
 
     def _new_key(self, frame: Frame) -> tuple[str, str | None]:
         """What the new one goes by, and the id that it has."""
-        settings = self._factory.settings
+        settings = self._broker.settings
         name = frame.headers.get("id")
         if name is not None and len(name) > settings.name_length:
             raise ProtocolViolation("id header too long", f"it may have {settings.name_length} characters")
@@ -324,10 +321,10 @@ class Subscriptions:
 
     def _must_have_room(self, address: str, topic: str) -> None:
         """Are there not too many already?  ``topic``: what a bound queue is bound to."""
-        factory = self._factory
+        broker = self._broker
         for one in address.split(","):
-            most = factory.policies.of(topic if is_bound(one) else one).consumers
-            destination = factory.registry.get(one) if most else None
+            most = broker.policies.of(topic if is_bound(one) else one).consumers
+            destination = broker.registry.get(one) if most else None
             if destination is not None and len(destination.subscriptions) >= most:
                 raise LimitExceeded("too many consumers", f"{most} at a time may subscribe to {one}")
 
@@ -345,9 +342,9 @@ class Subscriptions:
 
     def _bind_virtual(self, address: str) -> Safe:
         """ActiveMQ: who consumes from a queue of a virtual topic has it filled from now on."""
-        if not self._factory.settings.virtual_topics:
+        if not self._broker.settings.virtual_topics:
             return None
-        engine = self._factory.engine
+        engine = self._broker.engine
         safe: Safe = None
         for queue in address.split(","):
             topic = virtual_topic_of(queue)
@@ -359,13 +356,13 @@ class Subscriptions:
 
     def _must_be_bindable(self, permission: str, topics: str) -> None:
         self._access.must_be_allowed_each(permission, topics)
-        most = self._factory.settings.durable_subscriptions
-        if len(self._factory.engine.bindings) >= most:
+        most = self._broker.settings.durable_subscriptions
+        if len(self._broker.engine.bindings) >= most:
             raise LimitExceeded("too many durable subscriptions", f"the broker keeps {most}")
 
     def _bind(self, durable: Durable, topic: str, selector: str) -> Safe:
-        engine = self._factory.engine
-        length = self._factory.settings.name_length
+        engine = self._broker.engine
+        length = self._broker.settings.name_length
         if len(durable.name) > length or len(self._client_id or "") > length:
             raise ProtocolViolation(
                 "name of a durable subscription too long",
@@ -384,20 +381,20 @@ class Subscriptions:
                 f"{durable.name[:60]!a} is to {bound_to}: UNSUBSCRIBE it there, or use another name",
             )
         if not durable.shared:
-            return self._factory.sieve.bind(durable.queue, topic, selector, self._session_id)
+            return self._broker.durable_selectors.bind(durable.queue, topic, selector, self._session_id)
         safe: Safe = engine.bind(durable.queue, topic)
         return safe
 
     def _unbind(self, durable: Durable) -> Safe:
         """End it for good, with the messages that wait for it."""
-        engine = self._factory.engine
+        engine = self._broker.engine
         topic = engine.bindings.get(durable.queue)
         if topic is None:
             raise ProtocolViolation("no such durable subscription", f"there is no {durable.name[:60]!a}")
         self._must_be_open(topic, "subscribe")
         if durable.shared:
             self._access.must_be_allowed_each("manage", topic)  # it is others', too
-        queue = self._factory.registry.get(durable.queue)
+        queue = self._broker.registry.get(durable.queue)
         if queue is not None and any(one not in self for one in queue.subscriptions):
             raise ProtocolViolation(
                 "durable subscription in use", f"another connection has subscribed to {durable.name[:60]!a}"
@@ -408,7 +405,7 @@ class Subscriptions:
             if one.destination.address == durable.queue
             for delivery in self._end(key)
         ]
-        self._factory.registry.discard(durable.queue)
+        self._broker.registry.discard(durable.queue)
         engine.commit(Batch(settled=[(message, Outcome.ACCEPTED) for message, _ in held]))
         safe: Safe = engine.unbind(durable.queue)
         return safe
@@ -442,8 +439,8 @@ class Subscriptions:
 
     def _topic(self, live: Subscription | None, headers: Mapping[str, str]) -> str | None:
         """What a durable subscription is to, for one in force, or by UNSUBSCRIBE's own header."""
-        if live is not None and live.destination.address in self._factory.engine.bindings:
-            topic: str = self._factory.engine.bindings[live.destination.address]
+        if live is not None and live.destination.address in self._broker.engine.bindings:
+            topic: str = self._broker.engine.bindings[live.destination.address]
             return topic
         destination = headers.get("destination")
         bare = TOPIC if names_durable(headers) else None
@@ -451,8 +448,8 @@ class Subscriptions:
 
     def _end(self, key: str) -> list[Delivery]:
         subscription = self._by_key.pop(key)
-        self._factory.registry.remove(subscription)
-        self._factory.events.emit(
+        self._broker.registry.remove(subscription)
+        self._broker.events.emit(
             Unsubscribed, self._session_id, subscription.name, subscription.destination.address
         )
         return self.deliveries.end(subscription)

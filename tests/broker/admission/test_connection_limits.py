@@ -1,4 +1,4 @@
-"""door.py: how many may come in."""
+"""limits.py: how many may come in."""
 
 from __future__ import annotations
 
@@ -56,9 +56,9 @@ class ConnectionTests(SynchronousTestCase):
             if number % 3:
                 client.says("NONSENSE")
             client.hangs_up()
-        door = broker.factory.door
-        self.assertEqual((door.inside, door._from, door._of), (0, {}, {}))
-        self.assertEqual((door._silent, door._asking, door._strangers_from), ({}, {}, {}))
+        limits = broker.factory.broker.connection_limits
+        self.assertEqual((limits.inside, limits._from, limits._of), (0, {}, {}))
+        self.assertEqual((limits._silent, limits._asking, limits._strangers_from), ({}, {}, {}))
 
     def test_so_many_are_told_why_and_the_others_cut_at_once(self) -> None:
         broker = Broker(connections_per_address=1)

@@ -128,7 +128,7 @@ class LockoutTests(LoginCase):
         self.assertEqual(self.user(broker, login="ann", passcode="secret"), "ann")
 
     def test_many_networks_of_one_site_are_one_in_the_end(self) -> None:
-        guard = self.broker(passwords(), login_failures=3, lockout=60).factory.lockout
+        guard = self.broker(passwords(), login_failures=3, lockout=60).factory.broker.lockout
         for number in range(29):
             guard.failed(attempt(f"2001:db8:1:{number:x}::/64", f"user{number}"))
         guard.must_be_open("2001:db8:1:ff::/64")
@@ -138,7 +138,7 @@ class LockoutTests(LoginCase):
         guard.must_be_open("192.0.2.1")
 
     def test_one_login_from_many_networks_of_one_site(self) -> None:
-        guard = self.broker(passwords(), login_failures=3, lockout=60).factory.lockout
+        guard = self.broker(passwords(), login_failures=3, lockout=60).factory.broker.lockout
         for number in range(30):
             guard.must_be_open_to(attempt("2001:db8:1:ff::/64", "ann"))
             guard.failed(attempt(f"2001:db8:1:{number:x}::/64", "ann"))
@@ -202,7 +202,7 @@ class LockoutTests(LoginCase):
             for client in clients:
                 client.fails("login refused")
             self.assertEqual((len(asked), [one[2] for one in self.locked_out()]), (3, [login]))
-            self.assertEqual(broker.factory.login_turns._sites, {})
+            self.assertEqual(broker.factory.broker.login_queue._sites, {})
 
     def test_of_many_networks_no_more_are_made_at_once_either(self) -> None:
         broker = self.broker(passwords(), login_failures=3)
@@ -273,7 +273,7 @@ class LockoutTests(LoginCase):
         for client in reversed(clients):
             client.hangs_up()
         self.assertEqual(len(asked), 1)
-        self.assertEqual(broker.factory.login_turns._sites, {})
+        self.assertEqual(broker.factory.broker.login_queue._sites, {})
         self.assertEqual(self.flushLoggedErrors(), [])
 
     def test_nothing_is_done_for_who_has_hung_up(self) -> None:
@@ -289,7 +289,7 @@ class LockoutTests(LoginCase):
             client = broker.knocks(self.FAR, login="ann", passcode="x")
             client.hangs_up()
             self.assertTrue(asked.called)
-            self.assertEqual(broker.factory.door._of, {})
+            self.assertEqual(broker.factory.broker.connection_limits._of, {})
             broker.dial(self.FAR)  # which is let in
             self.assertFalse(any(isinstance(event, (Connected, LockedOut)) for event in self.seen))
 
@@ -367,7 +367,7 @@ class LockoutTests(LoginCase):
     def test_no_more_than_so_many_places_are_remembered(self) -> None:
         self.patch(lockout, "REMEMBERED", 3)
         broker = self.broker(passwords(), login_failures=2, lockout=60)
-        guard = broker.factory.lockout
+        guard = broker.factory.broker.lockout
         for number in range(10):
             guard.failed(attempt(f"192.0.2.{number}", "ann"))
         self.assertEqual(list(guard._places), ["192.0.2.7", "192.0.2.8", "192.0.2.9"])
@@ -379,7 +379,7 @@ class LockoutTests(LoginCase):
 
     def test_what_is_remembered_of_one_place_is_bounded_and_pushes_out_no_other(self) -> None:
         self.patch(lockout, "LOGINS", 5)
-        guard = self.broker(passwords(), login_failures=0).factory.lockout
+        guard = self.broker(passwords(), login_failures=0).factory.broker.lockout
         guard.failed(attempt("192.0.2.7", "ann"))
         for number in range(1000):
             guard.failed(attempt("192.0.2.66", f"user{number}"))

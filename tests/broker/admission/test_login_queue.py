@@ -61,7 +61,7 @@ class BurstTests(LoginCase):
         for client in clients:
             client.hears("CONNECTED")
         self.assertEqual(self.got_in(), [f"user{number}" for number in range(100)])
-        self.assertEqual(self.crowd.factory.login_turns._sites, {})
+        self.assertEqual(self.crowd.factory.broker.login_queue._sites, {})
 
     def test_of_one_user_one_passcode_is_compared(self) -> None:
         self.start()
@@ -91,7 +91,7 @@ class BurstTests(LoginCase):
         for client in clients:
             client.fails("login took too long")
         self.assertEqual(self.work(), [2])  # which were under way
-        self.assertEqual(self.crowd.factory.login_turns._sites, {})
+        self.assertEqual(self.crowd.factory.broker.login_queue._sites, {})
         self.assertEqual(self.got_in(), [])
 
     def test_when_they_come_back_nothing_is_compared(self) -> None:

@@ -413,7 +413,7 @@ class ChangeTests(Conversations):
         self.publish(*[f"{number} {('red', 'blue')[number % 2]}" for number in range(200)])
         self.passes()
         turns = 0
-        look = self.broker.factory.sieve._look
+        look = self.broker.factory.broker.durable_selectors._look
 
         def counting(sifting: Any) -> bool:
             nonlocal turns
@@ -421,7 +421,7 @@ class ChangeTests(Conversations):
             self.publish(f"new {turns} red", f"new {turns} blue")
             return bool(look(sifting))
 
-        self.broker.factory.sieve._look = counting
+        self.broker.factory.broker.durable_selectors._look = counting
         bob = self.bob(RED, prefetch_count="1", ack="client-individual")
         self.assertTrue(bob.everything())
         self.passes(100)
@@ -442,7 +442,7 @@ class ChangeTests(Conversations):
         self.publish(*["blue"] * 100)
         self.passes()
         looked: list[str] = []
-        look = self.broker.factory.sieve._look
+        look = self.broker.factory.broker.durable_selectors._look
 
         def looking(sifting: Any) -> bool:
             looked.append(sifting.queue)
@@ -451,13 +451,13 @@ class ChangeTests(Conversations):
             self.assertLessEqual(before - self.depths(), 10, "in one turn")
             return bool(more)
 
-        self.broker.factory.sieve._look = looking
-        self.broker.factory.sieve.stop()
+        self.broker.factory.broker.durable_selectors._look = looking
+        self.broker.factory.broker.durable_selectors.stop()
         for client_id in "xy":
             client = self.broker.connect(client_id=client_id)
             self.subscribes(client, RED)
             client.hears("RECEIPT")
-        self.broker.factory.sieve.start()
+        self.broker.factory.broker.durable_selectors.start()
         self.passes()
         self.assertEqual(looked[0::2], looked[0:1] * 11)
         self.assertEqual(looked[1::2], looked[1:2] * 11)
@@ -467,7 +467,7 @@ class ChangeTests(Conversations):
         self.sets()
         self.publish("1 red", "2 blue")
         self.passes()
-        keeper = self.broker.factory.sieve
+        keeper = self.broker.factory.broker.durable_selectors
         look = keeper._look
 
         def failing(sifting: Any) -> bool:
@@ -494,7 +494,7 @@ class ChangeTests(Conversations):
         self.sets()
         self.publish(*["blue"] * 200)
         self.passes()
-        keeper = self.broker.factory.sieve
+        keeper = self.broker.factory.broker.durable_selectors
         look, looks = keeper._look, []
 
         def looking(sifting: Any) -> bool:
@@ -509,7 +509,7 @@ class ChangeTests(Conversations):
         self.assertEqual(self.depths(), 100)
 
     def goes_on(self) -> None:
-        self.broker.factory.sieve.start()
+        self.broker.factory.broker.durable_selectors.start()
         self.passes()
 
     def test_it_may_become_another_one_meanwhile(self) -> None:

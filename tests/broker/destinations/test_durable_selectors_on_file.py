@@ -152,14 +152,14 @@ class RestartTests(OnFile, Conversations):
             self.publish("2 red", persistent="false")  # which no disk has to forget
             self.passes()
             if ahead != RED:
-                self.broker.factory.sieve.stop()
+                self.broker.factory.broker.durable_selectors.stop()
                 self.sets(RED)
             self.broker.disk.held = True
             bob = self.broker.connect()
             self.subscribes(bob, BLUE)
-            self.broker.factory.sieve.start()
+            self.broker.factory.broker.durable_selectors.start()
             self.passes()  # the disk is slower than
-            self.broker.factory.sieve.sweep()  # this comes
+            self.broker.factory.broker.durable_selectors.sweep()  # this comes
             self.passes()
             self.assertLessEqual(set(self.told()), {(RED, 0)})
             self.broker.disk.full = True
@@ -176,7 +176,7 @@ class RestartTests(OnFile, Conversations):
         self.sets()
         self.publish(*["1 red"], *["blue"] * 95)
         self.passes()
-        keeper = self.broker.factory.sieve
+        keeper = self.broker.factory.broker.durable_selectors
         look = keeper._look
 
         def looking(sifting: Any) -> bool:
@@ -219,7 +219,7 @@ class RestartTests(OnFile, Conversations):
                     continue
                 bob = self.bob(RED, ack="client")
                 self.assertEqual(bob.hears_bodies(), reds)
-                self.broker.factory.sieve.sweep()
+                self.broker.factory.broker.durable_selectors.sweep()
                 self.leaves(bob)
                 self.assertEqual(self.waiting(), reds)
                 self.restarts()
@@ -229,7 +229,7 @@ class RestartTests(OnFile, Conversations):
 
     def kill_while_changing(self, looks: int, steps: int) -> None:
         """A SUBSCRIBE with RED, of which so much has come to pass when the broker is killed."""
-        disk, keeper = self.broker.disk, self.broker.factory.sieve
+        disk, keeper = self.broker.disk, self.broker.factory.broker.durable_selectors
         disk.held = True
         bob = self.broker.connect()
         self.subscribes(bob, RED, ack="client")
@@ -254,7 +254,7 @@ class RestartTests(OnFile, Conversations):
         self.sets()
         self.publish("1 red", "2 blue")
         self.passes()
-        self.broker.factory.sieve.stop()
+        self.broker.factory.broker.durable_selectors.stop()
         self.sets(RED)
         self.restarts(upkeep=True)
         self.addCleanup(self.broker.factory.stopFactory)
@@ -277,7 +277,7 @@ class RestartTests(OnFile, Conversations):
         globalLogPublisher.addObserver(lines.append)
         try:
             self.restarts(**settings)
-            self.broker.factory.sieve.sweep()
+            self.broker.factory.broker.durable_selectors.sweep()
             self.passes()
         finally:
             globalLogPublisher.removeObserver(lines.append)
@@ -292,7 +292,7 @@ class RestartTests(OnFile, Conversations):
             return make(text, length)
 
         self.patch(durable_selectors, "compiled", counting)
-        self.broker.factory.sieve.sweep()
+        self.broker.factory.broker.durable_selectors.sweep()
         self.patch(durable_selectors, "compiled", make)
         return texts
 
@@ -358,7 +358,7 @@ class RestartTests(OnFile, Conversations):
 
     def test_whose_it_is_is_told_of_others_too(self) -> None:
         self.upgraded()
-        keeper = self.broker.factory.sieve
+        keeper = self.broker.factory.broker.durable_selectors
         keeper.bind("/dsub/by/ann/of/phone/news", "/topic/a.*,/topic/b", RED, "s")
         self.passes()
         (change,) = self.changes

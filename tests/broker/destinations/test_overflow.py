@@ -24,7 +24,7 @@ class Bounded(InMemory, SynchronousTestCase):
 
     def sweep(self) -> None:
         self.assertTrue(self.ann.hears_nothing())
-        self.broker.factory.bounds.sweep()
+        self.broker.factory.broker.overflow.sweep()
         self.assertTrue(self.ann.hears_nothing())
 
     def waiting(self, queue: str = "/queue/a") -> list[bytes]:

@@ -175,7 +175,9 @@ class Retaining(InMemory, SynchronousTestCase):
         self.ann = self.broker.connect()
         self.send("news.a", "1", ttl="1000")
         self.broker.clock.advance(2)
-        self.broker.engine.expire(self.broker.factory.now(), self.broker.factory.dead_letters.expired)
+        self.broker.engine.expire(
+            self.broker.factory.broker.now(), self.broker.factory.broker.dead_letters.expired
+        )
         self.assertTrue(self.consumer("news.a").hears_nothing())
         self.assertEqual(self.broker.engine.depth("/queue/DLQ.news.a")[0], 0)
         self.assertEqual(self.broker.engine.octets, 0)

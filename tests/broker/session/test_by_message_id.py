@@ -1,4 +1,4 @@
-"""broker/session/message_ids.py: clients of 1.2 that ACK by message-id, as they may with RabbitMQ."""
+"""broker/session/by_message_id.py: clients of 1.2 that ACK by message-id, as they may with RabbitMQ."""
 
 from __future__ import annotations
 

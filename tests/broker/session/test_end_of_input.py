@@ -103,12 +103,12 @@ class HoldingTests(InMemory, SynchronousTestCase):
     def test_it_counts_as_a_connection_until_it_is_gone_and_as_its_user_s_no_more(self) -> None:
         ended: list[Disconnected] = []
         self.broker.factory.events.observe(Disconnected, ended.append)
-        door = self.broker.factory.door
-        before = door.inside
+        limits = self.broker.factory.broker.connection_limits
+        before = limits.inside
         self.ann.closes_its_side()
-        self.assertEqual((door.inside, sum(door._of.values()), ended), (before, before - 1, []))
+        self.assertEqual((limits.inside, sum(limits._of.values()), ended), (before, before - 1, []))
         self.ann.hangs_up()
-        self.assertEqual((door.inside, len(self.broker.factory.sessions)), (before - 1, before - 1))
+        self.assertEqual((limits.inside, len(self.broker.factory.sessions)), (before - 1, before - 1))
         self.assertEqual(len(ended), 1)
 
     def test_one_that_reads_nothing_is_cut(self) -> None:
