@@ -301,15 +301,15 @@ def run(target: Target, story: Callable[[StompClient], Awaitable[int]]) -> int:
 
     Raises StompError for what goes wrong, and KeyboardInterrupt.
     """
-    return _run(target, _tell(target, story))
+    return _run(target, lambda: _tell(target, story))
 
 
 def run_lasting(target: Target, story: Callable[[StompClientService], Awaitable[int]]) -> int:
     """The same with a client that connects again."""
-    return _run(target, _tell_lasting(target, story))
+    return _run(target, lambda: _tell_lasting(target, story))
 
 
-def _run(target: Target, telling: Coroutine[Any, Any, int]) -> int:
+def _run(target: Target, tell: Callable[[], Coroutine[Any, Any, int]]) -> int:
     from twisted.internet import reactor
     from twisted.internet.defer import CancelledError, Deferred
     from twisted.python.failure import Failure
@@ -338,7 +338,7 @@ def _run(target: Target, telling: Coroutine[Any, Any, int]) -> int:
 
     from_thread: Any = reactor  # whose module says nothing of callFromThread
     with INTERRUPTS.ended_by(lambda: from_thread.callFromThread(stop)):
-        running = Deferred.fromCoroutine(telling)
+        running = Deferred.fromCoroutine(tell())
         running.addBoth(done)
         if not results:
             reactor.addSystemEventTrigger("before", "shutdown", interrupted)

@@ -97,7 +97,7 @@ class Context:
                 raise ConfigurationError(
                     "there is a connect-header without a colon", "write it as NAME:VALUE"
                 )
-            if name.lower() in SECRET:
+            if SECRET.search(name):
                 raise ConfigurationError(f"the header {name} is a secret", NO_PASSCODE)
 
     def absolute(self, folder: str) -> Context:

@@ -9,6 +9,15 @@ from stomp_tx.errors import ErrorReceived, StompError
 from stomp_tx.printable import printable
 
 
+def is_text(argument: str) -> bool:
+    """Was it text?  What was not has half surrogates in it."""
+    try:
+        argument.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
 def count(number: int, noun: str) -> str:
     return f"{number:,} {noun}{'' if number == 1 else 's'}"
 

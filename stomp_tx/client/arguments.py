@@ -75,9 +75,9 @@ def check_subscribe(
     concurrency: object,
     durable: object,
 ) -> None:
-    """Raises TypeError or ValueError for arguments of ``subscribe`` that can't be."""
+    """Raises FrameError, TypeError or ValueError for arguments of ``subscribe`` that can't be."""
     if not isinstance(destination, str) or not destination:
-        raise TypeError(f"a destination is a name such as /queue/a, not {destination!r}")
+        raise FrameError(f"a destination is a name such as /queue/a, not {destination!a:.60}")
     for name, value in (("id", id), ("durable", durable)):
         if value is not None and not isinstance(value, str):
             raise TypeError(f"{name} is text, not {value!r}")

@@ -34,7 +34,9 @@ def no_endpoint(description: str, why: str) -> ConfigurationError:
 
     why -- what is wrong, or what to write
     """
-    shown = "that" if "@" in description else repr(description)
+    shown = repr(description)
+    if "@" in description:
+        shown, why = "that", why if why.startswith("write ") else what_to_write(description)
     # What is no advice is followed by some.
     more = "" if why.startswith("write ") else USUAL
     return ConfigurationError(f"{shown} is no endpoint to connect to: {why}", more)
@@ -81,7 +83,7 @@ def _is_host(name: str) -> bool:
         name.encode("idna")
     except UnicodeError:
         return False
-    return True
+    return "@" not in name  # a login before it
 
 
 def _is_port(text: str) -> bool:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import re
+
 from stomp_tx.errors import FrameError
 from stomp_tx.wire.commands import UNESCAPED_COMMANDS, V10, V12
 from stomp_tx.wire.escaping import escape
 
-SECRET = frozenset({"passcode", "authorization"})
+SECRET = re.compile(r"pass(code|word)|authorization|credential|secret|token|api.?key|jwt", re.IGNORECASE)
 """Headers, in small letters, whose values are not for everybody to see."""
 
 
@@ -36,9 +38,9 @@ class Frame:
     __hash__ = None  # type: ignore[assignment]  # headers are a dict: a frame can't be a key
 
     def __repr__(self) -> str:
-        """For logs: short, and without the passcode."""
+        """For logs: short, and without a passcode, or what else is a secret by its name."""
         headers = " ".join(
-            f"{name}:{'***' if name.lower() in SECRET else value[:60]!r}"
+            f"{name}:{'***' if SECRET.search(name) else value[:60]!r}"
             for name, value in list(self.headers.items())[:12]
         )
         more = " ..." if len(self.headers) > 12 else ""

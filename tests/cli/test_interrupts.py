@@ -7,6 +7,8 @@ import socket
 import subprocess
 import sys
 
+import pytest
+
 from stomp_tx.testing.process import PATIENCE, environment
 from tests.cli.commandline import process
 
@@ -16,7 +18,7 @@ from stomp_tx.__main__ import main
 
 class Interrupts:
     def find_spec(self, name, path=None, target=None):
-        if name == "stomp_tx.cli.commands.send":
+        if name == os.environ["DURING"]:
             os.kill(os.getpid(), signal.SIGINT)
 
 sys.meta_path.insert(0, Interrupts())
@@ -40,9 +42,16 @@ sys.exit(main())
 """
 
 
-def test_during_import() -> None:
-    ran = process("--version", command=(sys.executable, "-c", DURING_IMPORT), capture_output=True)
-    assert (ran.returncode, ran.stdout, ran.stderr) == (130, "", "stomp-tx: interrupted\n")
+@pytest.mark.parametrize("module", ["stomp_tx.cli.commands.send", "twisted.internet.reactor"])
+@pytest.mark.parametrize("more", [[], ["--reconnect"]])
+def test_during_import(module: str, more: list[str]) -> None:
+    ran = process(
+        *("subscribe", "/queue/a", "--url", "stomp://127.0.0.1:1", *more),
+        command=(sys.executable, "-c", DURING_IMPORT),
+        environ={"DURING": module},
+        capture_output=True,
+    )
+    assert (ran.returncode, ran.stdout, ran.stderr.strip()) == (130, "", "stomp-tx: interrupted")
 
 
 def test_two_quick_ones_let_a_command_clean_up() -> None:

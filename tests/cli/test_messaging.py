@@ -274,6 +274,11 @@ def test_request(shell: Shell, queue: str) -> None:
     shell.says("send", headers["reply-to"], "pong!", "-H", correlation)
     out, _ = asking.communicate(timeout=PATIENCE)
     assert (asking.returncode, out) == (0, "pong!\n")
+    asking = shell.begins("request", queue, "\udcff")  # it need not be text
+    question = json.loads(shell.says("subscribe", queue, "--count", "1", "--format", "json"))
+    assert question["body_base64"] == "/w=="
+    asking.kill()
+    asking.communicate()
     ran = shell.run("request", "/queue/nobody", "?", "--wait", "0.2")
     assert (ran.returncode, "no reply" in ran.stderr) == (1, True)
 
@@ -436,6 +441,24 @@ def test_json_is_ascii(shell: Shell, queue: str) -> None:
     assert said.isascii() and json.loads(said)["body"] == "a\u0085b\u2028c\u009bd"
 
 
+WITHOUT_DESTINATION = (
+    ("send", ["x"]),
+    ("subscribe", []),
+    ("browse", []),
+    ("request", ["x"]),
+    ("reply", ["x"]),
+)
+
+
+@pytest.mark.parametrize(
+    "arguments", [["--file", "-"], ["--lines", "--file", "-"], ["-n", "2", "--file", "-"]]
+)
+def test_a_stdin_that_is_closed(shell: Shell, queue: str, arguments: list[str]) -> None:
+    command = ("sh", "-c", 'exec "$@" <&-', "sh", sys.executable, "-m", "stomp_tx")
+    ran = process("send", queue, *arguments, command=command, environ=shell.environ, capture_output=True)
+    assert (ran.returncode, ran.stderr) == (1, "stomp-tx: there is no stdin: it is closed\n")
+
+
 def test_what_goes_wrong_is_one_line(shell: Shell, queue: str) -> None:
     for status, arguments, said in (
         (1, ["send", "/queue/", "x"], "destination has no name"),
@@ -455,6 +478,9 @@ def test_what_goes_wrong_is_one_line(shell: Shell, queue: str) -> None:
         (2, ["ping", "--ca-file", "a.pem"], "has no TLS"),
         (1, ["ping", "--url", f"stomp://127.0.0.1:{free_port()}"], "no connection to"),
         (1, ["ping", "--url", "stomp+unix:///nonsense"], "no connection to"),
+        (2, ["ping", "--url", "stomp://a..b"], "'a..b' is no name of a host"),
+        (1, ["ping", "--vhost", "\udcff"], "the header 'host' can't be sent"),
+        *((1, [command, "", *body], "a destination is a name") for command, body in WITHOUT_DESTINATION),
     ):
         ran = shell.run(*arguments)
         assert ran.returncode == status, arguments

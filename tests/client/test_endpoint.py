@@ -126,6 +126,9 @@ class EndpointStringTests(SynchronousTestCase):
     def test_a_passcode_is_not_shown(self):
         error = self.assertRaises(ConfigurationError, self.made, "stomp://ann:secret@localhost:1")
         self.assertEqual(str(error), "that is no endpoint to connect to: write tcp:localhost:1")
+        for wrong in ("tcp:ann:secret@localhost", "tcp:localhost:1:timeout=secret@", "tcp:secret@a:1"):
+            error = self.assertRaises(ConfigurationError, self.made, wrong)
+            self.assertNotIn("secret", f"{error} {error.detail}")
 
     def test_what_is_no_string_must_be_an_endpoint(self):
         reactor = MemoryReactorClock()

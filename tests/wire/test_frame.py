@@ -68,6 +68,23 @@ class EncodeTests(SynchronousTestCase):
             Frame("SEND", {}, wrong).encode()
 
 
+SECRETS = (
+    "passcode",
+    "PassCode",
+    "password",
+    "Authorization",
+    "proxy-authorization",
+    "access_token",
+    "x-auth-token",
+    "id-token",
+    "client-secret",
+    "x-api-key",
+    "apikey",
+    "jwt",
+    "credentials",
+)
+
+
 class FrameTests(SynchronousTestCase):
     def test_equal_by_value(self) -> None:
         self.assertEqual(Frame("SEND", {"a": "1"}, b"x"), Frame("SEND", {"a": "1"}, b"x", size=9))
@@ -78,4 +95,7 @@ class FrameTests(SynchronousTestCase):
         self.assertIn("ann", shown)
         self.assertNotIn("hunter2", shown)
         self.assertLess(len(shown), 300)
+        for name in SECRETS:
+            shown = repr(Frame("SEND", {"destination": "/queue/a", name: "hunter2"}))
+            self.assertIn(f"destination:'/queue/a' {name}:'***'", shown)
         self.assertLess(len(repr(Frame("SEND", {str(n): "x" for n in range(1000)}))), 300)

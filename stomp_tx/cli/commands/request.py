@@ -12,6 +12,7 @@ import click
 from stomp_tx.cli.commands.subscribe import FORMAT, FORMATS
 from stomp_tx.cli.connection import Target, broker_options, header_option, headers_of, run
 from stomp_tx.cli.number import SECONDS
+from stomp_tx.cli.text import is_text
 from stomp_tx.cli.usage import WrongUsage
 
 if TYPE_CHECKING:
@@ -56,6 +57,8 @@ def request(target: Target, **options: Any) -> int:
         if sys.stdin is None or sys.stdin.isatty():
             raise WrongUsage("there is no body", "write it behind the destination")
         body = sys.stdin.buffer.read()
+    elif not is_text(body):
+        body = body.encode("utf-8", "surrogateescape")
 
     async def story(client: StompClient) -> int:
         from stomp_tx.cli.output import Messages

@@ -113,10 +113,10 @@ def _bodies(options: dict[str, Any]) -> tuple[Callable[[], Bodies], int | None]:
         raise WrongUsage("there is no body", "write it behind the destination, or use --file")
     is_stdin = file in (None, "-")
     if options["lines"] and count == 1:
-        if is_stdin and not stat.S_ISREG(os.fstat(sys.stdin.fileno()).st_mode):
+        if is_stdin and not stat.S_ISREG(os.fstat(_open(file).fileno()).st_mode):
             return _lines_as_they_come, None
         return lambda: _lines(_open(file)), None
-    with nullcontext(sys.stdin.buffer) if is_stdin else _open(file) as stream:
+    with nullcontext(_open(file)) if is_stdin else _open(file) as stream:
         if not options["lines"]:
             whole = stream.read()
             return lambda: repeat(whole, count), count
