@@ -6,9 +6,14 @@ import sys
 import warnings
 from collections.abc import Sequence
 from importlib import import_module
-from importlib.abc import Loader, MetaPathFinder
 from importlib.machinery import ModuleSpec
 from types import ModuleType
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from importlib.abc import Loader
+else:
+    Loader = object  # importlib.abc would be most of what `import stomp_tx` costs
 
 MODULES = {
     "stomp_tx.auth.checkers.workers": "stomp_tx.auth.checkers.worker_threads",
@@ -55,7 +60,7 @@ class OldModuleLoader(Loader):
         """There is nothing to execute."""
 
 
-class OldModuleFinder(MetaPathFinder):
+class OldModuleFinder:
     """The last in `sys.meta_path`: asked when no module of that name is there."""
 
     def find_spec(
