@@ -1,1 +1,1 @@
-"""Who a session belongs to, and what they may do: twisted.cred's realm and avatars."""
+"""Who a session belongs to, and what they may do: credentials, roles, twisted.cred's realm and avatars."""

@@ -1,4 +1,4 @@
-"""``stomp-tx``: what a broker's owner does beside running it, and what a user of any broker does by hand.
+"""The command ``stomp-tx``, by which people use any STOMP broker, and look after one of this project.
 
 Each command imports what it needs when it runs: none should wait for what another one needs.
 """

@@ -1,1 +1,1 @@
-"""What lies under a protocol: endpoints, TLS, heart-beats, and how much is read."""
+"""What lies under a protocol: endpoints, TLS, the PROXY protocol, heart-beats, and how much is read when."""

@@ -1,1 +1,1 @@
-"""What finds out who somebody is: one module for each way, all of them for ``--auth``."""
+"""Credential checkers for ``--auth``: a module for each way to find out who a client is."""

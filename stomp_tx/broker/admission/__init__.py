@@ -1,1 +1,1 @@
-"""Who may come in, and how much of it."""
+"""Who may connect, and how much one peer may use: limits of connections, logins and frames; lockout."""

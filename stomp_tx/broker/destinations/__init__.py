@@ -1,1 +1,1 @@
-"""Where messages are given out: queues, topics, and what their policies add."""
+"""Queues, topics and subscriptions: which consumer gets a message, and what policies and headers add."""

@@ -1,1 +1,1 @@
-"""One connection's conversation with the broker."""
+"""One connection's conversation with the broker: its table of states, login, transactions, receipts."""

@@ -1,1 +1,1 @@
-"""A client that connects again, and goes on where it was."""
+"""A client that connects again when it has to, resumes subscriptions and repeats what was not confirmed."""

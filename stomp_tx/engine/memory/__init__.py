@@ -1,4 +1,4 @@
-"""Messages in this process's memory."""
+"""The engine that keeps messages in this process's memory."""
 
 from stomp_tx.engine.memory.engine import MemoryEngine
 

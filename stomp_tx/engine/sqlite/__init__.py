@@ -1,4 +1,4 @@
-"""Messages in a file, which outlive the process."""
+"""The engine that keeps messages in an SQLite file, which outlives the process."""
 
 from stomp_tx.engine.sqlite.engine import SQLiteEngine
 

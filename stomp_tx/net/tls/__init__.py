@@ -1,1 +1,1 @@
-"""TLS: certificates, who is believed, and why a connection failed, in words."""
+"""TLS: contexts, verification, revocation lists, and why a connection failed, in words."""
