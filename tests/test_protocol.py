@@ -475,7 +475,7 @@ class EndOfInputTests(ProtocolCase):
         self.assertEqual(self.transport.producerState, "paused")  # there is nothing to read
 
     def test_so_do_those_that_came_too_fast(self) -> None:
-        self.protocol = self.make(pace=Rate(self.clock, 100))
+        self.protocol = self.make(rate=Rate(self.clock, 100))
         self.ends(b"".join(BEGIN % number for number in range(10)))
         self.assertEqual(self.receiver.happened, [])
         self.clock.pump([0.5] * 20)
@@ -493,6 +493,17 @@ class EndOfInputTests(ProtocolCase):
         self.assertEqual(
             (self.names(), self.receiver.happened), (["1"], ["paused", "resumed", "input ended"])
         )
+
+    def test_what_waits_when_it_is_told_at_once_is_handled_no_more(self) -> None:
+        waiting: Deferred[None] = Deferred()
+        self.receiver.answers = [waiting]
+        for number in (1, 2):
+            self.protocol.dataReceived(BEGIN % number)
+        self.receiver.sender.finish(at_once=True)
+        waiting.callback(None)
+        self.assertEqual((self.names(), self.receiver.happened), (["1"], ["input ended"]))
+        self.receiver.sender.disconnect()
+        self.assertEqual(self.transport.producerState, "producing")  # or it would not see the peer close
 
     def test_it_is_told_once(self) -> None:
         self.protocol = self.make(buffer=10)
@@ -676,7 +687,7 @@ class SocketTests(SynchronousTestCase):
             self.assertEqual(self.receiver.happened, happened)
 
     def test_with_many_that_send_much_each_is_read_less_at_a_time(self) -> None:
-        share = self.protocol._outbox.share
+        share = self.protocol._outbox.read_share
         for _ in range(2):
             for other in range(7):
                 share.of(other)

@@ -27,8 +27,9 @@ from stomp_tx.clock import MonotonicClock
 from stomp_tx.engine.memory.engine import MemoryEngine
 from stomp_tx.interfaces import IEngine, IFrameReceiver, IStompUser
 from stomp_tx.net.frame_memory import FrameMemory
+from stomp_tx.net.outbox import Outbox
 from stomp_tx.net.rate import Rate
-from stomp_tx.protocol import Outbox, StompFrameProtocol
+from stomp_tx.protocol import StompFrameProtocol
 from stomp_tx.wire.limits import Limits
 
 
@@ -141,8 +142,8 @@ class StompBrokerFactory(ServerFactory):
             linger=settings.linger,
             buffer=settings.send_buffer,
             trailing_eol=settings.trailing_eol,
-            pace=rate,
-            unfinished=self._frame_memory,
+            rate=rate,
+            frame_memory=self._frame_memory,
         )
         protocol.factory = self
         return protocol

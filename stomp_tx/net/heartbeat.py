@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from twisted.internet.interfaces import IDelayedCall, IReactorTime
+from twisted.internet.interfaces import IReactorTime
+
+from stomp_tx.alarm import Alarm
 
 EARLY = 0.95
 """A beat leaves after this part of its interval, so that it arrives within it."""
@@ -24,7 +26,8 @@ class Beat:
         self._wait = every * EARLY
         self._beat = beat
         self._last = clock.seconds()
-        self._timer: IDelayedCall = clock.callLater(self._wait, self._fire)
+        self._alarm = Alarm(clock)
+        self._alarm.set(self._wait, self._fire)
 
     def said(self) -> None:
         """Something was given to the transport just now."""
@@ -37,12 +40,11 @@ class Beat:
             self._beat()
             self._last = now
             wait = self._wait
-        self._timer = self._clock.callLater(wait, self._fire)
+        self._alarm.set(wait, self._fire)
 
     def stop(self) -> None:
         """End; may be called again."""
-        if self._timer.active():
-            self._timer.cancel()
+        self._alarm.cancel()
 
 
 class Monitor:
@@ -59,7 +61,8 @@ class Monitor:
         self._silent = silent
         self._last = clock.seconds()
         self._due = self._last + within
-        self._timer: IDelayedCall | None = clock.callLater(within, self._fire)
+        self._alarm = Alarm(clock)
+        self._alarm.set(within, self._fire)
 
     def heard(self) -> None:
         """Octets arrived just now: any octets, half a frame or a lone line end."""
@@ -72,21 +75,20 @@ class Monitor:
         wait = self._last + self._within - now
         if wait <= 0:
             # What has come already is read before the timers of the next turn.
-            self._timer = self._clock.callLater(0, self._look_again)
+            self._alarm.set(0, self._look_again)
         else:
             self._schedule(wait)
 
     def _look_again(self) -> None:
         wait = self._last + self._within - self._clock.seconds()
         if wait <= 0:
-            self._timer = None
             self._silent()
         else:
             self._schedule(wait)
 
     def _schedule(self, wait: float) -> None:
         self._due = self._clock.seconds() + wait
-        self._timer = self._clock.callLater(wait, self._fire)
+        self._alarm.set(wait, self._fire)
 
     def suspend(self) -> None:
         """Nothing is being read: silence means nothing."""
@@ -94,12 +96,9 @@ class Monitor:
 
     def resume(self) -> None:
         """Reading goes on; the time begins anew."""
-        self.stop()
         self._last = self._clock.seconds()
         self._schedule(self._within)
 
     def stop(self) -> None:
         """End; may be called again."""
-        if self._timer is not None and self._timer.active():
-            self._timer.cancel()
-        self._timer = None
+        self._alarm.cancel()

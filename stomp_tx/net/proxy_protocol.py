@@ -8,7 +8,6 @@ from twisted.internet.address import IPv4Address, IPv6Address
 from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import (
     IAddress,
-    IDelayedCall,
     IHalfCloseableProtocol,
     IListeningPort,
     IProtocolFactory,
@@ -23,6 +22,8 @@ from twisted.protocols.haproxy._v2parser import V2Parser
 from twisted.protocols.policies import ProtocolWrapper, WrappingFactory
 from twisted.python.failure import Failure
 from zope.interface import directlyProvides, implementer, providedBy
+
+from stomp_tx.alarm import Alarm
 
 HEADER_TIMEOUT = 5.0
 """Seconds that a proxy has for the header, which it sends as soon as it has connected."""
@@ -48,13 +49,13 @@ class ProxiedProtocol(ProtocolWrapper):
         super().__init__(factory, wrapped)  # type: ignore[arg-type]  # it is generic in newer Twisteds alone
         self._peer: IAddress | None = None  # once the header has come
         self._parser: V1Parser | V2Parser | None = None
-        self._timeout: IDelayedCall | None = None
+        self._timeout = Alarm(factory.clock)
 
     def makeConnection(self, transport: Any) -> None:
         directlyProvides(self, providedBy(transport))
         Protocol.makeConnection(self, transport)
         self.factory.registerProtocol(self)
-        self._timeout = self.factory.clock.callLater(HEADER_TIMEOUT, self.abortConnection)
+        self._timeout.set(HEADER_TIMEOUT, self.abortConnection)
 
     def dataReceived(self, data: bytes) -> None:
         if self._peer is not None:
@@ -67,7 +68,7 @@ class ProxiedProtocol(ProtocolWrapper):
             return
         if info is None:
             return
-        self._stop_waiting()
+        self._timeout.cancel()
         source = info.source
         self._peer = source if isinstance(source, (IPv4Address, IPv6Address)) else ANYWHERE
         self.wrappedProtocol.makeConnection(self)  # type: ignore[arg-type]  # by what its transport provides
@@ -97,16 +98,11 @@ class ProxiedProtocol(ProtocolWrapper):
         """We send nothing more: no proxied connection closes that side alone."""
 
     def connectionLost(self, reason: Failure = connectionDone) -> None:
-        self._stop_waiting()
+        self._timeout.cancel()
         if self._peer is not None:
             super().connectionLost(reason)
         else:
             self.factory.unregisterProtocol(self)
-
-    def _stop_waiting(self) -> None:
-        if self._timeout is not None and self._timeout.active():
-            self._timeout.cancel()
-        self._timeout = None
 
     def getPeer(self) -> IAddress:
         assert self._peer is not None  # nobody asks before

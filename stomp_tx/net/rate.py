@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from twisted.internet.defer import Deferred
-from twisted.internet.interfaces import IDelayedCall, IReactorTime
+from twisted.internet.interfaces import IReactorTime
+
+from stomp_tx.alarm import Alarm
 
 BURST = 1.0
 """Seconds' worth that may come at once."""
@@ -22,8 +24,8 @@ class Rate:
         self.per_second = per_second
         self._clock = clock
         self._each = 1 / per_second  # seconds
-        self._until = clock.seconds() - BURST  # when what has come would have come at that pace
-        self._timer: IDelayedCall | None = None
+        self._until = clock.seconds() - BURST  # when what has come would have come at that rate
+        self._alarm = Alarm(clock)
         self._waits: Deferred[None] | None = None
 
     def came(self, amount: int) -> Deferred[None] | None:
@@ -38,16 +40,15 @@ class Rate:
         if seconds <= 0:
             return None
         self._waits = Deferred()
-        self._timer = self._clock.callLater(seconds + PAUSE, self._go_on)
+        self._alarm.set(seconds + PAUSE, self._go_on)
         return self._waits
 
     def _go_on(self) -> None:
-        waits, self._waits, self._timer = self._waits, None, None
+        waits, self._waits = self._waits, None
         if waits is not None:
             waits.callback(None)
 
     def stop(self) -> None:
         """Nothing comes any more: who waits goes on."""
-        if self._timer is not None:
-            self._timer.cancel()
-            self._go_on()
+        self._alarm.cancel()
+        self._go_on()

@@ -1,4 +1,4 @@
-"""unfinished.py: what all connections together keep of frames that have not come whole."""
+"""frame_memory.py: what all connections together keep of frames that have not come whole."""
 
 from __future__ import annotations
 

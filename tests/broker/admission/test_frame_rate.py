@@ -1,4 +1,4 @@
-"""throttle.py and pace.py: a connection is read no faster than it may be."""
+"""frame_rate.py and rate.py: a connection is read no faster than it may be."""
 
 from __future__ import annotations
 
