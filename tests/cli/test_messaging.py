@@ -213,10 +213,10 @@ def test_what_was_not_shown_is_still_there(shell: Shell, queue: str) -> None:
     shell.says("send", queue, "--lines", input="".join(f"{number}\n" for number in range(50)))
     listening = shell.begins("subscribe", queue, "--format", "body")
     assert listening.stdout is not None
-    seen = [listening.stdout.readline() for _ in range(3)]
+    seen = [listening.stdout.readline().strip() for _ in range(3)]
     listening.kill()
-    listening.wait(PATIENCE)
-    shown = seen + listening.communicate()[0].split()
+    shown = [*seen, *listening.stdout.read().split()]
+    listening.communicate(timeout=PATIENCE)
     end = time.monotonic() + PATIENCE
     left: list[str] = []
     # The broker may not have noticed yet that the other one is gone.

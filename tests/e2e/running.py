@@ -76,14 +76,23 @@ class Peer:
 
     def hears(self, command: str) -> str:
         """The next frame, which has this command."""
-        while b"\0" not in self._heard:
-            octets = self.socket.recv(65536)
-            assert octets, f"the end of the connection came instead of {command}, after {self._heard!r}"
-            self._heard += octets
-        frame, _, self._heard = self._heard.partition(b"\0")
-        text = frame.decode().lstrip("\r\n")
+        text = self.hears_a_frame()
         assert text.split("\n", 1)[0] == command, text
         return text
+
+    def hears_a_frame(self) -> str:
+        """The next frame, whichever it is."""
+        while b"\0" not in self._heard:
+            octets = self.socket.recv(65536)
+            assert octets, f"the end of the connection came after {self._heard!r}"
+            self._heard += octets
+        frame, _, self._heard = self._heard.partition(b"\0")
+        return frame.decode().lstrip("\r\n")
+
+    def receives(self) -> bytes:
+        """What comes next, of whichever frames; empty: the end of the connection."""
+        octets, self._heard = self._heard, b""
+        return octets or self.socket.recv(65536)
 
     def hears_the_end(self) -> None:
         rest = self._heard.strip(b"\n") + self.socket.recv(65536)

@@ -38,16 +38,6 @@ def subscribes(peer: Peer, queue: str, prefetch: int = 1000, ack: str = "client-
     peer.hears("RECEIPT")
 
 
-def hears(peer: Peer) -> str:
-    """The next frame, whichever it is."""
-    while b"\0" not in peer._heard:
-        octets = peer.socket.recv(65536)
-        assert octets, "the connection ended"
-        peer._heard += octets
-    frame, _, peer._heard = peer._heard.partition(b"\0")
-    return frame.decode().lstrip("\n")
-
-
 def takes(peer: Peer) -> tuple[str, dict[str, str]]:
     """The next message: its body and headers."""
     head, _, body = peer.hears("MESSAGE").partition("\n\n")
@@ -194,7 +184,7 @@ def drains(peer: Peer, count: int) -> list[int]:
     parser = FrameParser()
     parser.version = "1.2"
     numbers: list[int] = []
-    while octets := peer.socket.recv(1 << 16):
+    while octets := peer.receives():
         parser.feed(octets)
         while (frame := parser.next_frame()) is not None:
             if frame.command == "RECEIPT":
@@ -221,7 +211,7 @@ def fills_the_disk(peer: Peer) -> tuple[list[str], str]:
     for number in range(1000):
         body = f"{number}-".ljust(10_000, "x")
         peer.says(f"SEND destination:/queue/a persistent:true receipt:{number}", body)
-        answer = hears(peer)
+        answer = peer.hears_a_frame()
         if not answer.startswith("RECEIPT"):
             return receipted, answer
         receipted.append(body)
@@ -277,7 +267,7 @@ def test_what_could_not_be_acknowledged_comes_again(tmp_path: Path) -> None:
             held = [takes(bob) for _ in bodies]
             let_write(running, 100_000)
             bob.says(f"ACK id:{held[0][1]['ack']} receipt:acknowledged")
-            while (error := hears(bob)).startswith("MESSAGE"):
+            while (error := bob.hears_a_frame()).startswith("MESSAGE"):
                 pass  # it may come again before its consumer is told
             assert error.startswith("ERROR\n") and "\nreceipt-id:acknowledged\n" in error
         let_write(running, resource.RLIM_INFINITY)
