@@ -61,7 +61,7 @@ def not_the(operation: str, kind: str, which: str, given: object) -> TypeError:
 
 def no_transaction(given: object) -> TypeError | None:
     """The error, unless it is a Transaction or a ReplayedTransaction."""
-    if hasattr(given, "check_open"):
+    if hasattr(given, "_check_open"):
         return None
     return TypeError(f"transaction= is what client.transaction() gave, not {given!r}")
 

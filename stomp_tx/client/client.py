@@ -16,9 +16,9 @@ from stomp_tx.client.deferred import ReportedDeferred, client_deferred, end_of_b
 from stomp_tx.client.endpoint import endpoint_of
 from stomp_tx.client.event_loop import reactor_and_clock, runner
 from stomp_tx.client.operations import Operations
+from stomp_tx.client.session.consumer import Consumer
 from stomp_tx.client.session.opening import open_session
 from stomp_tx.client.session.session import ClientSession
-from stomp_tx.client.session.subscription import Subscription
 from stomp_tx.client.session.transaction import Transaction
 from stomp_tx.client.settings import settings_of
 from stomp_tx.errors import NoConnection, StompError
@@ -106,17 +106,17 @@ class StompClient(Operations):
     @property
     def version(self) -> str:
         """The protocol version agreed on: "1.0", "1.1" or "1.2"."""
-        return self._session.version
+        return self._session.status.version
 
     @property
     def headers(self) -> Mapping[str, str]:
         """CONNECTED's headers: ``server``, ``session``, ``heart-beat``."""
-        return self._session.headers
+        return self._session.status.headers
 
     @property
     def connected(self) -> bool:
         """Can something be sent?"""
-        return not self._session.is_over
+        return not self._session.status.is_over
 
     def when_closed(self) -> Deferred[StompError | None]:
         """Fires once the connection is gone, with the reason: never fails, and may be asked for at any time.
@@ -124,7 +124,7 @@ class StompClient(Operations):
         None: ``disconnect`` was called and the broker answered it.  Else ConnectionLost, ErrorReceived or
         ReceiptTimeout (of DISCONNECT), as a value.
         """
-        return self._session.when_over()
+        return self._session.status.when_gone()
 
     # -- operations ---------------------------------------------------------------------------------------
 
@@ -158,15 +158,15 @@ class StompClient(Operations):
     def _current(self) -> ClientSession:
         return self._session
 
-    def _new_name(self) -> str:
-        return self._session.new_name()
+    def _new_id(self) -> str:
+        return self._session.subscriptions.new_id()
 
-    def _subscribe(self, subscription: Subscription, receipt: bool) -> Deferred[Subscription]:
-        return self._session.subscribe(subscription, receipt)
+    def _subscribe(self, consumer: Consumer, receipt: bool) -> Deferred[None]:
+        return self._session.subscriptions.subscribe(consumer, receipt)
 
     def _find(self) -> Deferred[ClientSession]:
-        if self._session.is_over:
-            return failed(self._session.lost())
+        if self._session.status.is_over:
+            return failed(self._session.status.lost())
         return succeed(self._session)
 
     # -- the end ------------------------------------------------------------------------------------------

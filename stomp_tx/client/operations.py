@@ -5,6 +5,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Callable
 from inspect import isawaitable
+from operator import attrgetter
 from typing import Any, Literal
 
 from twisted.internet.defer import Deferred
@@ -12,10 +13,12 @@ from twisted.python.failure import Failure
 
 from stomp_tx.client.arguments import check_subscribe, is_number, not_the, subscribe_headers
 from stomp_tx.client.deferred import client_deferred, failed
+from stomp_tx.client.session.consumer import Consumer
 from stomp_tx.client.session.message import Message
+from stomp_tx.client.session.message_handler import Handler
 from stomp_tx.client.session.requests import reply_headers
 from stomp_tx.client.session.session import ClientSession
-from stomp_tx.client.session.subscription import Handler, Subscription
+from stomp_tx.client.session.subscription import Subscription
 from stomp_tx.client.session.transaction import Transaction
 from stomp_tx.errors import ReplyTimeout, StompError
 from stomp_tx.wire.headers import Headers
@@ -99,9 +102,9 @@ class Operations(ABC):
         """
         try:
             check_subscribe(destination, handler, ack, id, prefetch, concurrency, durable)
-            subscription = Subscription(
+            consumer = Consumer(
                 self._current,
-                id or durable or self._new_name(),
+                id or durable or self._new_id(),
                 destination,
                 ack=ack,
                 handler=handler,
@@ -113,7 +116,8 @@ class Operations(ABC):
             )
         except (StompError, TypeError, ValueError) as error:
             return failed(error)
-        return self._subscribe(subscription, receipt)
+        subscription = Subscription(consumer)
+        return self._subscribe(consumer, receipt).addCallback(lambda _: subscription)
 
     _lasts = False
     """Is a subscription made again on the next connection?"""
@@ -123,10 +127,10 @@ class Operations(ABC):
     def _current(self) -> ClientSession: ...
 
     @abstractmethod
-    def _new_name(self) -> str: ...
+    def _new_id(self) -> str: ...
 
     @abstractmethod
-    def _subscribe(self, subscription: Subscription, receipt: bool) -> Deferred[Subscription]: ...
+    def _subscribe(self, consumer: Consumer, receipt: bool) -> Deferred[None]: ...
 
     def unsubscribe(
         self,
@@ -265,7 +269,7 @@ class Operations(ABC):
 
     def transaction(self) -> Transaction:
         """A new transaction: for ``async with``, or to ``begin``."""
-        return Transaction(self._find)
+        return Transaction(lambda: self._find().addCallback(attrgetter("outgoing")))
 
     @abstractmethod
     def _find(self) -> Deferred[ClientSession]:

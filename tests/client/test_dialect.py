@@ -10,7 +10,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from stomp_tx.client import ConnectionLost, Retry, StompClient, Subscription
 from stomp_tx.client.dialect import DIALECTS, UNKNOWN, any_of, dialect_of, is_temporary
-from stomp_tx.client.session.session import ENDED
+from stomp_tx.client.session.subscriptions import ENDED
 from stomp_tx.errors import ConfigurationError, LoginRefused
 from stomp_tx.testing import Faults, MemoryBroker, ScriptedBroker
 

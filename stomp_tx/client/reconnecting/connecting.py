@@ -212,7 +212,7 @@ class Connecting:
                 except BaseException:
                     session.abort()
                     raise
-                self._is_down(await session.when_over())
+                self._is_down(await session.status.when_gone())
                 # Who is thrown out as soon as it has come in must not come at once each time.
                 lasted = self._clock.seconds() - began >= self._retry.maximum
                 waits = 1 if lasted else waits + 1

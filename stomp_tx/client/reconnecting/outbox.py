@@ -88,7 +88,7 @@ class ReplayedSends:
 
         Each frame asks for a receipt: an ERROR names what it is about then.
         """
-        id = session.new_name()
+        id = session.outgoing.new_transaction()
         said = [session.outgoing.perform(frames.begin(id), True)]
         said += [one.write(session, id) for one in self.sends]
         if any(isinstance(getattr(one, "result", None), Failure) for one in said):
@@ -103,7 +103,7 @@ def is_loss(failure: Failure, session: ClientSession) -> bool:
     """Has it failed with the loss of the connection, and not for a fault of its own?"""
     error = failure.value
     if isinstance(error, ErrorReceived):
-        return session.dialect.is_about_no_frame(error, is_named=True)
+        return session.status.dialect.is_about_no_frame(error, is_named=True)
     return isinstance(error, ConnectionLost)
 
 
@@ -151,7 +151,7 @@ class Outbox:
         if confirmed:
             entry.answer = ClientDeferred(lambda _: self._given_up(entry))
         session = self._session
-        if session is not None and not session.is_over:
+        if session is not None and not session.status.is_over:
             self._write(entry, session)
         if entry.answer is not None:
             return entry.answer
@@ -159,7 +159,7 @@ class Outbox:
             room: Deferred[None] = ClientDeferred(self._waiting.remove)
             self._waiting.append(room)
             return room
-        if session is not None and not session.is_over and session.outgoing.sender.full:
+        if session is not None and not session.status.is_over and session.outgoing.sender.full:
             # The loss of the connection is no reason not to go on: there is room here.
             return session.outgoing.room().addErrback(lambda _: None)
         return succeed(None)

@@ -44,7 +44,7 @@ class PoisonSearch:
     def begin(self, session: ClientSession) -> None:
         """A session on which things are said one by one."""
         if self._suspect is not None:
-            session.hold()
+            session.subscriptions.hold()
 
     async def alone(
         self,
@@ -63,12 +63,12 @@ class PoisonSearch:
         is_tried = what is self._suspect
         if is_tried:
             await quiet(session, max(QUIET, 2 * self._took))
-            if session.is_over:
+            if session.status.is_over:
                 if says_nothing(session):
                     self.acquit(session)
                 return False
         answered = say()
-        if not session.is_over:
+        if not session.status.is_over:
             # What is large is under way for a while.
             await session.outgoing.room().addErrback(lambda _: None)
         began = self._clock.seconds()
@@ -78,7 +78,7 @@ class PoisonSearch:
         finally:
             if impatient is not None and impatient.active():
                 impatient.cancel()
-        if not session.is_over:
+        if not session.status.is_over:
             if is_tried:
                 self.acquit(session)
             return False
@@ -99,21 +99,21 @@ class PoisonSearch:
         """Nothing is suspected any more; the session goes on as usual."""
         self._suspect = None
         if session is not None:
-            session.release()
+            session.subscriptions.release()
 
 
 def says_nothing(session: ClientSession) -> bool:
     """Did it end with an ERROR that may be about anything?"""
-    reason = session.reason
+    reason = session.status.reason
     # A receipt-id may be empty, or name nothing that is outstanding.
-    if not isinstance(reason, ErrorReceived) or session.names_receipt:
+    if not isinstance(reason, ErrorReceived) or session.status.names_receipt:
         return False
-    return not session.dialect.is_about_no_frame(reason, is_named=False)
+    return not session.status.dialect.is_about_no_frame(reason, is_named=False)
 
 
 def may_be_about(session: ClientSession, asks: bool) -> bool:
     """Did it end with an ERROR that may be about something which asks for a receipt (or asks for none)?"""
-    return says_nothing(session) and not (asks and session.dialect.names_receipts)
+    return says_nothing(session) and not (asks and session.status.dialect.names_receipts)
 
 
 def _or_late(answered: Deferred[None], seconds: float, clock: IReactorTime) -> Deferred[None]:
@@ -133,6 +133,6 @@ def _or_late(answered: Deferred[None], seconds: float, clock: IReactorTime) -> D
 
 async def quiet(session: ClientSession, seconds: float) -> None:
     """So many seconds later, or once the connection is gone."""
-    ended = session.when_over()
+    ended = session.status.when_gone()
     ended.addTimeout(seconds, session.clock, lambda *_: None)
     await ended

@@ -68,7 +68,7 @@ class ReplayedTransaction:
         self._sends = None
         return succeed(None)
 
-    def check_open(self, session: object = None) -> NoReturn:
+    def _check_open(self, session: object = None) -> NoReturn:
         """Raises ProtocolViolation: what it takes are messages to send."""
         raise ProtocolViolation("an acknowledgement can't be replayed", "it is of one connection")
 

@@ -12,8 +12,8 @@ from twisted.python.failure import Failure
 from stomp_tx.client.deferred import ClientDeferred, failed
 from stomp_tx.client.reconnecting.outbox import Outbox, is_loss
 from stomp_tx.client.reconnecting.poison_frames import PATIENCE, QUIET, PoisonSearch, may_be_about, quiet
+from stomp_tx.client.session.consumer import Consumer
 from stomp_tx.client.session.session import ClientSession
-from stomp_tx.client.session.subscription import Subscription
 from stomp_tx.errors import (
     ConnectionLost,
     ConnectTimeout,
@@ -39,26 +39,24 @@ class Resuming:
         self._outbox = outbox
         self._clock = clock
         self._timeout = timeout
-        self._subscriptions: dict[str, Subscription] = {}
-        self._asked: dict[Subscription, Deferred[Subscription]] = {}  # whose SUBSCRIBE was never answered
-        self._without_receipt: set[Subscription] = set()
+        self._subscriptions: dict[str, Consumer] = {}
+        self._asked: dict[Consumer, Deferred[None]] = {}  # whose SUBSCRIBE was never answered
+        self._without_receipt: set[Consumer] = set()
         self._careful = False  # an ERROR said not what it was about
         self._poison_search = PoisonSearch(clock)
 
-    def subscribe(
-        self, subscription: Subscription, receipt: bool, session: ClientSession
-    ) -> Deferred[Subscription]:
+    def subscribe(self, consumer: Consumer, receipt: bool, session: ClientSession) -> Deferred[None]:
         """Fires when it is in force, over this connection or a later one."""
-        if self.is_known(subscription.id):
-            return failed(ProtocolViolation("subscription exists already", f"its id is {subscription.id!a}"))
-        self._subscriptions[subscription.id] = subscription
-        subscription.when_over = self._forget
-        answer: Deferred[Subscription] = ClientDeferred(lambda _: self._given_up(subscription))
-        self._asked[subscription] = answer
+        if self.is_known(consumer.id):
+            return failed(ProtocolViolation("subscription exists already", f"its id is {consumer.id!a}"))
+        self._subscriptions[consumer.id] = consumer
+        consumer.when_over = self._forget
+        answer: Deferred[None] = ClientDeferred(lambda _: self._given_up(consumer))
+        self._asked[consumer] = answer
         if not receipt:
-            self._without_receipt.add(subscription)
-        if not session.is_over:
-            self._make(subscription, session)
+            self._without_receipt.add(consumer)
+        if not session.status.is_over:
+            self._make(consumer, session)
         return answer
 
     def is_known(self, id: str) -> bool:
@@ -77,10 +75,10 @@ class Resuming:
             self._outbox.resume(session)
             for made in making:
                 await self._in_time(made)
-        if session.is_over:
+        if session.status.is_over:
             self.lost(session)
-            raise session.lost()
-        session.release()
+            raise session.status.lost()
+        session.subscriptions.release()
         self._careful = False
         self._poison_search.acquit()
 
@@ -91,21 +89,21 @@ class Resuming:
                 continue  # meanwhile
             asks = one not in self._without_receipt
             if await self._poison_search.alone(one, partial(self._make_alone, one, session), asks, session):
-                self._refused(one, session.reason)
-            if session.is_over:
+                self._refused(one, session.status.reason)
+            if session.status.is_over:
                 return
         unanswered = None
-        while not session.is_over and (entry := self._outbox.first) not in (None, unanswered):
+        while not session.status.is_over and (entry := self._outbox.first) not in (None, unanswered):
             assert entry is not None
             say = partial(self._outbox.say, entry, session)
             if await self._poison_search.alone(entry, say, True, session, PATIENCE):
-                assert session.reason is not None
-                self._outbox.refuse(entry, session.reason)
+                assert session.status.reason is not None
+                self._outbox.refuse(entry, session.status.reason)
             unanswered = entry
-        if not session.is_over:
+        if not session.status.is_over:
             self._outbox.resume(session, unanswered)
 
-    def _make_alone(self, one: Subscription, session: ClientSession) -> Deferred[None]:
+    def _make_alone(self, one: Consumer, session: ClientSession) -> Deferred[None]:
         made = self._in_time(self._make(one, session))
         if one in self._without_receipt:
             return made.addCallback(lambda _: Deferred.fromCoroutine(quiet(session, QUIET)))
@@ -127,7 +125,7 @@ class Resuming:
     def stop(self) -> None:
         """Nothing is subscribed any more."""
         for one in list(self._subscriptions.values()):
-            if one.session.is_over:
+            if one.session.outgoing.status.is_over:
                 one.end(None)
 
     def end(self, lost: ConnectionLost | None) -> None:
@@ -137,35 +135,35 @@ class Resuming:
         self._without_receipt.clear()
         self._careful = False
         self._poison_search.acquit()
-        for subscription in subscriptions.values():
-            subscription.lasting = False
-            subscription.end(lost)
-        for subscription, answer in asked.items():
+        for consumer in subscriptions.values():
+            consumer.lasting = False
+            consumer.end(lost)
+        for consumer, answer in asked.items():
             if not answer.called:
-                answer.errback(Failure(lost or subscription.session.lost()))
+                answer.errback(Failure(lost or consumer.session.outgoing.status.lost()))
 
-    def _forget(self, subscription: Subscription) -> None:
+    def _forget(self, consumer: Consumer) -> None:
         """It is over."""
-        if self._subscriptions.get(subscription.id) is subscription:
-            del self._subscriptions[subscription.id]
-        self._without_receipt.discard(subscription)
+        if self._subscriptions.get(consumer.id) is consumer:
+            del self._subscriptions[consumer.id]
+        self._without_receipt.discard(consumer)
 
-    def _make(self, subscription: Subscription, session: ClientSession) -> Deferred[None]:
+    def _make(self, consumer: Consumer, session: ClientSession) -> Deferred[None]:
         """SUBSCRIBE; fires when that was answered, or never will be.  It never fails."""
-        subscription.session = session
-        asked = session.subscribe(subscription, subscription not in self._without_receipt)
+        consumer.move_to(session)
+        asked = session.subscriptions.subscribe(consumer, consumer not in self._without_receipt)
         done: Deferred[None] = Deferred()
 
         def made(_: object) -> None:
-            answer = self._asked.pop(subscription, None)
+            answer = self._asked.pop(consumer, None)
             if answer is not None and not answer.called:
-                answer.callback(subscription)
+                answer.callback(None)
 
         def refused(failure: Failure) -> None:
             if failure.check(ReceiptTimeout):
                 session.abort()  # whether it is in force is unknown: the next connection will tell
             elif not is_loss(failure, session):
-                self._refused(subscription, failure.value)
+                self._refused(consumer, failure.value)
 
         def told(_: object) -> None:
             if not done.called:  # it may have been given up
@@ -174,18 +172,18 @@ class Resuming:
         asked.addCallbacks(made, refused).addBoth(told)
         return done
 
-    def _refused(self, subscription: Subscription, error: BaseException | None) -> None:
+    def _refused(self, consumer: Consumer, error: BaseException | None) -> None:
         """The broker wants no such subscription: it is not made again."""
-        answer = self._asked.pop(subscription, None)
+        answer = self._asked.pop(consumer, None)
         reason = error if isinstance(error, StompError) else StompError("subscription refused", str(error))
-        subscription.lasting = False
-        subscription.end(reason)
+        consumer.lasting = False
+        consumer.end(reason)
         if answer is None:
-            self.log.error("{subscription!r} has ended: {reason}", subscription=subscription, reason=reason)
+            self.log.error("{subscription!r} has ended: {reason}", subscription=consumer, reason=reason)
         elif not answer.called:
             answer.errback(Failure(reason))
 
-    def _given_up(self, subscription: Subscription) -> None:
+    def _given_up(self, consumer: Consumer) -> None:
         """Nobody waits for it: nobody has it."""
-        self._asked.pop(subscription, None)
-        subscription.unsubscribe(receipt=False).addErrback(lambda _: None)
+        self._asked.pop(consumer, None)
+        consumer.unsubscribe(False, False, None).addErrback(lambda _: None)

@@ -23,9 +23,9 @@ from stomp_tx.client.reconnecting.outbox import Outbox, Send
 from stomp_tx.client.reconnecting.replayed import ReplayedTransaction
 from stomp_tx.client.reconnecting.resuming import Resuming
 from stomp_tx.client.reconnecting.retry import Retry
+from stomp_tx.client.session.consumer import Consumer
 from stomp_tx.client.session.outgoing import Heads, check_body
 from stomp_tx.client.session.session import ClientSession
-from stomp_tx.client.session.subscription import Subscription
 from stomp_tx.client.session.transaction import Transaction
 from stomp_tx.client.settings import settings_of
 from stomp_tx.errors import ConfigurationError, ConnectionLost, ConnectTimeout, StompError
@@ -148,7 +148,7 @@ class StompClientService(Operations, Service):
         self._resuming = Resuming(self._outbox, self._clock, self._settings.connect_timeout)
         self._heads = Heads()
         self._prefix = f"{random.getrandbits(96):024x}"
-        self._names = 0
+        self._ids = 0
         self._sent = 0
         self._stoppers: list[Deferred[None]] = []
         self._starters: list[Deferred[StompClient]] = []
@@ -223,7 +223,7 @@ class StompClientService(Operations, Service):
         if self._connecting.state is State.RUNNING:
             self._connecting.begin_to_stop()
             self._resuming.stop()
-            disconnecting = succeed(None) if self._session.is_over else self._session.disconnect()
+            disconnecting = succeed(None) if self._session.status.is_over else self._session.disconnect()
             disconnecting.addBoth(self._disconnected)
         return stopped
 
@@ -286,7 +286,7 @@ class StompClientService(Operations, Service):
         except Exception:
             session.abort()
             self._outbox.pause()
-            await session.when_over()  # its end must not be taken for that of the next one
+            await session.status.when_gone()  # its end must not be taken for that of the next one
             raise
 
     def _lost(self, reason: StompError | None) -> None:
@@ -347,24 +347,24 @@ class StompClientService(Operations, Service):
     def _current(self) -> ClientSession:
         return self._session
 
-    def _new_name(self) -> str:
+    def _new_id(self) -> str:
         while True:
-            self._names += 1
-            name = f"s{self._names}"
-            if not self._resuming.is_known(name):  # users may have names like these
-                return name
+            self._ids += 1
+            id = f"s{self._ids}"
+            if not self._resuming.is_known(id):  # users may have ids like these
+                return id
 
-    def _subscribe(self, subscription: Subscription, receipt: bool) -> Deferred[Subscription]:
+    def _subscribe(self, consumer: Consumer, receipt: bool) -> Deferred[None]:
         if self._connecting.state in (State.STOPPING, State.OVER):
-            return failed(self._session.lost())
-        return self._resuming.subscribe(subscription, receipt, self._session)
+            return failed(self._session.status.lost())
+        return self._resuming.subscribe(consumer, receipt, self._session)
 
     def _find(self) -> Deferred[ClientSession]:
-        if self.connected and not self._session.is_over:
+        if self.connected and not self._session.status.is_over:
             return succeed(self._session)
 
         def none(failure: Failure) -> Failure:
-            return failure if failure.check(CancelledError) else Failure(self._session.lost())
+            return failure if failure.check(CancelledError) else Failure(self._session.status.lost())
 
         return client_deferred(self.whenConnected().addCallbacks(lambda _: self._session, none))
 

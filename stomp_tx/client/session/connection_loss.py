@@ -7,6 +7,7 @@ from twisted.python.failure import Failure
 from stomp_tx.errors import ConnectionLost, ErrorReceived, StompError, UnexpectedTLS
 from stomp_tx.net.tls.explanations import MAYBE_WANTED, WITH_TLS
 from stomp_tx.net.tls.faults import TLSFault, plain_at_tls
+from stomp_tx.wire.frame import Frame
 
 
 def lost(reason: StompError | None) -> ConnectionLost:
@@ -44,6 +45,15 @@ def ended(reason: Failure, is_unheard: bool, has_tls: bool) -> ConnectionLost:
         detail = f"the broker's log may say why; {guess}"
     why = reason.getErrorMessage().rstrip(".")
     return _because(reason.value, f"the connection was lost{before}: {why}", detail)
+
+
+def words_of(error: Frame) -> str:
+    """An ERROR frame in one line: its ``message``, and what the first line of its body adds to that."""
+    message = error.headers.get("message", "").strip()
+    first, *_ = error.body.decode("utf-8", "replace").strip().splitlines() or [""]
+    if first and first not in message:
+        return f"{message}: {first[:200]}" if message else first[:200]
+    return message or "the broker sent an ERROR frame"
 
 
 def _because(cause: BaseException | None, summary: str, detail: str) -> ConnectionLost:

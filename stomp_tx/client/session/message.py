@@ -64,20 +64,20 @@ class Message:
         """Does the broker say that this message was given to somebody before (``redelivered:true``)?"""
         said = truth(self.frame.headers.get("redelivered"))
         if said is None and "redelivered" in self.frame.headers:
-            self.subscription.session.tell_of_odd(self.frame)
+            self.subscription._acknowledgments.outgoing.status.tell_of_odd(self.frame)
         return said is True
 
     @property
     def is_stale(self) -> bool:
         """Is the connection gone that it came over?  It can't be acknowledged then, and comes again."""
-        return self.subscription.is_stale(self.number)
+        return self.subscription._acknowledgments.is_stale(self.number)
 
     def value(self) -> Any:
         """The body as what its ``content-type`` says it is; see Codecs.  Octets where no codec is for that.
 
         Raises ValueError when it is not what it says.
         """
-        return self.subscription.session.codecs.decode(self.body, self.frame.headers.get("content-type"))
+        return self.subscription._codecs.decode(self.body, self.frame.headers.get("content-type"))
 
     def text(self, encoding: str | None = None) -> str:
         """The body as text.
@@ -96,7 +96,7 @@ class Message:
         headers: Headers | None = None,
     ) -> Deferred[None]:
         """It is dealt with: see StompClient.ack."""
-        return self.subscription.settle(self, "ACK", receipt, transaction, headers)
+        return self.subscription._acknowledgments.settle(self, "ACK", receipt, transaction, headers)
 
     def nack(
         self,
@@ -106,7 +106,7 @@ class Message:
         headers: Headers | None = None,
     ) -> Deferred[None]:
         """It could not be dealt with: see StompClient.nack."""
-        return self.subscription.settle(self, "NACK", receipt, transaction, headers)
+        return self.subscription._acknowledgments.settle(self, "NACK", receipt, transaction, headers)
 
     async def __aenter__(self) -> Message:
         """For ``async with message:``, which ACKs at its end; an exception NACKs, and goes on.
@@ -118,12 +118,12 @@ class Message:
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
-        subscription = self.subscription
-        if not subscription.needs_settling(self):
+        acknowledgments = self.subscription._acknowledgments
+        if not acknowledgments.needs(self):
             return
         if kind is None:
             await self.ack()
-        elif subscription.session.version != V10:
+        elif acknowledgments.outgoing.status.version != V10:
             self.nack().addErrback(lambda _: None)  # the error that is under way is what matters
 
     def __repr__(self) -> str:

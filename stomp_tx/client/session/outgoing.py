@@ -3,22 +3,21 @@
 from __future__ import annotations
 
 from collections import deque
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from twisted.internet.defer import Deferred, succeed
 from twisted.python.failure import Failure
 
 from stomp_tx.client.arguments import NOTHING
+from stomp_tx.client.codecs import Codecs
 from stomp_tx.client.deferred import ClientDeferred, failed
 from stomp_tx.client.session.receipts import Receipts
+from stomp_tx.client.session.status import Status
 from stomp_tx.errors import FrameError
 from stomp_tx.interfaces import IFrameSender
 from stomp_tx.wire import frames
 from stomp_tx.wire.frame import Frame
 from stomp_tx.wire.headers import Headers, texts
-
-if TYPE_CHECKING:
-    from stomp_tx.client.session.session import ClientSession
 
 FLUSH = 64 * 1024
 """Octets queued within one reactor turn from which on they go to the transport, so that it can say "full"."""
@@ -74,7 +73,10 @@ def check_body(body: bytes, content_length: bool) -> None:
 
 
 class Outgoing:
-    """The frames of one session.
+    """What one session says.
+
+    status -- the session's
+    codecs -- of what is sent, and of what comes
 
     What is said is queued at once, so that order is kept, and then:  with a receipt, its Deferred fires when
     the RECEIPT has come;  without one, when the transport takes more.  When the session is over nothing is
@@ -83,8 +85,10 @@ class Outgoing:
 
     sender: IFrameSender
 
-    def __init__(self, session: ClientSession, receipts: Receipts) -> None:
-        self._session = session
+    def __init__(self, status: Status, codecs: Codecs, receipts: Receipts) -> None:
+        self.status = status
+        self.codecs = codecs
+        self._transactions = 0
         self._receipts = receipts
         self._heads = Heads()
         self._queued = 0  # octets since the last flush
@@ -92,9 +96,9 @@ class Outgoing:
 
     def perform(self, frame: Frame, receipt: bool = False) -> Deferred[None]:
         """Send a frame."""
-        session = self._session
-        if session.is_over:
-            return failed(session.lost())
+        status = self.status
+        if status.is_over:
+            return failed(status.lost())
         answer = None
         name = ""
         if receipt:
@@ -103,7 +107,7 @@ class Outgoing:
             frame.headers = {"receipt": name, **frame.headers}
             frame.headers["receipt"] = name
         try:
-            octets = frame.encode(session.version)
+            octets = frame.encode(status.version)
         except Exception as error:  # it is made of what a user gave
             self._receipts.forget(name)
             return failed(error)
@@ -126,17 +130,17 @@ class Outgoing:
         transaction -- its id
         name -- what the broker is to know the message by, if it comes a second time
         """
-        session = self._session
-        if session.is_over:
-            return failed(session.lost())
+        status = self.status
+        if status.is_over:
+            return failed(status.lost())
         if type(body) is not bytes:
             try:
-                body, content_type = session.codecs.body_of(body, content_type)
+                body, content_type = self.codecs.body_of(body, content_type)
             except Exception as error:  # of a user's codec
                 return failed(error)
         wanted = ""
         try:
-            head = self._heads.of(destination, content_type, headers, session.version)
+            head = self._heads.of(destination, content_type, headers, status.version)
             begin = b"SEND\n"
             if name is not None:
                 head += self._named(name, headers)
@@ -152,8 +156,13 @@ class Outgoing:
             return failed(error)
         return self._write(octets, answer)
 
+    def new_transaction(self) -> str:
+        """A name for a transaction: no other one of this session has it."""
+        self._transactions += 1
+        return f"{self._transactions}"
+
     def _named(self, name: str, headers: Headers | None) -> bytes:
-        header = self._session.dialect.dedupe
+        header = self.status.dialect.dedupe
         if not header or (headers and header in headers):
             return b""  # it knows none, or the user has named it
         return b"%b:%b\n" % (header.encode(), name.encode())
@@ -191,7 +200,7 @@ class Outgoing:
 
     def end(self) -> None:
         """The session is over: those who wait are told."""
-        lost = self._session.lost
+        lost = self.status.lost
         self._heads.clear()
         for answer in self._receipts.forget_all():
             if not answer.called:  # by one of those told before

@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 from uuid import uuid4
 
 from twisted.internet.defer import Deferred
 from twisted.python.failure import Failure
 
 from stomp_tx.client.deferred import ClientDeferred
+from stomp_tx.client.session.consumer import Consumer, ConsumerSession
 from stomp_tx.client.session.message import Message
 from stomp_tx.client.session.subscription import Subscription
+from stomp_tx.client.session.subscriptions import Subscriptions
 from stomp_tx.wire.headers import Headers, texts
-
-if TYPE_CHECKING:
-    from stomp_tx.client.session.session import ClientSession
 
 REPLIES = "/temp-queue/replies"
 """Where answers come to, on this connection only."""
@@ -26,10 +25,11 @@ class Requests:
     An answer is told from the others by its ``correlation-id``.
     """
 
-    def __init__(self, session: ClientSession) -> None:
+    def __init__(self, session: ConsumerSession, subscriptions: Subscriptions) -> None:
         self._session = session
+        self._subscriptions = subscriptions
         self._asked: dict[str, Deferred[Message]] = {}
-        self._subscription: Subscription | None = None
+        self._replies: Consumer | None = None
         self._count = 0
 
     def ask(
@@ -41,13 +41,13 @@ class Requests:
         content_length: bool,
     ) -> Deferred[Message]:
         """Fires with the answer.  See StompClient.request."""
-        if self._subscription is None:
-            self._subscription = self._subscribe()
+        if self._replies is None:
+            self._replies = self._subscribe()
         self._count += 1
         name = f"{self._count}"
         asked = {
             **texts(headers or {}),
-            "reply-to": self._subscription.destination,
+            "reply-to": self._replies.destination,
             "correlation-id": name,
         }
 
@@ -66,20 +66,21 @@ class Requests:
         ).addErrback(refused)
         return answer
 
-    def _subscribe(self) -> Subscription:
-        session, dialect = self._session, self._session.dialect
+    def _subscribe(self) -> Consumer:
+        dialect = self._session.outgoing.status.dialect
         destination = REPLIES if dialect.temporary else f"replies.{uuid4().hex}"
-        id = REPLIES if dialect.subscribes_replies else session.new_name()
-        subscription = Subscription(session, id, destination, handler=self._answered, prefetch=0)
+        id = REPLIES if dialect.subscribes_replies else self._subscriptions.new_id()
+        replies = Consumer(self._session, id, destination, handler=self._answered, prefetch=0)
+        Subscription(replies)
         if dialect.subscribes_replies:
-            session.subscriptions[id] = subscription
+            self._subscriptions.add(replies)
         else:
-            session.subscribe(subscription, False).addErrback(self._no_answers)
-        return subscription
+            self._subscriptions.subscribe(replies, False).addErrback(self._no_answers)
+        return replies
 
     def _no_answers(self, failure: Failure) -> None:
         """There is no subscription for them."""
-        self._subscription = None
+        self._replies = None
         asked, self._asked = self._asked, {}
         for answer in asked.values():
             if not answer.called:
@@ -92,7 +93,7 @@ class Requests:
 
     def end(self) -> None:
         """The session is over."""
-        self._no_answers(Failure(self._session.lost()))
+        self._no_answers(Failure(self._session.outgoing.status.lost()))
 
 
 def reply_headers(message: Message) -> dict[str, str]:

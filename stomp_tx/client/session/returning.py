@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from twisted.internet.defer import Deferred
-from twisted.internet.interfaces import IDelayedCall
+from twisted.internet.interfaces import IDelayedCall, IReactorTime
 from twisted.python.failure import Failure
 
 from stomp_tx.client.deferred import ClientDeferred
+from stomp_tx.client.session.active_work import ActiveWork
+from stomp_tx.client.session.outgoing import Outgoing
 from stomp_tx.wire import frames
 from stomp_tx.wire.frame import Frame
-
-if TYPE_CHECKING:
-    from stomp_tx.client.session.session import ClientSession
 
 QUIET = 0.1
 """Seconds without a message: no more are on their way."""
@@ -35,7 +32,9 @@ class Returning:
 
     def __init__(
         self,
-        session: ClientSession,
+        outgoing: Outgoing,
+        active_work: ActiveWork,
+        clock: IReactorTime,
         prefetch: int,
         unsubscribing: list[Frame],
         receipt: bool,
@@ -44,12 +43,13 @@ class Returning:
         prefetch -- as many may be unacknowledged; 0: any number
         unsubscribing -- the frames that end it; the last one is answered, if a receipt is wanted
         """
-        self._session = session
+        self._outgoing = outgoing
+        self._active_work = active_work
+        self._clock = clock
         self._prefetch = prefetch
         self._disconnecting = unsubscribing
         self._receipt = receipt
-        self._clock = session.clock
-        self._transaction = session.new_name()
+        self._transaction = outgoing.new_transaction()
         self._refused = 0
         self._timer: IDelayedCall | None = None
         self._done: Deferred[None] = ClientDeferred()
@@ -57,8 +57,8 @@ class Returning:
     def begin(self, unsettled: list[Frame]) -> Deferred[None]:
         """Fires when the subscription has ended; as UNSUBSCRIBE."""
         self._latest = self._clock.seconds() + LONGEST
-        self._session.calls[self] = None  # disconnect() waits for it
-        self._session.outgoing.perform(frames.begin(self._transaction))
+        self._active_work.add(self)  # disconnect() waits for it
+        self._outgoing.perform(frames.begin(self._transaction))
         for message in unsettled:
             self._refuse(message)
         self._wait()
@@ -74,9 +74,9 @@ class Returning:
         self._refused += 1
         # Said, though it is the default: an administrator may have made another.
         requeue = {"requeue": "true"}
-        version = self._session.version
+        version = self._outgoing.status.version
         nack = frames.nack(message, version=version, transaction=self._transaction, headers=requeue)
-        self._session.outgoing.perform(nack)
+        self._outgoing.perform(nack)
 
     def _wait(self) -> None:
         self._stop()
@@ -88,7 +88,7 @@ class Returning:
 
     def _end(self) -> None:
         self._stop()
-        perform = self._session.outgoing.perform
+        perform = self._outgoing.perform
         for frame in self._disconnecting[:-1]:
             perform(frame)
         ended = perform(self._disconnecting[-1], self._receipt)
@@ -100,12 +100,11 @@ class Returning:
         """The connection is gone, and with it all that was to be given back."""
         if self._timer is not None:
             self._stop()
-            self._done.errback(Failure(self._session.lost()))
+            self._done.errback(Failure(self._outgoing.status.lost()))
             self._over()
 
     def _over(self) -> None:
-        self._session.calls.pop(self, None)
-        self._session.call_finished()
+        self._active_work.finish(self)
 
     def _stop(self) -> None:
         if self._timer is not None and self._timer.active():

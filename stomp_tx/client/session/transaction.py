@@ -5,21 +5,27 @@ from __future__ import annotations
 import enum
 from collections.abc import Callable
 from types import TracebackType
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 from twisted.internet.defer import Deferred
 
 from stomp_tx.client.arguments import not_the
 from stomp_tx.client.deferred import client_deferred, failed
+from stomp_tx.client.session.outgoing import Outgoing
 from stomp_tx.errors import ProtocolViolation, StompError, TransactionLost
 from stomp_tx.wire import frames
 from stomp_tx.wire.headers import Headers
 
 if TYPE_CHECKING:
     from stomp_tx.client.session.message import Message
-    from stomp_tx.client.session.session import ClientSession
-    from stomp_tx.client.session.subscription import Subscription
     from stomp_tx.wire.frame import Frame
+
+
+class Settled(Protocol):
+    """Whose messages are acknowledged in a transaction."""
+
+    def restore(self, settled: dict[int, Frame]) -> None:
+        """These are to be acknowledged again."""
 
 
 class _State(enum.Enum):
@@ -47,16 +53,16 @@ class Transaction:
     id -- its name on its connection, once it has begun
     """
 
-    _session: ClientSession
+    _outgoing: Outgoing
 
-    def __init__(self, find: Callable[[], Deferred[ClientSession]]) -> None:
+    def __init__(self, find: Callable[[], Deferred[Outgoing]]) -> None:
         """
-        find -- gives the session to begin on
+        find -- gives what the session says that it is to begin on
         """
         self.id = ""
         self._find = find
         self._state = _State.NEW
-        self._settled: list[tuple[Subscription, dict[int, Frame]]] = []
+        self._settled: list[tuple[Settled, dict[int, Frame]]] = []
 
     def begin(self) -> Deferred[Transaction]:
         """Begin; fires with this transaction.  The broker is told, not asked."""
@@ -65,11 +71,11 @@ class Transaction:
         self._state = _State.BEGINNING
         return client_deferred(self._find().addCallback(self._begin_on))
 
-    def _begin_on(self, session: ClientSession) -> Deferred[Transaction]:
+    def _begin_on(self, outgoing: Outgoing) -> Deferred[Transaction]:
         self._state = _State.OPEN
-        self._session = session
-        self.id = session.new_name()
-        return session.outgoing.perform(frames.begin(self.id)).addCallback(lambda _: self)
+        self._outgoing = outgoing
+        self.id = outgoing.new_transaction()
+        return outgoing.perform(frames.begin(self.id)).addCallback(lambda _: self)
 
     def commit(self) -> Deferred[None]:
         """Fires when the broker has done all of it (its RECEIPT has come); it fails when none of it was done.
@@ -77,24 +83,24 @@ class Transaction:
         After ConnectionLost or ReceiptTimeout, whether it was done is unknown.
         """
         try:
-            self.check_open()
+            self._check_open()
         except StompError as error:
             return failed(error)
         self._state = _State.OVER
         self._settled = []
-        return self._session.outgoing.perform(frames.commit(self.id), True)
+        return self._outgoing.perform(frames.commit(self.id), True)
 
     def abort(self, *, receipt: bool = False) -> Deferred[None]:
         """Do none of it.  What it acknowledged is to be acknowledged again."""
         try:
-            self.check_open()
+            self._check_open()
         except StompError as error:
             return failed(error)
         self._state = _State.OVER
         settled, self._settled = self._settled, []
-        for subscription, numbers in settled:
-            subscription.restore(numbers)
-        return self._session.outgoing.perform(frames.abort(self.id), receipt)
+        for acknowledgments, messages in settled:
+            acknowledgments.restore(messages)
+        return self._outgoing.perform(frames.abort(self.id), receipt)
 
     def send(
         self,
@@ -111,10 +117,10 @@ class Transaction:
         A RECEIPT here says at most that the broker has accepted it; RabbitMQ sends it only after COMMIT.
         """
         try:
-            self.check_open()
+            self._check_open()
         except StompError as error:
             return failed(error)
-        return self._session.outgoing.send(
+        return self._outgoing.send(
             destination,
             body,
             content_type,
@@ -152,16 +158,16 @@ class Transaction:
 
     # -- for the session's other parts --------------------------------------------------------------------
 
-    def check_open(self, session: ClientSession | None = None) -> None:
+    def _check_open(self, outgoing: Outgoing | None = None) -> None:
         """Raise ProtocolViolation unless it is open on this session, TransactionLost when that is over."""
         if self._state is not _State.OPEN:
             raise ProtocolViolation(f"the transaction {self._state.value}")
-        if self._session.is_over:
-            lost = self._session.lost()
+        if self._outgoing.status.is_over:
+            lost = self._outgoing.status.lost()
             raise TransactionLost(f"the transaction is lost: {lost.summary}", lost.hint) from lost
-        if session is not None and session is not self._session:
+        if outgoing is not None and outgoing is not self._outgoing:
             raise ProtocolViolation("the transaction is another connection's")
 
-    def has_settled(self, subscription: Subscription, settled: dict[int, Frame]) -> None:
+    def _has_settled(self, acknowledgments: Settled, messages: dict[int, Frame]) -> None:
         """These messages, by their numbers, were acknowledged in it."""
-        self._settled.append((subscription, settled))
+        self._settled.append((acknowledgments, messages))

@@ -2,7 +2,7 @@ from twisted.logger import Logger, formatEvent
 from twisted.trial.unittest import SynchronousTestCase
 
 from stomp_tx.client import Message
-from stomp_tx.client.session.session import ClientSession
+from stomp_tx.client.session.status import Status
 from stomp_tx.wire.frame import Frame
 from tests.client.wiring import Script
 
@@ -49,7 +49,7 @@ class RedeliveredTests(SynchronousTestCase):
 
     def test_anything_else_counts_as_absent_and_is_logged_once_for_each_connection(self):
         logged = []
-        self.patch(ClientSession, "log", Logger(namespace="test", observer=logged.append))
+        self.patch(Status, "log", Logger(namespace="test", observer=logged.append))
         for _ in range(2):
             broker, got = Script(), []
             broker.connects().subscribe("/queue/a", got.append)
