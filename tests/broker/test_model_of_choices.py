@@ -13,7 +13,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
-from stomp_tx.broker.destinations import message_groups, queue, selecting_consumers
+from stomp_tx.broker.destinations import demand, message_groups, selecting_consumers
 from stomp_tx.engine.limits import EngineLimits
 from stomp_tx.engine.memory import queue as engine_queue
 from stomp_tx.engine.sqlite import queue as stored
@@ -186,7 +186,7 @@ class Choices(SynchronousTestCase):
         for module, name, value in (
             (selecting_consumers, "AT_ONCE", 3),
             (selecting_consumers, "RETURNED", 3),
-            (queue, "HELD", 4),
+            (demand, "HELD", 4),
             (message_groups, "GROUPS", 2),
             (engine_queue, "AT_ONCE", 3),
             (stored, "AT_ONCE", 3),

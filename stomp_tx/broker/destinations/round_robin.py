@@ -44,14 +44,40 @@ class RoundRobin:
         """It is not ready any more."""
         if subscription.rank == self._rank:
             self.ready.remove(subscription)
-            self.settle()
+            self._refill()
         else:
             lower = self._lower[subscription.rank]
             lower.remove(subscription)
             if not lower:
                 del self._lower[subscription.rank]
 
-    def settle(self) -> None:
+    def use_credit(self, subscription: Subscription) -> None:
+        """The one whose turn it is, is given a message: then it is the next one's turn."""
+        ready = self.ready
+        credit = subscription.credit = subscription.credit - 1
+        if credit <= 0:
+            ready.popleft()
+            subscription.ready = False
+            if not ready:
+                self._refill()
+            if subscription.mode == "auto":
+                subscription.exhausted.append(subscription)
+        elif len(ready) > 1:
+            ready.rotate(-1)
+
+    def use_credit_of(self, subscription: Subscription) -> None:
+        """One that is ready is given a message, whoever's turn it is."""
+        if self.ready[0] is subscription:
+            self.use_credit(subscription)
+            return
+        subscription.credit -= 1
+        if subscription.credit <= 0:
+            subscription.ready = False
+            self.remove(subscription)
+            if subscription.mode == "auto":
+                subscription.exhausted.append(subscription)
+
+    def _refill(self) -> None:
         """One has left ``ready``: if it was the last of its rank, the next rank's turn has come."""
         if not self.ready and self._lower:
             self._rank = max(self._lower)

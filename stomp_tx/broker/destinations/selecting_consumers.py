@@ -1,6 +1,6 @@
 """SelectingConsumers: the subscriptions of a queue that want some of its messages and not the others.
 
-What an ordinary subscription gets is the next message there is.  A chooser looks for it: through all that
+What an ordinary subscription gets is the next message there is.  A consumer looks for it: through all that
 waits, page by page, when it begins, and from then on at what comes.  It looks at each message once.  While it
 can't be given any, it remembers from where on it has not looked.
 """
@@ -17,10 +17,10 @@ from stomp_tx.broker.destinations.subscription import Subscription
 from stomp_tx.message import Message
 
 AT_ONCE = 2000
-"""Messages that one chooser looks at before it is others' turn: some milliseconds.  See Message.looks."""
+"""Messages that one consumer looks at before it is others' turn: some milliseconds.  See Message.looks."""
 
 RETURNED = 1000
-"""Messages that came back and that one chooser remembers one by one."""
+"""Messages that came back and that one consumer remembers one by one."""
 
 
 class SelectingConsumer:
@@ -97,71 +97,71 @@ class SelectingConsumer:
         self.page.appendleft(message)
 
 
-class Giver(Protocol):
-    """What choosers ask their queue."""
+class SelectingQueue(Protocol):
+    """What they ask their queue."""
 
     def browse(self, after: int) -> Iterator[list[Message]]:
         """What waits after a position."""
 
-    def may_have(self, message: Message, subscription: Subscription) -> float:
+    def wait(self, message: Message, subscription: Subscription) -> float:
         """0.0, or how many seconds from now it may have this message; -1.0: it gets it in another way."""
 
     def unwanted(self, message: Message, subscription: Subscription) -> None:
         """One that waits is not what it wants."""
 
-    def give(self, message: Message, subscription: Subscription) -> bool | None:
+    def pick(self, message: Message, subscription: Subscription) -> bool | None:
         """Give it one that waits.  False: it waits no more.  None: it can't be handed out yet."""
 
 
 class SelectingConsumers:
     """Those of one queue, in turn."""
 
-    __slots__ = ("_choosers", "_clock", "_newest", "_queue")
+    __slots__ = ("_clock", "_consumers", "_newest", "_queue")
 
-    def __init__(self, queue: Giver, clock: IReactorTime) -> None:
+    def __init__(self, queue: SelectingQueue, clock: IReactorTime) -> None:
         self._queue = queue
         self._clock = clock
-        self._choosers: dict[Subscription, SelectingConsumer] = {}
+        self._consumers: dict[Subscription, SelectingConsumer] = {}
         self._newest = 0  # the highest position that was noticed
 
     def __len__(self) -> int:
-        return len(self._choosers)
+        return len(self._consumers)
 
     def __contains__(self, subscription: object) -> bool:
-        return subscription in self._choosers
+        return subscription in self._consumers
 
     def add(self, subscription: Subscription) -> None:
-        self._choosers[subscription] = SelectingConsumer(subscription)
+        self._consumers[subscription] = SelectingConsumer(subscription)
         self.look(subscription)
 
     def remove(self, subscription: Subscription) -> None:
-        chooser = self._choosers.pop(subscription, None)
-        if chooser is not None and chooser.timer is not None and chooser.timer.active():
-            chooser.timer.cancel()
+        consumer = self._consumers.pop(subscription, None)
+        if consumer is not None and consumer.timer is not None and consumer.timer.active():
+            consumer.timer.cancel()
 
     def begin_anew(self) -> None:
         """What they may have has changed: when they look next, all look at everything that waits."""
-        for chooser in self._choosers.values():
-            chooser.begin_anew()
+        for consumer in self._consumers.values():
+            consumer.begin_anew()
 
     def look_again(self) -> None:
         """The same now."""
         self.begin_anew()
-        for subscription in list(self._choosers):
+        for subscription in list(self._consumers):
             self.look(subscription)
 
     def next_for(self, message: Message) -> Subscription | None:
         """Who is to have a message that is being handed out; None: nobody wants it now."""
         self._newest = max(self._newest, message.position)
-        for chooser in list(self._choosers.values()):
-            subscription = chooser.subscription
+        for consumer in list(self._consumers.values()):
+            subscription = consumer.subscription
             if (
-                chooser.can_take
-                and chooser.is_up_to_date
-                and chooser.wants(message)
-                and not self._queue.may_have(message, subscription)
+                consumer.can_take
+                and consumer.is_up_to_date
+                and consumer.wants(message)
+                and not self._queue.wait(message, subscription)
             ):
-                self._had_its_turn(chooser)
+                self._had_its_turn(consumer)
                 return subscription
         return None
 
@@ -178,70 +178,70 @@ class SelectingConsumers:
             self._offer(message, message.position > newest)
             self._newest = max(self._newest, message.position)
         if not messages:
-            for subscription in list(self._choosers):
+            for subscription in list(self._consumers):
                 self.look(subscription)
 
     def _offer(self, message: Message, is_new: bool) -> None:
         is_given = False
-        for chooser in list(self._choosers.values()):
+        for consumer in list(self._consumers.values()):
             if is_given:
                 return
-            if not (chooser.can_take and chooser.is_up_to_date):
-                chooser.note(message, is_new)
-            elif chooser.wants(message):
-                wait = self._queue.may_have(message, chooser.subscription)
+            if not (consumer.can_take and consumer.is_up_to_date):
+                consumer.note(message, is_new)
+            elif consumer.wants(message):
+                wait = self._queue.wait(message, consumer.subscription)
                 if wait:
-                    self._later(chooser, message, wait)
+                    self._later(consumer, message, wait)
                     continue
-                given = self._queue.give(message, chooser.subscription)
+                given = self._queue.pick(message, consumer.subscription)
                 if given is None:
-                    chooser.back(message)
+                    consumer.back(message)
                     continue
-                self._had_its_turn(chooser)
+                self._had_its_turn(consumer)
                 is_given = True
             else:
-                self._queue.unwanted(message, chooser.subscription)
+                self._queue.unwanted(message, consumer.subscription)
 
-    def _had_its_turn(self, chooser: SelectingConsumer) -> None:
-        del self._choosers[chooser.subscription]
-        self._choosers[chooser.subscription] = chooser  # behind the others
+    def _had_its_turn(self, consumer: SelectingConsumer) -> None:
+        del self._consumers[consumer.subscription]
+        self._consumers[consumer.subscription] = consumer  # behind the others
 
-    def _later(self, chooser: SelectingConsumer, message: Message, seconds: float) -> None:
+    def _later(self, consumer: SelectingConsumer, message: Message, seconds: float) -> None:
         """It may have this one, but not yet."""
         if seconds > 0:
-            self._clock.callLater(seconds, self._come_back_to, chooser, message)
+            self._clock.callLater(seconds, self._come_back_to, consumer, message)
 
-    def _come_back_to(self, chooser: SelectingConsumer, message: Message) -> None:
-        if self._choosers.get(chooser.subscription) is chooser:
-            chooser.returned.append(message)
-            self.look(chooser.subscription)
+    def _come_back_to(self, consumer: SelectingConsumer, message: Message) -> None:
+        if self._consumers.get(consumer.subscription) is consumer:
+            consumer.returned.append(message)
+            self.look(consumer.subscription)
 
     def look(self, subscription: Subscription) -> None:
         """It can be given messages: look for them."""
-        chooser = self._choosers.get(subscription)
-        if chooser is None or (chooser.timer is not None and chooser.timer.active()):
+        consumer = self._consumers.get(subscription)
+        if consumer is None or (consumer.timer is not None and consumer.timer.active()):
             return
         left = AT_ONCE
-        if not chooser.can_take:
+        if not consumer.can_take:
             return
-        for message in chooser.candidates(self._queue.browse):
+        for message in consumer.candidates(self._queue.browse):
             left -= message.looks
-            if chooser.wants(message):
-                wait = self._queue.may_have(message, subscription)
+            if consumer.wants(message):
+                wait = self._queue.wait(message, subscription)
                 if wait:
-                    self._later(chooser, message, wait)
-                elif self._queue.give(message, subscription) is None:
-                    chooser.back(message)
+                    self._later(consumer, message, wait)
+                elif self._queue.pick(message, subscription) is None:
+                    consumer.back(message)
                     return  # ``noticed`` tells when
             else:
                 self._queue.unwanted(message, subscription)
-            if not chooser.can_take:
+            if not consumer.can_take:
                 return
             if left <= 0:
-                chooser.timer = self._clock.callLater(0, self._go_on, chooser)
+                consumer.timer = self._clock.callLater(0, self._go_on, consumer)
                 return
 
-    def _go_on(self, chooser: SelectingConsumer) -> None:
-        if self._choosers.get(chooser.subscription) is chooser:
-            chooser.timer = None
-            self.look(chooser.subscription)
+    def _go_on(self, consumer: SelectingConsumer) -> None:
+        if self._consumers.get(consumer.subscription) is consumer:
+            consumer.timer = None
+            self.look(consumer.subscription)

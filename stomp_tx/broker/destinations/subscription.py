@@ -94,6 +94,16 @@ class Subscription:
         """For events: the client's id, or where it has none our number."""
         return f"#{self.number}" if self.id is None else self.id
 
+    def accepts(self, message: Message) -> bool:
+        """Does it want this one?"""
+        return self.wants is None or self.wants(message)
+
+    def use_credit(self) -> None:
+        """It is given a message for which nobody was asked."""
+        self.credit -= 1
+        if self.credit <= 0 and self.mode == "auto":
+            self.exhausted.append(self)
+
     def offer(self, message: Message) -> bool:
         """Give it this one.  True: it is done with (ack mode auto); False: an ACK or NACK will come."""
         raise NotImplementedError

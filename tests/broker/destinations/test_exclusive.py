@@ -51,6 +51,19 @@ class ExclusiveTests(Conversations):
         self.leaves(bob)
         self.assertEqual([message.body for message in cat.everything()], [b"1", b"2", b"3"])
 
+    def test_groups_of_which_it_was_held_something_go_to_the_next_in_order(self) -> None:
+        for exclusive in ("true", "false"):
+            bob = self.consumer({"exclusive": "true", "prefetch-count": "2"}, ack="client-individual")
+            cat = self.consumer({"exclusive": exclusive})
+            send(self.ann, "/queue/a", "1", "2", "3", JMSXGroupID="a")
+            one, _ = bob.everything()
+            bob.nacks(one)  # it is held for bob, who may have it again later
+            self.assertTrue(bob.hears_nothing())
+            self.leaves(bob)
+            self.broker.clock.advance(5)
+            self.assertEqual(cat.hears_bodies(), [b"1", b"2", b"3"])
+            self.leaves(cat)
+
     def test_the_one_of_the_highest_priority_is_it(self) -> None:
         bob = self.consumer({"exclusive": "true"})
         cat = self.consumer({"exclusive": "true", "x-priority": "1"})

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from stomp_tx.broker.destinations import message_groups, queue
+from stomp_tx.broker.destinations import demand, message_groups
 from tests.broker.on_file import InMemory, OnFile
 from tests.conversation import Client
 
@@ -115,12 +115,12 @@ class Grouped(InMemory, SynchronousTestCase):
         self.assertEqual(cat.hears_bodies(), [b"a1", b"a2", b"a3"])
 
     def test_what_is_held_is_bounded(self) -> None:
-        self.patch(queue, "HELD", 3)
+        self.patch(demand, "HELD", 3)
         bob = self.consumer(prefetch_count="1")
         self.send("a1")
         cat = self.consumer("auto")
         self.send(*[f"a{number}" for number in range(2, 10)], "b1")
-        held = next(iter(self.broker.factory.registry))._groups.held  # type: ignore[attr-defined]
+        held = next(iter(self.broker.factory.registry))._groups.groups.held  # type: ignore[attr-defined]
         self.assertLessEqual(held, 1000 + 4)
         heard = []
         for _ in range(9):
@@ -136,7 +136,7 @@ class Grouped(InMemory, SynchronousTestCase):
         for number in range(50):
             self.ann.says("SEND", {"destination": "/queue/a", self.header: str(number)})
         self.assertEqual(len(bob.hears_bodies()), 50)
-        owners = next(iter(self.broker.factory.registry))._groups._owners  # type: ignore[attr-defined]
+        owners = next(iter(self.broker.factory.registry))._groups.groups._owners  # type: ignore[attr-defined]
         self.assertEqual(len(owners), 10)
 
     def test_a_name_may_not_be_endless(self) -> None:

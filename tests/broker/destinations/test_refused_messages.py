@@ -1,4 +1,4 @@
-"""broker/destinations/redelivery.py: who may have a refused message, and when."""
+"""broker/destinations/refused_messages.py: who may have a refused message, and when."""
 
 from __future__ import annotations
 
@@ -6,14 +6,14 @@ from typing import Any
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from stomp_tx.broker.destinations.redelivery import RefusedMessages
+from stomp_tx.broker.destinations.refused_messages import RefusedMessages
 from stomp_tx.message import Message
 from tests.counting import lines_run
 
 
-class RefusalsTests(SynchronousTestCase):
+class RefusedMessagesTests(SynchronousTestCase):
     def setUp(self) -> None:
-        self.refusals = RefusedMessages()
+        self.messages = RefusedMessages()
         self.ann: Any = object()
         self.bob: Any = object()
         self.numbers = 0
@@ -23,27 +23,27 @@ class RefusalsTests(SynchronousTestCase):
         self.numbers += 1
         message = Message(f"m-{self.numbers}", "/queue/a", "/queue/a", {}, b"", 1)
         message.position = position or self.numbers
-        self.refusals.refuse(message, by, until, until_same, 0)
-        self.refusals.hold(message, 0)
+        self.messages.refuse(message, by, until, until_same, 0)
+        self.messages.hold(message, 0)
         return message
 
     def test_another_has_it_at_once_and_the_same_later(self) -> None:
         first = self.refused(self.ann, 0, 5)
         second = self.refused(self.ann, 0, 5)
-        self.assertIsNone(self.refusals.next_for(self.ann, 4))
-        self.assertIs(self.refusals.next_for(self.bob, 4), first)
-        self.assertEqual(self.refusals.next_time(4), 5)
-        self.assertIs(self.refusals.next_for(self.ann, 5), second)
-        self.assertIsNone(self.refusals.next_time(5))
-        self.assertEqual((self.refusals.held, first.id in self.refusals), (0, False))
+        self.assertIsNone(self.messages.next_for(self.ann, 4))
+        self.assertIs(self.messages.next_for(self.bob, 4), first)
+        self.assertEqual(self.messages.next_time(4), 5)
+        self.assertIs(self.messages.next_for(self.ann, 5), second)
+        self.assertIsNone(self.messages.next_time(5))
+        self.assertEqual((self.messages.held, first.id in self.messages), (0, False))
 
     def test_nobody_has_it_before_its_delay_is_over(self) -> None:
         message = self.refused(self.ann, 3, 5)
-        self.assertIsNone(self.refusals.next_for(self.bob, 2))
-        self.assertEqual((self.refusals.next_time(2), self.refusals.latest()), (3, 3))
-        self.assertIsNone(self.refusals.next_for(self.ann, 3))
-        self.assertEqual(self.refusals.next_time(3), 5)
-        self.assertIs(self.refusals.next_for(self.bob, 3), message)
+        self.assertIsNone(self.messages.next_for(self.bob, 2))
+        self.assertEqual((self.messages.next_time(2), self.messages.latest()), (3, 3))
+        self.assertIsNone(self.messages.next_for(self.ann, 3))
+        self.assertEqual(self.messages.next_time(3), 5)
+        self.assertIs(self.messages.next_for(self.bob, 3), message)
 
     def test_the_first_in_the_queue_goes_first_whoever_refused_it(self) -> None:
         carl: Any = object()
@@ -52,26 +52,26 @@ class RefusalsTests(SynchronousTestCase):
             self.refused(self.bob, 0, 9, 1),
             self.refused(self.bob, 0, 0, 2),
         )
-        self.assertEqual([self.refusals.next_for(carl, 1) for _ in range(4)], [first, second, third, None])
+        self.assertEqual([self.messages.next_for(carl, 1) for _ in range(4)], [first, second, third, None])
 
     def test_what_one_refused_who_has_left_is_anybody_s(self) -> None:
         message = self.refused(self.ann, 0, 9)
         late = self.refused(self.ann, 2, 9)
-        self.refusals.forget(self.ann)
-        self.assertIs(self.refusals.next_for(self.ann, 1), message)
-        self.assertIs(self.refusals.next_for(self.ann, 2), late)
+        self.messages.forget(self.ann)
+        self.assertIs(self.messages.next_for(self.ann, 1), message)
+        self.assertIs(self.messages.next_for(self.ann, 2), late)
 
     def test_one_that_is_no_more_is_passed_over(self) -> None:
         gone = self.refused(self.ann)
         message = self.refused(self.ann)
-        self.refusals.discard(gone.id)
-        self.assertEqual(self.refusals.held, 1)
-        self.assertIs(self.refusals.next_for(self.bob, 1), message)
+        self.messages.discard(gone.id)
+        self.assertEqual(self.messages.held, 1)
+        self.assertIs(self.messages.next_for(self.bob, 1), message)
 
     def test_cleared_it_gives_back_the_last_first(self) -> None:
         first, second = self.refused(self.ann, 5, 9), self.refused(self.bob)
-        self.assertEqual(list(self.refusals.clear()), [second, first])
-        self.assertIsNone(self.refusals.next_for(self.bob, 99))
+        self.assertEqual(list(self.messages.clear()), [second, first])
+        self.assertIsNone(self.messages.next_for(self.bob, 99))
 
     def test_many_cost_little_each(self) -> None:
         self.assertLess(self.lines_for(10_000), 15 * self.lines_for(1000))
@@ -84,10 +84,10 @@ class RefusalsTests(SynchronousTestCase):
                 self.refused(self.ann, 0, 5)
             for now in (1, 2, 3, 4):
                 for _ in range(count // 20):
-                    self.assertIsNone(self.refusals.next_for(self.ann, now))
-            while self.refusals.next_for(self.ann, 6) is not None:
+                    self.assertIsNone(self.messages.next_for(self.ann, now))
+            while self.messages.next_for(self.ann, 6) is not None:
                 pass
 
         lines = lines_run(refuse_and_hand_out)
-        self.assertEqual(self.refusals.held, 0)
+        self.assertEqual(self.messages.held, 0)
         return lines
