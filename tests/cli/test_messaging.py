@@ -108,30 +108,29 @@ def test_a_body_that_is_no_text_comes_out_as_it_went_in(shell: Shell, queue: str
 
 
 def test_fewer_than_asked_for_is_a_failure(shell: Shell, queue: str) -> None:
-    shell.says("send", queue, "only one")
-    ran = shell.run("subscribe", queue, "--count", "2", "--wait", "0.3")
+    ran = shell.run("subscribe", queue, "--count", "2", "--wait", "0")
     assert ran.returncode == 1
-    assert ran.stderr == "stomp-tx: 1 message came, not 2\n"
-    assert shell.says("subscribe", queue, "--wait", "0.3") == ""
+    assert ran.stderr == "stomp-tx: 0 messages came, not 2\n"
+    assert shell.says("subscribe", queue, "--wait", "0") == ""
 
 
 def test_to_look_and_leave_it(shell: Shell, queue: str) -> None:
     shell.says("send", queue, "--lines", input="1\n2\n3\n")
     for _ in range(2):
-        shown = shell.says("subscribe", queue, "--ack", "none", "--wait", "0.3", "--format", "body")
+        shown = shell.says("subscribe", queue, "--ack", "none", "--count", "3", "--format", "body")
         assert shown.split() == ["1", "2", "3"]
     assert shell.says("browse", queue, "--format", "body", "--count", "2").split() == ["1", "2"]
     ran = shell.run("browse", queue)
     assert ran.returncode == 0 and "3 messages" in ran.stderr
-    assert shell.says("subscribe", queue, "--selector", "a = 1", "--wait", "0.3") == ""
+    assert shell.says("subscribe", queue, "--selector", "a = 1", "--wait", "0") == ""
 
 
 def test_to_look_at_a_durable_subscription_makes_changes_and_drops_nothing(shell: Shell) -> None:
     topic = "/topic/looked.at"
-    look = ("subscribe", topic, "--durable", "d", "--ack", "none", "--wait", "0.3", "--format", "body")
+    look = ("subscribe", topic, "--durable", "d", "--ack", "none", "--format", "body")
     ran = shell.run(*look)
     assert ran.returncode == 1 and "no such durable subscription" in ran.stderr
-    shell.says("subscribe", topic, "--durable", "d", "--selector", "colour = 'red'", "--wait", "0.3")
+    shell.says("subscribe", topic, "--durable", "d", "--selector", "colour = 'red'", "--wait", "0")
     for colour in ("red", "blue", "red"):
         shell.says("send", topic, colour, "-H", f"colour:{colour}", "-p")
     for selector, seen in (
@@ -140,7 +139,8 @@ def test_to_look_at_a_durable_subscription_makes_changes_and_drops_nothing(shell
         ("colour = 'red'", ["red", "red"]),
     ):
         more = () if selector is None else ("--selector", selector)
-        assert shell.says(*look, *more).split() == seen
+        end = ("--count", f"{len(seen)}") if seen else ("--wait", "0")
+        assert shell.says(*look, *more, *end).split() == seen
     assert shell.says(*look, "--count", "1", "--reconnect").split() == ["red"]
     shown = shell.says("subscribe", topic, "--durable", "d", "--count", "2", "--format", "json")
     assert [json.loads(line)["body"] for line in shown.splitlines()] == ["red", "red"]
@@ -149,13 +149,14 @@ def test_to_look_at_a_durable_subscription_makes_changes_and_drops_nothing(shell
 
 def test_so_it_is_of_a_queue_that_several_share(shell: Shell) -> None:
     queue, topic = "/topic/shared::q", "/topic/shared"
-    shell.says("subscribe", queue, "--wait", "0.3")
+    shell.says("subscribe", queue, "--wait", "0")
     for colour in ("red", "blue"):
         shell.says("send", topic, colour, "-H", f"colour:{colour}", "-p")
-    look = ("subscribe", queue, "--ack", "none", "--wait", "0.3", "--format", "body")
+    look = ("subscribe", queue, "--ack", "none", "--count", "1", "--format", "body")
+    assert shell.says(*look, "--selector", "colour = 'blue'") == "blue\n"
     assert shell.says(*look, "--selector", "colour = 'red'") == "red\n"
     assert shell.says(
-        "subscribe", queue, "--selector", "colour = 'red'", "--wait", "0.3", "--format", "body"
+        "subscribe", queue, "--selector", "colour = 'red'", "--count", "1", "--format", "body"
     ) == ("red\n")
     assert shell.says(*look) == "blue\n"
 
@@ -164,7 +165,7 @@ def test_where_it_can_not_only_look_it_says_so() -> None:
     with run_broker(*DEFAULT, "--set", "broker.server=") as broker:
         shell = Shell(broker)
         for option in (("--durable", "d"), ("-H", "durable:true")):
-            ran = shell.run("subscribe", "/topic/t", *option, "--ack", "none", "--wait", "0.3")
+            ran = shell.run("subscribe", "/topic/t", *option, "--ack", "none")
             assert ran.returncode == 1
             assert "can't show what waits for a durable subscription" in ran.stderr
 
@@ -316,7 +317,8 @@ def test_bench(shell: Shell, more: list[str]) -> None:
     assert told["sent"] == 2000
     assert told["received"] == (0 if "0" in more else 2000)
     assert told["missing"] == 0
-    assert shell.run("subscribe", "/queue/stomp-tx.bench", "--wait", "0.2").returncode == 0
+    if "0" in more:
+        shell.says("subscribe", "/queue/stomp-tx.bench", "--count", "2000", "--format", "json")
 
 
 def test_bench_of_a_topic_as_a_table(shell: Shell) -> None:

@@ -193,14 +193,18 @@ async def show(
     return shown
 
 
-async def next_within(subscription: Subscription, wait: float | None) -> Message | None:
-    """The next message; None: none has come in time, or none comes any more."""
-    from twisted.internet import reactor
+async def next_within(subscription: Subscription, wait: float | None, clock: Any = None) -> Message | None:
+    """The next message; None: none has come in time, or none comes any more.
+
+    clock -- None: the reactor
+    """
     from twisted.internet.defer import TimeoutError
 
     coming = subscription.next()
     if wait is not None:
-        coming.addTimeout(wait, reactor)
+        if clock is None:
+            from twisted.internet import reactor as clock
+        coming.addTimeout(wait, clock)
     try:
         return await coming
     except (TimeoutError, SubscriptionEnded):
