@@ -25,6 +25,8 @@ def engineFromString(description: str, reactor: Any, limits: EngineLimits | None
         if rest:
             raise ConfigurationError(f"memory: takes no arguments: {description!r}", "write memory:")
         return MemoryEngine(limits)
+    if "\0" in rest:
+        raise ConfigurationError(f"no file can have the name {rest!r}", "leave out the NUL")
     from stomp_tx.clock import MonotonicClock
     from stomp_tx.engine.sqlite.engine import SQLiteEngine
     from stomp_tx.engine.sqlite.writer import Thread

@@ -29,6 +29,10 @@ BACKLOG = 1024
 """Twisted's is 50: of a crowd that comes back at once most were to try again a second later, or three."""
 
 
+LONGEST = 107
+"""Octets of the path of a unix socket, on Linux; elsewhere they are fewer."""
+
+
 def split_dialect(description: str, dialects: Container[str]) -> tuple[str | None, str]:
     """Of "rabbitmq:tcp:61613" it is the dialect of what connects there, and the rest; None: it names none."""
     dialect, colon, rest = description.partition(":")
@@ -74,11 +78,24 @@ def with_backlog(description: str) -> str:
 
 
 def _checked(description: str) -> str:
-    """The same, when the files of ``ssl:`` are good.
+    """The same, when its port can be one, and the files of ``ssl:`` are good.
 
     Twisted has no words for those that are not, and asks at a terminal for the passphrases of keys.
     """
-    if kind_of(description) == "ssl":
+    kind = kind_of(description)
+    first = arguments_of(description, ("address",) if kind == "unix" else ("port",))
+    if kind in ("tcp", "tcp6", "ssl", "stomps"):
+        port = first.get("port", "0")
+        if re.fullmatch("[+-]?[0-9]+", port) and not 0 <= int(port) <= 65535:
+            raise ConfigurationError(f"{port} is no port", "they go from 0 (any that is free) to 65535")
+    if kind == "unix":
+        path = first.get("address", "/")
+        if not path or len(os.fsencode(path)) > LONGEST:
+            raise ConfigurationError(
+                f"{path[:20]!r} is no path of a unix socket",
+                f"it has up to {LONGEST} octets: unix:/run/stomp",
+            )
+    if kind == "ssl":
         # Not above: a broker without TLS runs without pyOpenSSL.
         from stomp_tx.net.tls import pem
 

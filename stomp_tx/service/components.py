@@ -5,6 +5,7 @@ Whoever checks a configuration makes them too: what can't be made is said in the
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from typing import Any
 
@@ -37,6 +38,8 @@ def parts_of(configuration: Configuration, reactor: Any) -> Parts:
     """Make them; files of certificates, keys and users are read.  Raises ConfigurationError."""
     ports = []
     for description in configuration.port:
+        if configuration.port.count(description) > 1 and not re.search("[:=]0(:|$)", description):
+            raise ConfigurationError(f"can't use port {description} twice", "name each one once")
         dialect, endpoint = split_dialect(description, DIALECTS)
         ports.append((description, dialect, endpoint_from_string(reactor, endpoint)))
     checkers = checkers_of(configuration)

@@ -324,8 +324,14 @@ def _deferred(work: Callable[[], Deferred[None] | None]) -> Deferred[None]:
     return done
 
 
-def _stop_listening(port: IListeningPort | None) -> Deferred[None] | None:
-    return port.stopListening() if port is not None else None
+def _stop_listening(port: Any) -> Deferred[None] | None:
+    if port is None:
+        return None
+    if not hasattr(port, "stopListening"):  # what stdio: gives is the connection, not a port
+        port.loseConnection()
+        return None
+    stopping: Deferred[None] | None = port.stopListening()
+    return stopping
 
 
 def _exit_with_failure() -> None:

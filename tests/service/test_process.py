@@ -188,6 +188,14 @@ class PortServiceTests(SynchronousTestCase):
         self.successResultOf(service.stopService())
         self.assertEqual(self.stopped, [])
 
+    def test_what_stdio_gives_is_closed(self):
+        closed = []
+        port = SimpleNamespace(getHost=lambda: None, loseConnection=lambda: closed.append(True))
+        service = self.service(succeed(port), "stdio:")
+        service.startService()
+        self.successResultOf(service.stopService())
+        self.assertEqual(closed, [True])
+
     def test_stops_without_having_started(self):
         self.assertIsNone(self.service(succeed(self.port)).stopService())
 

@@ -6,7 +6,7 @@ import os
 import re
 import sqlite3
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from importlib.resources import files
 from pathlib import Path
 
@@ -149,6 +149,12 @@ def _split(statements: str) -> list[str]:
 def must_be_usable(path: str) -> None:
     """Raises StompError when the file can't be what a broker writes to, or be made; changes nothing."""
     folder = os.path.dirname(os.path.abspath(path))
+    try:
+        for name in (path, f"{path}.lock"):
+            with suppress(FileNotFoundError):
+                os.stat(name)
+    except OSError as error:
+        raise _unopened(path, (error.strerror or str(error)).lower()) from None
     must_have_one_name(path)
     must_be_a_file(f"{path}.lock")
     if os.path.exists(path):
