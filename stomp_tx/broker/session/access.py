@@ -8,7 +8,7 @@ from typing import NoReturn
 from stomp_tx.address import QUEUE, is_bound, split
 from stomp_tx.auth.identity import ANONYMOUS
 from stomp_tx.broker.broker import Broker
-from stomp_tx.broker.names import Names, is_temporary, must_exist, virtual_topic_of
+from stomp_tx.broker.names import Names, is_temporary, must_exist, name_for_others, virtual_topic_of
 from stomp_tx.broker.session.login import Login
 from stomp_tx.errors import AccessDenied, ProtocolViolation
 from stomp_tx.wildcards import is_pattern
@@ -43,6 +43,13 @@ class Access:
             must_be_bound(address, broker.engine.bindings)
         elif is_temporary(address) and names.own(address):
             broker.temporary_destinations.make(address, names)
+
+    def must_be_readable(self, permission: str, addresses: str, names: Names) -> None:
+        """The same of several with commas between, of which none is another connection's own."""
+        for one in addresses.split(","):
+            self.must_be_open(permission, one, names)
+            if is_temporary(one) and not names.own(one):
+                self.deny(permission, name_for_others(one), "it is another connection's")
 
     def must_still_be_open(self, permission: str, address: str) -> None:
         """Raises AccessDenied when one that was open is so no more."""

@@ -88,36 +88,28 @@ class Backpressure:
         # It may be for ever: what its client holds is not to wait as long when that has gone.
         self._sender.watch_for_end(at_once=True)
 
-        def over(result: T) -> T:
-            self.is_waited_for = False
-            return result
+        return room.addBoth(self._over)
 
-        return room.addBoth(over)
+    def _over(self, result: T) -> T:
+        self.is_waited_for = False
+        return result
 
     def _refuse_next(self, key: str | None, full: str) -> None:
         """The next SEND by that route, if that one is full by then too."""
         routes = self._routes
         if key not in routes:
             return
-        put, address, policy = routes[key]
-
-        def refuse_or_put(message: Message) -> Safe:
-            if self._is_stuck_at(full, message):
-                raise queue_full(full)
-            if not self._is_stuck_at(full):
-                routes[key] = put, address, policy
-            return put(message)
-
-        routes[key] = refuse_or_put, address, policy
+        usual = routes[key]
+        routes[key] = _WhileFull(self, routes, key, full).put, usual[1], usual[2]
 
     def stuck_at(self, messages: Iterable[Message]) -> str | None:
         """Where these can't all go, as it is full, and we consume from it; None: they can."""
         for address, message in self._different(messages):
-            if self._is_stuck_at(address, message):
+            if self.is_stuck_at(address, message):
                 return address
         return None
 
-    def _is_stuck_at(self, address: str, message: Message | None = None) -> bool:
+    def is_stuck_at(self, address: str, message: Message | None = None) -> bool:
         """Is it full, for this message or for any, and do we consume from it?"""
         if not self._subscriptions.consume_from(address):
             return False
@@ -126,6 +118,28 @@ class Backpressure:
             return False
         _give_up(room)
         return True
+
+
+class _WhileFull:
+    """A route to a full queue whose session consumes from it: refuses what it sends until there is room."""
+
+    __slots__ = ("_backpressure", "_full", "_key", "_routes", "_usual")
+
+    def __init__(
+        self, backpressure: Backpressure, routes: dict[str | None, Route], key: str | None, full: str
+    ) -> None:
+        self._backpressure = backpressure
+        self._routes = routes
+        self._key = key
+        self._full = full
+        self._usual = routes[key]
+
+    def put(self, message: Message) -> Safe:
+        if self._backpressure.is_stuck_at(self._full, message):
+            raise queue_full(self._full)
+        if not self._backpressure.is_stuck_at(self._full):
+            self._routes[self._key] = self._usual
+        return self._usual[0](message)
 
 
 def _give_up(room: Deferred[None]) -> None:

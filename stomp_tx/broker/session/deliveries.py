@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from collections import deque
 
 from stomp_tx.broker.destinations.ack_modes import AckSubscription, Delivery, delivery_name
 from stomp_tx.broker.destinations.subscription import Subscription
@@ -17,6 +16,9 @@ Named = tuple[str, Message, AckSubscription, int]
 """The same with its name (the ``ack`` header in 1.2, see ``delivery_name`` for 1.0 and 1.1) and, in mode
 client, its number among its subscription's deliveries.
 """
+
+ENDED = 100
+"""Subscriptions that have ended and are remembered: an ACK of what they held comes late, and is no fault."""
 
 _OURS = re.compile(r"[0-9a-f]{1,40}-[0-9]{1,20}(-[0-9]{1,20})?")
 """What message ids of ours look like, those of earlier lives of the broker among them."""
@@ -35,7 +37,7 @@ class Deliveries:
         self.by_ack: dict[str, Delivery] = {}
         self.naming: str = V12
         self._subscriptions = subscriptions
-        self._ended: deque[str | None] = deque(maxlen=100)  # ids of the subscriptions that ended last
+        self._ended: list[str | None] = []  # ids of the subscriptions that ended last, see ENDED
 
     def take(self, ack: str) -> list[Named]:
         """Take out the one so named and, in mode client, all that its subscription was sent before it."""
@@ -65,6 +67,7 @@ class Deliveries:
     def end(self, subscription: Subscription) -> list[Delivery]:
         """Take out all of a subscription that ends."""
         self._ended.append(subscription.id)
+        del self._ended[:-ENDED]
         if not isinstance(subscription, AckSubscription):
             return []
         names = [name for name, (_, owner) in self.by_ack.items() if owner is subscription]

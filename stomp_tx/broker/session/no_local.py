@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
+from stomp_tx.interfaces import Test
 from stomp_tx.message import Message
 
 REMEMBERED = 100_000
@@ -32,6 +31,17 @@ class OwnMessages:
         """Was it sent by somebody else?"""
         return message.id not in self._ids
 
-    def others_that(self, matches: Callable[[Message], bool]) -> Callable[[Message], bool]:
+    def others_that(self, matches: Test) -> Test:
         """A test: was it sent by somebody else, and does it match?"""
-        return lambda message: message.id not in self._ids and matches(message)
+        return _OthersThat(self._ids, matches).match
+
+
+class _OthersThat:
+    __slots__ = ("_ids", "_matches")
+
+    def __init__(self, ids: dict[str, None], matches: Test) -> None:
+        self._ids = ids
+        self._matches = matches
+
+    def match(self, message: Message) -> bool:
+        return message.id not in self._ids and self._matches(message)

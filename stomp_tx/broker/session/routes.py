@@ -8,15 +8,15 @@ from stomp_tx.broker.destinations.composite_send import CompositeSend, Part
 from stomp_tx.broker.destinations.scheduler_commands import MANAGEMENT, Planned, manages
 from stomp_tx.broker.dialects import Dialect
 from stomp_tx.broker.events import Sent
-from stomp_tx.broker.headers.send import keeping_of, stamp, stamped, tell_keeping
+from stomp_tx.broker.headers.send import stamp, stamped
 from stomp_tx.broker.names import Names, is_temporary
 from stomp_tx.broker.policy import Policy
 from stomp_tx.broker.session.access import Access, must_be_bound
 from stomp_tx.broker.session.login import Login
-from stomp_tx.broker.session.no_local import OwnMessages
+from stomp_tx.broker.session.steps import Remembered, Signed, Stamped, Told, WhileBound
 from stomp_tx.broker.session.subscriptions import Subscriptions
 from stomp_tx.errors import ProtocolViolation
-from stomp_tx.interfaces import Put, Safe
+from stomp_tx.interfaces import Put
 from stomp_tx.message import Message
 from stomp_tx.wildcards import is_pattern
 
@@ -122,11 +122,11 @@ class Routes:
         if is_temporary(address):
             put = broker.temporary_destinations.around(put, address)
         elif is_bound(address):
-            put = self._while_bound(put)
+            put = WhileBound(put, broker.engine.bindings).put
         put = broker.retained.around(put, address, policy)
         put = broker.overflow.around(put, address, policy)
         if policy.stamps:
-            put = self._stamped(put, policy)
+            put = Stamped(put, policy, broker.now).put
         return put
 
     def retaining(self, word: str) -> Put | None:
@@ -151,40 +151,14 @@ class Routes:
     def _around(self, put: Put) -> Put:
         """What is done with all that this session sends."""
         if self._broker.events.wants(Sent):
-            put = self._observed(put)
+            put = Told(put, self._broker.events, self._session).put
         if self._subscriptions.own is not None:
-            put = _remembered(put, self._subscriptions.own)
+            put = Remembered(put, self._subscriptions.own).put
         if self._dialect.stamps:
             put = stamped(put, self._dialect, self._broker.now)
         if self._broker.settings.user_id:
-            put = _signed(put, self._login.user.name)
+            put = Signed(put, self._login.user.name).put
         return put
-
-    def _while_bound(self, put: Put) -> Put:
-        def put_if_bound(message: Message) -> Safe:
-            must_be_bound(message.address, self._broker.engine.bindings)
-            return put(message)
-
-        return put_if_bound
-
-    def _stamped(self, put: Put, policy: Policy) -> Put:
-        """For destinations that say of messages what their producers do not."""
-
-        def stamp_and_put(message: Message) -> Safe:
-            if message.keeping is None:
-                message.keeping = keeping_of(message.headers, policy, self._broker.now)
-                tell_keeping(message, policy)
-            return put(message)
-
-        return stamp_and_put
-
-    def _observed(self, put: Put) -> Put:
-        def put_and_tell(message: Message) -> Safe:
-            safe = put(message)
-            self._broker.events.emit(Sent, self._session, message)
-            return safe
-
-        return put_and_tell
 
     # -- past ``put``: in a transaction, or as one of several -----------------------------------------------
 
@@ -218,26 +192,3 @@ def key_of(headers: dict[str, str]) -> str | None:
     destination = headers.get("destination")
     type = headers.get("destination-type")
     return destination if type is None else f"{type}\n{destination}"  # (no destination has a line feed)
-
-
-def sign(message: Message, user: str) -> None:
-    """Say who has sent it, in the words of Apollo and Artemis, and in those of ActiveMQ."""
-    message.headers = {**message.headers, "user-id": user, "JMSXUserID": user}
-
-
-def _signed(put: Put, user: str) -> Put:
-    def sign_and_put(message: Message) -> Safe:
-        sign(message, user)
-        return put(message)
-
-    return sign_and_put
-
-
-def _remembered(put: Put, own: OwnMessages) -> Put:
-    """For sessions with subscriptions that don't want what they send."""
-
-    def remember_and_put(message: Message) -> Safe:
-        own.add(message.id)
-        return put(message)
-
-    return remember_and_put
