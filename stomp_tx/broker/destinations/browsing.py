@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 from twisted.internet.interfaces import IDelayedCall, IReactorTime
 
 from stomp_tx.broker.destinations.dead_letters import DeadLetters
-from stomp_tx.broker.destinations.destination import Destination
+from stomp_tx.broker.destinations.destination import Destination, not_kept
 from stomp_tx.broker.destinations.subscription import Subscription
 from stomp_tx.broker.headers.subscribe import View
 from stomp_tx.broker.policy import Policy
@@ -49,7 +49,7 @@ class Browse(Destination):
         destination -- the name that the client used
         new_id -- gives the id of a message
         """
-        super().__init__(address, clock, settings, Policy(), dead_letters, lambda message, outcome: None)
+        super().__init__(address, clock, settings, Policy(), dead_letters, not_kept)
         self._engine = engine
         self._shown_as = destination
         self._view = view
@@ -105,8 +105,7 @@ class Browse(Destination):
             left -= 1
             message = self._page.popleft()
             self._seen = max(self._seen, message.position)
-            wanted = subscription.wants is None or subscription.wants(message)
-            if wanted and not self._dead_letters.is_over(message):
+            if subscription.accepts(message) and not self._dead_letters.is_over(message):
                 self._give(subscription, self._shown(message))
 
     def _give(self, subscription: Subscription, message: Message) -> None:

@@ -25,13 +25,13 @@ class Part(NamedTuple):
 class CompositeSend:
     """Puts a copy of a message into each."""
 
-    __slots__ = ("_appended", "_bounds", "_emptied_by", "_engine", "_now", "_parts")
+    __slots__ = ("_appended", "_emptied_by", "_engine", "_now", "_overflow", "_parts")
 
     def __init__(
         self,
         parts: list[Part],
         engine: IEngine,
-        bounds: Overflow,
+        overflow: Overflow,
         now: Callable[[], int],
         appended: Callable[[Message, Policy], list[Message]],
         emptied_by: Callable[[Message], list[str]],
@@ -45,14 +45,14 @@ class CompositeSend:
         self._emptied_by = emptied_by
         self._parts = parts
         self._engine = engine
-        self._bounds = bounds
+        self._overflow = overflow
         self._now = now
 
     def __call__(self, message: Message) -> Safe:
         copies = self.copies(message)
-        self._bounds.check(copies)
+        self._overflow.check(copies)
         safe: Safe = self._engine.commit(Batch(copies, emptied=self._emptied_by(message)))
-        if safe is None and self._bounds.are_reached(copies):
+        if safe is None and self._overflow.are_reached(copies):
             return succeed(None)  # ask for room, that says
         return safe
 

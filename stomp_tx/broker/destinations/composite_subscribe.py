@@ -30,9 +30,9 @@ class Part(Subscription):
     matched -- it is there because of a pattern
     """
 
-    __slots__ = ("_several", "_whole", "in_flight", "matched")
+    __slots__ = ("_composite", "_whole", "in_flight", "matched")
 
-    def __init__(self, whole: Subscription, several: CompositeSubscribe, matched: bool) -> None:
+    def __init__(self, whole: Subscription, composite: CompositeSubscribe, matched: bool) -> None:
         terms = Terms(
             whole.id,
             whole.number,
@@ -47,7 +47,7 @@ class Part(Subscription):
         )
         super().__init__(whole.version, terms, whole.paused or whole.credit <= 0, whole.exhausted)
         self._whole = whole
-        self._several = several
+        self._composite = composite
         self.in_flight = 0
         self.matched = matched
 
@@ -57,7 +57,7 @@ class Part(Subscription):
         return self.matched and not self.in_flight and not self.destination.held
 
     def offer(self, message: Message) -> bool:
-        self._several.use_credit()
+        self._composite.use_credit()
         if self.mode != "auto":
             self.in_flight += 1
         done = self._whole.offer(message)
@@ -140,17 +140,17 @@ class CompositeSubscribe(Destination):
         whole = self._whole
         whole.credit -= 1
         if whole.credit <= 0:
-            self._hold()
+            self._pause_parts()
             if whole.mode == "auto":
                 whole.exhausted.append(whole)
 
-    def _hold(self) -> None:
+    def _pause_parts(self) -> None:
         for part in self._parts.values():
             if not part.paused:
                 part.paused = True
                 part.destination.pause(part)
 
-    def _let_go(self) -> None:
+    def _resume_parts(self) -> None:
         """They can be given messages, as far as the credit goes; who was last comes first the next time."""
         whole = self._whole
         parts = list(self._parts.items())
@@ -164,23 +164,23 @@ class CompositeSubscribe(Destination):
                 part.destination.resume(part)
 
     def pause(self, subscription: Subscription) -> None:
-        self._hold()
+        self._pause_parts()
 
     def resume(self, subscription: Subscription) -> None:
-        self._let_go()
+        self._resume_parts()
 
     def give_credit(self, subscription: Subscription, count: int) -> None:
         subscription.credit += count
-        self._let_go()
+        self._resume_parts()
 
     def take_credit(self, subscription: Subscription, count: int) -> None:
         subscription.credit -= count
         if subscription.credit <= 0:
-            self._hold()
+            self._pause_parts()
 
     def replenish(self, subscription: Subscription) -> None:
         subscription.credit = subscription.prefetch
-        self._let_go()
+        self._resume_parts()
 
     def close(self) -> None:
         pass

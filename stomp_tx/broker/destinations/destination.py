@@ -94,3 +94,8 @@ class Destination(Source):
     def close(self) -> None:
         """Nobody has subscribed any more."""
         raise NotImplementedError
+
+
+def not_kept(message: Message, outcome: Outcome) -> Safe:
+    """How a destination settles that keeps nothing for others: there is nothing to be done."""
+    return None

@@ -26,7 +26,7 @@ class GroupedQueue(Protocol):
         """All that may get messages, those that are ready before the others."""
 
     def take_in_turn(self, message: Message) -> bool:
-        """Give it to whoever's turn it is, as the engine's taker."""
+        """Give it to whoever's turn it is.  True: it is done with; False: it will be settled."""
 
     def redelivery_wait(self, message: Message, subscription: Subscription) -> float:
         """How many seconds it is until this one, which may have refused it, may have it."""

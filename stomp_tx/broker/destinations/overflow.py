@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from functools import partial
 
 from twisted.internet.defer import succeed
 
@@ -31,16 +32,16 @@ class Overflow:
         self.renew()
 
     def around(self, put: Put, address: str, policy: Policy) -> Put:
-        """``put`` for a destination that has such bounds; for others the same one."""
+        """``put`` for a destination that has such limits; for others the same one."""
         if not policy.is_bounded:
             return put
         if is_topic(address):
             return put
         if policy.overflow == "pause":
-            return self._pausing(put, address, policy)
+            return partial(self._put_and_wait, put, address, policy)
         if policy.overflow == "reject":
-            return self._rejecting(put, address, policy)
-        return self._dropping(put, address, policy)
+            return partial(self._put_or_refuse, put, address, policy)
+        return partial(self._put_and_drop, put, address, policy)
 
     def renew(self) -> None:
         """The policies have changed."""
@@ -85,31 +86,22 @@ class Overflow:
             if policy.is_bounded and policy.drops:
                 self._trim(queue, policy)
 
-    def _pausing(self, put: Put, address: str, policy: Policy) -> Put:
-        def put_and_wait(message: Message) -> Safe:
-            safe = put(message)
-            if safe is None and self._is_over(address, policy, 0, 0):
-                return succeed(None)  # ask for room, that says
-            return safe
+    def _put_and_wait(self, put: Put, address: str, policy: Policy, message: Message) -> Safe:
+        safe = put(message)
+        if safe is None and self._is_over(address, policy, 0, 0):
+            return succeed(None)  # ask for room, that says
+        return safe
 
-        return put_and_wait
+    def _put_or_refuse(self, put: Put, address: str, policy: Policy, message: Message) -> Safe:
+        self._check(address, policy, 1, message.size)
+        return put(message)
 
-    def _rejecting(self, put: Put, address: str, policy: Policy) -> Put:
-        def put_or_refuse(message: Message) -> Safe:
-            self._check(address, policy, 1, message.size)
-            return put(message)
-
-        return put_or_refuse
-
-    def _dropping(self, put: Put, address: str, policy: Policy) -> Put:
-        def put_and_drop(message: Message) -> Safe:
-            safe = put(message)
-            self._trim(address, policy)
-            if safe is not None:
-                self._trimmed[address] = None  # it is not there yet
-            return safe
-
-        return put_and_drop
+    def _put_and_drop(self, put: Put, address: str, policy: Policy, message: Message) -> Safe:
+        safe = put(message)
+        self._trim(address, policy)
+        if safe is not None:
+            self._trimmed[address] = None  # it is not there yet
+        return safe
 
     def _check(self, address: str, policy: Policy, length: int, octets: int) -> None:
         if self._is_over(address, policy, length - 1, octets - 1):

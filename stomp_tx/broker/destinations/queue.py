@@ -78,7 +78,10 @@ class Queue(Destination):
         )
 
     def take(self, message: Message) -> bool:
-        """The engine's taker: give it to the next in turn."""
+        """What the engine calls with each message: give it to the next in turn.
+
+        True: it is done with; False: it will be settled.
+        """
         keeping = message.keeping
         if keeping is not None and keeping is not PERSISTENT:
             if keeping.expires and self._dead_letters.is_over(message):

@@ -77,18 +77,18 @@ class SubscriptionRegistry:
 
         may_match -- says whether its patterns may find that queue
         """
-        if _is_several(address):
-            self._add_to_several(subscription, address, may_match)
+        if _is_composite(address):
+            self._add_composite(subscription, address, may_match)
             return
         destination = self._destinations.get(address)
         if destination is None:
             destination = self._destinations[address] = self._make(address)
         destination.add(subscription)
 
-    def _add_to_several(
+    def _add_composite(
         self, subscription: Subscription, address: str, may_match: Callable[[str], bool]
     ) -> None:
-        several = CompositeSubscribe(
+        composite = CompositeSubscribe(
             address,
             self._engine,
             self._clock,
@@ -98,27 +98,27 @@ class SubscriptionRegistry:
             self.remove,
             may_match,
         )
-        several.add(subscription)
+        composite.add(subscription)
         parts = address.split(",")
         topics = ",".join(part for part in parts if is_topic(part))
         if topics:
-            several.join(topics)
+            composite.join(topics)
         queues = [part for part in parts if not is_topic(part)]
         for part in sorted(queues, key=_is_pattern):  # what it names is its own, whatever patterns find
             if _is_pattern(part):
-                self._watch(several, part)
+                self._add_patterns(composite, part)
             else:
-                several.join(part)
+                composite.join(part)
 
     # -- patterns of queues -------------------------------------------------------------------------------
 
-    def _watch(self, several: CompositeSubscribe, pattern: str) -> None:
+    def _add_patterns(self, composite: CompositeSubscribe, pattern: str) -> None:
         """It gets what is in the queues that match now, and in those that will come to be."""
         host, kind, name = split(pattern)
-        self._patterns.setdefault((host, kind), Patterns()).add(name, several)
-        self._join_those_of(several, pattern, iter(list(self._engine.queues())))
+        self._patterns.setdefault((host, kind), Patterns()).add(name, composite)
+        self._join_those_of(composite, pattern, iter(list(self._engine.queues())))
 
-    def _join_those_of(self, several: CompositeSubscribe, pattern: str, queues: Iterator[str]) -> None:
+    def _join_those_of(self, composite: CompositeSubscribe, pattern: str, queues: Iterator[str]) -> None:
         """What matches of these, some in each turn."""
         host, kind, name = split(pattern)
         matching: Patterns[int] = Patterns()
@@ -126,16 +126,16 @@ class SubscriptionRegistry:
         for queue in islice(queues, AT_ONCE):
             of_host, of_kind, of = split(queue)
             if (of_host, of_kind) == (host, kind) and matching.matching(of):
-                self._join(several, queue)
-        if several.subscriptions and length_hint(queues):
-            self._clock.callLater(0, self._join_those_of, several, pattern, queues)
+                self._join(composite, queue)
+        if composite.subscriptions and length_hint(queues):
+            self._clock.callLater(0, self._join_those_of, composite, pattern, queues)
 
-    def _unwatch(self, several: CompositeSubscribe) -> None:
-        for part in several.address.split(","):
+    def _remove_patterns(self, composite: CompositeSubscribe) -> None:
+        for part in composite.address.split(","):
             if _is_pattern(part):
                 host, kind, name = split(part)
                 patterns = self._patterns[host, kind]
-                patterns.remove(name, several)
+                patterns.remove(name, composite)
                 if not len(patterns):
                     del self._patterns[host, kind]
 
@@ -145,26 +145,26 @@ class SubscriptionRegistry:
             return
         host, kind, name = split(queue)
         patterns = self._patterns.get((host, kind))
-        for several in () if patterns is None else patterns.matching(name):
-            self._clock.callLater(0, self._join, several, queue)
+        for composite in () if patterns is None else patterns.matching(name):
+            self._clock.callLater(0, self._join, composite, queue)
 
-    def _join(self, several: CompositeSubscribe, queue: str) -> None:
-        if several.reads(queue) or not several.subscriptions or not several.may_match(queue):
+    def _join(self, composite: CompositeSubscribe, queue: str) -> None:
+        if composite.reads(queue) or not composite.subscriptions or not composite.may_match(queue):
             return
-        if several.count >= self._settings.wildcard_queues:
-            several.leave_idle()  # until something is sent there again
-            if several.count >= self._settings.wildcard_queues:
-                for subscription in list(several.subscriptions):
+        if composite.count >= self._settings.wildcard_queues:
+            composite.leave_idle()  # until something is sent there again
+            if composite.count >= self._settings.wildcard_queues:
+                for subscription in list(composite.subscriptions):
                     self._too_slow(subscription)
                 return
-        several.join(queue, matched=True)
+        composite.join(queue, matched=True)
 
     def remove(self, subscription: Subscription) -> None:
         """End a subscription: no message reaches it any more."""
         source = subscription.destination
         source.remove(subscription)
         if isinstance(source, CompositeSubscribe):
-            self._unwatch(source)
+            self._remove_patterns(source)
             return
         destination = self._destinations.get(source.address)
         if destination is source and not destination.subscriptions:
@@ -203,7 +203,7 @@ class SubscriptionRegistry:
             timer.cancel()
         seconds = destination.lingers()
         if seconds > 0 and not self._stops:
-            self._lingering[destination] = self._clock.callLater(seconds, self._lingered, destination)
+            self._lingering[destination] = self._clock.callLater(seconds, self._end_of_lingering, destination)
         else:
             self._close(destination)
 
@@ -213,7 +213,7 @@ class SubscriptionRegistry:
         if is_shared(destination.address):
             self._engine.unbind(destination.address)  # those who shared it have left
 
-    def _lingered(self, destination: Destination) -> None:
+    def _end_of_lingering(self, destination: Destination) -> None:
         if destination.subscriptions:
             del self._lingering[destination]
         else:
@@ -232,7 +232,7 @@ def _is_pattern(address: str) -> bool:
     return not is_topic(address) and not is_bound(address) and is_pattern(split(address)[2])
 
 
-def _is_several(address: str) -> bool:
+def _is_composite(address: str) -> bool:
     """Is there more to it than one queue, or topics?"""
     parts = address.split(",")
     if all(is_topic(part) for part in parts):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from functools import partial
 
 from stomp_tx.address import RETAINED, TOPIC, split, within
 from stomp_tx.broker.destinations.dead_letters import DeadLetters
@@ -40,13 +41,12 @@ class Retained:
         """``put`` for a topic whose last messages are retained; for others the same one."""
         if not policy.retain or split(address)[1] != TOPIC:
             return put
+        return partial(self._put_and_retain, address)
 
-        def put_and_retain(message: Message) -> Safe:
-            safe: Safe = self._engine.commit(Batch(self.with_copy(message)))
-            self.trim(address)
-            return safe
-
-        return put_and_retain
+    def _put_and_retain(self, address: str, message: Message) -> Safe:
+        safe: Safe = self._engine.commit(Batch(self.with_copy(message)))
+        self.trim(address)
+        return safe
 
     def of_word(self, word: str) -> Put | None:
         """How a message to a topic is put that says this in ``RETAIN``; None: as others, it says nothing."""

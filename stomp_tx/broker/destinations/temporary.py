@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 from stomp_tx.address import is_topic
 from stomp_tx.broker.events import Dropped, Events
 from stomp_tx.broker.names import Names, is_temporary, name_for_owner
@@ -32,11 +34,10 @@ class TemporaryDestinations:
 
     def around(self, put: Put, address: str) -> Put:
         """``put`` for a temporary destination."""
+        return partial(self._put_if_there, put)
 
-        def put_if_there(message: Message) -> Safe:
-            return put(message) if self.as_sent(message) else None
-
-        return put_if_there
+    def _put_if_there(self, put: Put, message: Message) -> Safe:
+        return put(message) if self.as_sent(message) else None
 
     def is_gone(self, address: str) -> bool:
         """Is it a temporary destination that is no more?"""

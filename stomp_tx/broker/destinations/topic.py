@@ -8,7 +8,7 @@ from collections.abc import Callable
 from twisted.internet.interfaces import IReactorTime
 
 from stomp_tx.broker.destinations.dead_letters import DeadLetters
-from stomp_tx.broker.destinations.destination import Destination
+from stomp_tx.broker.destinations.destination import Destination, not_kept
 from stomp_tx.broker.destinations.subscription import Subscription
 from stomp_tx.broker.policy import Policy
 from stomp_tx.broker.settings import BrokerSettings
@@ -23,7 +23,7 @@ class Topic(Destination):
     that is full it loses the oldest, or its connection ends, as the settings say.
     """
 
-    __slots__ = ("_choosers", "_dropped", "_everyone", "_retained", "_stops", "_too_slow")
+    __slots__ = ("_dropped", "_everyone", "_retained", "_selecting", "_stops", "_too_slow")
 
     def __init__(
         self,
@@ -43,16 +43,16 @@ class Topic(Destination):
         retained -- gives what is retained of such an address
         """
         # Nobody else waits for what one subscriber of a topic does not take.
-        super().__init__(address, clock, settings, policy, dead_letters, lambda message, outcome: None)
+        super().__init__(address, clock, settings, policy, dead_letters, not_kept)
         self._everyone: tuple[Subscription, ...] = ()  # but for those who want some messages only
-        self._choosers: tuple[Subscription, ...] = ()  # those
+        self._selecting: tuple[Subscription, ...] = ()  # those
         self._dropped = dropped
         self._too_slow = too_slow
         self._retained = retained
         self._stops = [engine.listen(part, self.heard) for part in address.split(",")]
 
     def heard(self, message: Message) -> None:
-        """The engine's listener."""
+        """What the engine calls with each message."""
         if message.keeping is not None and self._dead_letters.is_over(message):
             return  # its transaction took too long
         for subscription in self._everyone:
@@ -62,12 +62,12 @@ class Topic(Destination):
                 subscription.credit -= 1
                 if subscription.credit <= 0:
                     subscription.backlog = deque()
-        if self._choosers:
-            self._choose(message)
+        if self._selecting:
+            self._hear_if_wanted(message)
 
-    def _choose(self, message: Message) -> None:
+    def _hear_if_wanted(self, message: Message) -> None:
         """The same for those who want some messages only."""
-        for subscription in self._choosers:
+        for subscription in self._selecting:
             if subscription.wants is not None and subscription.wants(message):
                 self._hear(subscription, message)
 
@@ -82,22 +82,22 @@ class Topic(Destination):
     def add(self, subscription: Subscription) -> None:
         subscription.destination = self
         self.subscriptions[subscription] = None
-        self._group()
+        self._sort()
         if subscription.paused:
             subscription.backlog = deque()
         if subscription.wants_retained:
             for message in self._retained(self.address):
-                if subscription.wants is None or subscription.wants(message):
+                if subscription.accepts(message):
                     self._hear(subscription, message)
 
     def remove(self, subscription: Subscription) -> None:
         self.subscriptions.pop(subscription, None)
-        self._group()
+        self._sort()
         subscription.backlog = None
 
-    def _group(self) -> None:
+    def _sort(self) -> None:
         self._everyone = tuple(one for one in self.subscriptions if one.wants is None)
-        self._choosers = tuple(one for one in self.subscriptions if one.wants is not None)
+        self._selecting = tuple(one for one in self.subscriptions if one.wants is not None)
 
     def pause(self, subscription: Subscription) -> None:
         if subscription.backlog is None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from functools import partial
 
 from stomp_tx.broker.dialects import NOW, Dialect
 from stomp_tx.broker.headers.scheduling import SCHEDULING
@@ -93,12 +94,12 @@ def _priority(headers: Mapping[str, str]) -> int:
 
 def stamped(put: Put, dialect: Dialect, now: Callable[[], int]) -> Put:
     """``put``, of messages that say what a dialect's clients expect them to; ``now`` gives milliseconds."""
+    return partial(_stamp_and_put, put, dialect, now)
 
-    def stamp_and_put(message: Message) -> Safe:
-        stamp(message, dialect, now)
-        return put(message)
 
-    return stamp_and_put
+def _stamp_and_put(put: Put, dialect: Dialect, now: Callable[[], int], message: Message) -> Safe:
+    stamp(message, dialect, now)
+    return put(message)
 
 
 def stamp(message: Message, dialect: Dialect, now: Callable[[], int]) -> None:
