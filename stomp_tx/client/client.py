@@ -126,6 +126,19 @@ class StompClient(Operations):
         """
         return self._session.status.when_gone()
 
+    def __repr__(self) -> str:
+        session, status = self._session, self._session.status
+        server = status.headers.get("server")
+        broker = f"{status.peer} ({server!a})" if server else status.peer
+        if not status.is_over:
+            there = f"subscriptions: {len(session.subscriptions)}, receipts: {session.outgoing.receipts}"
+            state = f"connected, {there}"
+        elif status.reason is None:
+            state = "disconnected"
+        else:
+            state = f"over: {status.reason}"
+        return f"<StompClient {broker}, STOMP {status.version}, {state}>"
+
     # -- operations ---------------------------------------------------------------------------------------
 
     def send(

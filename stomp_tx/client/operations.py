@@ -33,7 +33,11 @@ AckMode = Literal["auto", "client", "client-individual"]
 class Operations(ABC):
     """What StompClient and StompClientService have in common; they say what a lost connection does to each.
 
-    Every operation gives a Deferred, to be awaited or yielded.
+    Every operation gives a Deferred, to be awaited or yielded.  None raises: whatever is wrong, the Deferred
+    fails with it.  With TypeError or ValueError for arguments that can't be, with FrameError for what can't
+    be sent in this protocol version, and then nothing was sent; with ErrorReceived when the broker's ERROR
+    names it; with ReceiptTimeout when a receipt does not come in time; with ConnectionLost when there is no
+    connection any more.  What an operation fails with besides is said there.
     """
 
     # -- sending ------------------------------------------------------------------------------------------
@@ -62,7 +66,8 @@ class Operations(ABC):
             BytesMessage.  A body with NUL can't be sent so.
 
         Fails with FrameError for what can't be sent in this protocol version, and with TypeError or
-        ValueError for what can't be encoded; nothing was sent then.
+        ValueError for what can't be encoded; nothing was sent then.  As a part of a transaction it fails as
+        ``Transaction.send``.
         """
 
     # -- receiving ----------------------------------------------------------------------------------------
@@ -99,6 +104,9 @@ class Operations(ABC):
             also want CONNECT to have a ``client-id``, which is connect(headers={"client-id": ...}).  A
             ``selector`` in the headers is part of it: with another one what waits may be dropped
         receipt -- False for a broker that sends no RECEIPT: fires when SUBSCRIBE has been sent
+
+        Fails with ProtocolViolation when there is a subscription with this id, and with ConfigurationError
+        for a durable one without the ``client-id`` that the broker needs.
         """
         try:
             check_subscribe(destination, handler, ack, id, prefetch, concurrency, durable)
@@ -145,6 +153,8 @@ class Operations(ABC):
         What has not been acknowledged goes to others, and can't be acknowledged any more.
 
         forget -- a durable one: the broker keeps nothing for it from now on, and drops what it has kept
+
+        One that has ended already is let alone.
         """
         if not hasattr(subscription, "unsubscribe"):
             return failed(not_the("unsubscribe", "Subscription", "subscribe() gave", subscription))
@@ -176,7 +186,10 @@ class Operations(ABC):
         transaction: Transaction | None = None,
         headers: Headers | None = None,
     ) -> Deferred[None]:
-        """Refuse a message: what becomes of it is the broker's rule.  1.0 has no NACK.  Fails as ``ack``."""
+        """Refuse a message: what becomes of it is the broker's rule.
+
+        Fails as ``ack``, and with ProtocolViolation in 1.0, which has no NACK.
+        """
         if not hasattr(message, "nack"):
             return failed(not_the("nack", "Message", "has come", message))
         return message.nack(receipt=receipt, transaction=transaction, headers=headers)
@@ -236,6 +249,8 @@ class Operations(ABC):
 
         A request is acknowledged just before its reply is sent: a ``reply-to`` that the broker refuses ends
         the connection, and must not come again with the next one.
+
+        Fails as ``subscribe``.
         """
 
         if not callable(responder):
@@ -268,7 +283,7 @@ class Operations(ABC):
     # -- transactions -------------------------------------------------------------------------------------
 
     def transaction(self) -> Transaction:
-        """A new transaction: for ``async with``, or to ``begin``."""
+        """A new transaction: for ``async with``, or to ``begin``.  Nothing is sent before, nor can fail."""
         return Transaction(lambda: self._find().addCallback(attrgetter("outgoing")))
 
     @abstractmethod

@@ -435,3 +435,23 @@ class TransactionTests(ClientTests):
         other = self.got(self.world.connect().transaction().begin())
         self.fails(one.ack(transaction=other), ProtocolViolation)
         self.got(one.ack(receipt=True))
+
+
+class ReprTests(ClientTests):
+    def test_it_tells_the_broker_the_state_and_what_is_outstanding(self):
+        secret = self.world.connect(login="ann", passcode="open-sesame")
+        self.got(secret.subscribe("/queue/a"))
+        secret.send("/queue/a", b"private", receipt=True)
+        server = secret.headers["server"]
+        self.assertEqual(
+            repr(secret),
+            f"<StompClient {secret._session.status.peer} ({server!a}), STOMP 1.2,"
+            " connected, subscriptions: 1, receipts: 1>",
+        )
+
+    def test_it_tells_how_it_ended(self):
+        other = self.world.connect()
+        self.got(other.disconnect())
+        self.assertRegex(repr(other), r"^<StompClient .*, STOMP 1.2, disconnected>$")
+        self.world.cut()
+        self.assertRegex(repr(self.client), r", over: the connection was lost: .*>$")

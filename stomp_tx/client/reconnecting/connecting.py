@@ -9,7 +9,6 @@ from __future__ import annotations
 import enum
 import re
 from collections.abc import Awaitable, Callable
-from inspect import iscoroutine
 from random import Random
 
 from twisted.internet.defer import CancelledError, Deferred, succeed
@@ -19,10 +18,12 @@ from twisted.logger import Logger, LogLevel
 from twisted.python.failure import Failure
 
 from stomp_tx.client.client import StompClient
-from stomp_tx.client.deferred import ClientDeferred, failed
+from stomp_tx.client.deferred import failed
 from stomp_tx.client.event_loop import Run, runner
 from stomp_tx.client.reconnecting.brokers import Brokers, is_final
+from stomp_tx.client.reconnecting.callbacks import Callbacks
 from stomp_tx.client.reconnecting.retry import Retry
+from stomp_tx.client.reconnecting.waiting import Waiting
 from stomp_tx.client.session.session import ClientSession
 from stomp_tx.errors import ConfigurationError, LoginRefused, StompError
 
@@ -61,9 +62,7 @@ class Connecting:
         resume: Callable[[ClientSession], Awaitable[None]],
         lost: Callable[[StompError | None], object],
         over: Callable[[Exception], object],
-        on_connected: Callable[[StompClient], object] | None,
-        on_lost: Callable[[StompError | None], object] | None,
-        on_failed: Callable[[Exception, int], object] | None,
+        callbacks: Callbacks,
     ) -> None:
         self.state = State.NEW
         self.failure: Exception | None = None
@@ -79,12 +78,10 @@ class Connecting:
         self._resume = resume
         self._lost = lost
         self._over = over
-        self._on_connected = on_connected
-        self._on_lost = on_lost
-        self._on_failed = on_failed
+        self._callbacks = callbacks
         self._was_let_in = False  # since it began
         self._told = ""  # why the last attempt failed
-        self._waiting: list[tuple[Deferred[StompClient], int | None]] = []
+        self._waiting = Waiting()
         self._running: Deferred[None] = succeed(None)
         self._start = object()  # which one it is; an earlier one's loop must not go on
         self._reason: Exception = CancelledError()
@@ -94,6 +91,11 @@ class Connecting:
         """Of the connection that there is, and over which something can be said."""
         return self._client if self._client is not None and self._client.connected else None
 
+    @property
+    def places(self) -> str:
+        """Where the brokers may be, for people."""
+        return " or ".join(place.shown for place in self._brokers.places)
+
     def when_connected(self, most: int | None) -> Deferred[StompClient]:
         """The client, once there is one; fails after so many failed attempts, and when it is over."""
         client = self.client
@@ -101,12 +103,7 @@ class Connecting:
             return succeed(client)
         if self.state is State.OVER:
             return failed(self._reason)
-        waiting: Deferred[StompClient] = ClientDeferred(self._wait_no_more)
-        self._waiting.append((waiting, most))
-        return waiting
-
-    def _wait_no_more(self, waiting: Deferred[StompClient]) -> None:
-        self._waiting = [one for one in self._waiting if one[0] is not waiting]
+        return self._waiting.wait(most)
 
     # -- starting and stopping ----------------------------------------------------------------------------
 
@@ -116,7 +113,7 @@ class Connecting:
         self._was_let_in = False
         self._told = ""
         self.failure, self.why = None, NOT_YET
-        self.run = runner()
+        self._callbacks.run = self.run = runner()
         self._start = start = object()
         running = Deferred.fromCoroutine(self._run(start))
         running.addErrback(self._gave_up, start)
@@ -160,15 +157,11 @@ class Connecting:
         self.state = State.OVER
         self._client = None
         self._reason = reason
-        waiting = self._take_waiting()  # without those who ask again, and those of the next start
+        waiting = self._waiting.take_all()  # without those who ask again, and those of the next start
         self._over(reason)
         for one in waiting:
             if not one.called:
                 one.errback(Failure(reason))
-
-    def _take_waiting(self) -> list[Deferred[StompClient]]:
-        waiting, self._waiting = self._waiting, []
-        return [one for one, _ in waiting]
 
     # -- while it lasts -----------------------------------------------------------------------------------
 
@@ -222,15 +215,15 @@ class Connecting:
 
     def _is_up(self, session: ClientSession) -> None:
         self._client = client = StompClient(session)
-        for one in self._take_waiting():
+        for one in self._waiting.take_all():
             if not one.called:
                 one.callback(client)
-        self._tell(self._on_connected, client)
+        self._callbacks.connected(client)
 
     def _is_down(self, reason: StompError | None) -> None:
         self._client = None
         self._lost(reason)
-        self._tell(self._on_lost, reason)
+        self._callbacks.lost(reason)
 
     def _attempt_failed(self, failures: int, error: Exception, wait: float | None) -> None:
         """``wait`` -- seconds until the next one; None: there is none."""
@@ -248,24 +241,6 @@ class Connecting:
                 why=why,
                 wait=wait,
             )
-        waiters = self._waiting[:]  # not those of the next start
-        self._tell(self._on_failed, error, failures)
-        for waiting, most in waiters:
-            if most is not None and failures >= most and not waiting.called:
-                self._wait_no_more(waiting)
-                waiting.errback(Failure(error))
-
-    def _tell(self, user: Callable[..., object] | None, *what: object) -> None:
-        if user is None:
-            return
-        try:
-            result = user(*what)
-        except Exception:
-            self.log.failure("the callback {user!r} failed", user=user)
-            return
-        if iscoroutine(result):
-            result = self.run(result)
-        if isinstance(result, Deferred):
-            result.addErrback(
-                lambda failure: self.log.failure("the callback {user!r} failed", failure, user=user)
-            )
+        impatient = self._waiting.impatient(failures)  # not those of the next start
+        self._callbacks.failed(error, failures)
+        self._waiting.fail(impatient, error)

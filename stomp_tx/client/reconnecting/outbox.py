@@ -3,108 +3,18 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Sequence
 
-from twisted.internet.defer import Deferred, gatherResults, succeed
+from twisted.internet.defer import Deferred, succeed
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
 from stomp_tx.client.deferred import ClientDeferred, failed
+from stomp_tx.client.reconnecting.sends import ReplayedSends, Send
 from stomp_tx.client.session.session import ClientSession
-from stomp_tx.errors import ConnectionLost, ErrorReceived, LimitExceeded, ReceiptTimeout
-from stomp_tx.wire import frames
-from stomp_tx.wire.headers import Headers
+from stomp_tx.errors import ConnectionLost, LimitExceeded, ReceiptTimeout
 
 MOST = 10
 """As many times what the outbox has room for is kept of those who don't wait for room; no more."""
-
-
-class Send:
-    """One SEND, until the broker has it safe.
-
-    name -- what the broker knows it by when it comes again
-    size -- octets of its body
-    """
-
-    __slots__ = (
-        "answer",
-        "body",
-        "content_length",
-        "content_type",
-        "destination",
-        "headers",
-        "name",
-        "size",
-        "written",
-    )
-
-    def __init__(
-        self,
-        name: str,
-        destination: str,
-        body: bytes,
-        content_type: str | None,
-        headers: Headers | None,
-        content_length: bool,
-    ) -> None:
-        self.name = name
-        self.destination = destination
-        self.body = body
-        self.size = len(body)
-        self.content_type = content_type
-        self.headers = headers
-        self.content_length = content_length
-        self.answer: Deferred[None] | None = None
-        self.written = False
-
-    def write(self, session: ClientSession, transaction: str | None = None) -> Deferred[None]:
-        """Say it, as a part of that transaction or by itself; fires when it is safe."""
-        return session.outgoing.send(
-            self.destination,
-            self.body,
-            self.content_type,
-            self.headers,
-            receipt=True,
-            transaction=transaction,
-            content_length=self.content_length,
-            name=self.name,
-        )
-
-
-class ReplayedSends:
-    """A transaction's SENDs, which are said all at once, COMMIT included."""
-
-    __slots__ = ("answer", "name", "sends", "size", "written")
-
-    def __init__(self, name: str, sends: Sequence[Send]) -> None:
-        self.name = name
-        self.sends = sends
-        self.size = sum(one.size for one in sends)
-        self.answer: Deferred[None] | None = None
-        self.written = False
-
-    def write(self, session: ClientSession) -> Deferred[None]:
-        """Say all of it; fires when it is safe.
-
-        Each frame asks for a receipt: an ERROR names what it is about then.
-        """
-        id = session.outgoing.new_transaction()
-        said = [session.outgoing.perform(frames.begin(id), True)]
-        said += [one.write(session, id) for one in self.sends]
-        if any(isinstance(getattr(one, "result", None), Failure) for one in said):
-            said.append(session.outgoing.perform(frames.abort(id)))  # it can't be said in this version
-        else:
-            said.append(session.outgoing.perform(frames.commit(id), True))
-        all_said: Deferred[list[None]] = gatherResults(said, consumeErrors=True)
-        return all_said.addCallbacks(lambda _: None, lambda failure: failure.value.subFailure)
-
-
-def is_loss(failure: Failure, session: ClientSession) -> bool:
-    """Has it failed with the loss of the connection, and not for a fault of its own?"""
-    error = failure.value
-    if isinstance(error, ErrorReceived):
-        return session.status.dialect.is_about_no_frame(error, is_named=True)
-    return isinstance(error, ConnectionLost)
 
 
 class Outbox:
@@ -211,7 +121,9 @@ class Outbox:
 
     def _write(self, entry: Send | ReplayedSends, session: ClientSession) -> Deferred[None]:
         entry.written = True
-        return entry.write(session).addCallbacks(self._safe, self._failed, (entry,), {}, (entry, session), {})
+        return entry.write(session.outgoing).addCallbacks(
+            self._safe, self._failed, (entry,), {}, (entry, session), {}
+        )
 
     def _safe(self, _: None, entry: Send | ReplayedSends) -> None:
         self._take_out(entry)
@@ -221,7 +133,7 @@ class Outbox:
     def _failed(self, failure: Failure, entry: Send | ReplayedSends, session: ClientSession) -> None:
         if failure.check(ReceiptTimeout):
             session.abort()  # whether it is safe is unknown: the next connection will tell
-        elif not is_loss(failure, session):
+        elif not session.status.is_loss(failure.value):
             self._refused(failure, entry)
 
     def _refused(self, failure: Failure, entry: Send | ReplayedSends) -> None:

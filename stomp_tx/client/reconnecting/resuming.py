@@ -10,7 +10,7 @@ from twisted.logger import Logger
 from twisted.python.failure import Failure
 
 from stomp_tx.client.deferred import ClientDeferred, failed
-from stomp_tx.client.reconnecting.outbox import Outbox, is_loss
+from stomp_tx.client.reconnecting.outbox import Outbox
 from stomp_tx.client.reconnecting.poison_frames import PATIENCE, QUIET, PoisonSearch, may_be_about, quiet
 from stomp_tx.client.session.consumer import Consumer
 from stomp_tx.client.session.session import ClientSession
@@ -58,6 +58,10 @@ class Resuming:
         if not session.status.is_over:
             self._make(consumer, session)
         return answer
+
+    def __len__(self) -> int:
+        """How many subscriptions are made again."""
+        return len(self._subscriptions)
 
     def is_known(self, id: str) -> bool:
         """Is there a subscription that goes by it?"""
@@ -162,7 +166,7 @@ class Resuming:
         def refused(failure: Failure) -> None:
             if failure.check(ReceiptTimeout):
                 session.abort()  # whether it is in force is unknown: the next connection will tell
-            elif not is_loss(failure, session):
+            elif not session.status.is_loss(failure.value):
                 self._refused(consumer, failure.value)
 
         def told(_: object) -> None:

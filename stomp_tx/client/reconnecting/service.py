@@ -18,19 +18,19 @@ from stomp_tx.client.deferred import ClientDeferred, LoggedDeferred, client_defe
 from stomp_tx.client.event_loop import default_reactor, reactor_and_clock
 from stomp_tx.client.operations import Operations
 from stomp_tx.client.reconnecting.brokers import Brokers, Credentials, Endpoint
+from stomp_tx.client.reconnecting.callbacks import Callbacks
 from stomp_tx.client.reconnecting.connecting import Connecting, State
-from stomp_tx.client.reconnecting.outbox import Outbox, Send
+from stomp_tx.client.reconnecting.outbox import Outbox
 from stomp_tx.client.reconnecting.replayed import ReplayedTransaction
 from stomp_tx.client.reconnecting.resuming import Resuming
 from stomp_tx.client.reconnecting.retry import Retry
+from stomp_tx.client.reconnecting.sends import SendFactory
 from stomp_tx.client.session.consumer import Consumer
-from stomp_tx.client.session.outgoing import Heads, check_body
 from stomp_tx.client.session.session import ClientSession
 from stomp_tx.client.session.transaction import Transaction
 from stomp_tx.client.settings import settings_of
 from stomp_tx.errors import ConfigurationError, ConnectionLost, ConnectTimeout, StompError
-from stomp_tx.wire.commands import V12
-from stomp_tx.wire.headers import Headers, texts
+from stomp_tx.wire.headers import Headers
 
 if TYPE_CHECKING:
     from typing_extensions import Unpack
@@ -57,12 +57,15 @@ class StompClientService(Operations, Service):
       with (``message-dedupe-id``), and keep it once; others may have it twice.  Brokers remember names for a
       while (here: ten minutes, ``engine_limits.dedupe_window``).
 
-    What is asked for before it is started waits for that.
+    What is asked for before it is started waits for that.  After it was stopped, or has given up, all fails
+    with ConnectionLost.
 
     ``send`` fires when there is room in the window for more, or with ``receipt=True`` when the broker has
-    the message safe; while there is no connection it waits there.  An open transaction is lost with its
-    connection, and fails with TransactionLost (but see ``transaction``); so does a ``request``, with
-    ConnectionLost.
+    the message safe; while there is no connection it waits there.  It fails with
+    LimitExceeded when ten times as much waits as the window has room for: await each ``send``.
+
+    An open transaction is lost with its connection, and fails with TransactionLost (but see
+    ``replayed_transaction``); so does a ``request``, with ConnectionLost.
 
     An ERROR that names the receipt of a SEND or SUBSCRIBE fails that one, and the rest goes on over the next
     connection.  This project's broker names it always, where there is one.  After an ERROR of another broker
@@ -117,9 +120,8 @@ class StompClientService(Operations, Service):
             must_be(name, number, (int,), "a whole number")
         must_be("connect_within", connect_within, (int, float, NOTHING), "a number of seconds, or None")
         must_be("retry", retry, (Retry, NOTHING), "a Retry, or None")
-        told = {"on_connected": on_connected, "on_lost": on_lost, "on_failed": on_failed}
-        for name, function in {"credentials": credentials, **told}.items():
-            must_be_callable(name, function)
+        must_be_callable("credentials", credentials)
+        callbacks = Callbacks(on_connected, on_lost, on_failed)
         if window < 1 or window_octets < 1:
             raise ConfigurationError("the window must have room for a message")
         if connect_within is not None and connect_within <= 0:
@@ -140,16 +142,12 @@ class StompClientService(Operations, Service):
             self._resume,
             self._lost,
             self._over,
-            on_connected,
-            on_lost,
-            on_failed,
+            callbacks,
         )
         self._outbox = Outbox(window, window_octets)
         self._resuming = Resuming(self._outbox, self._clock, self._settings.connect_timeout)
-        self._heads = Heads()
-        self._prefix = f"{random.getrandbits(96):024x}"
+        self._send_factory = SendFactory(self._settings.codecs, random)
         self._ids = 0
-        self._sent = 0
         self._stoppers: list[Deferred[None]] = []
         self._starters: list[Deferred[StompClient]] = []
         self._session = self._no_session(ConnectionLost("not connected", "the service has not been started"))
@@ -181,13 +179,25 @@ class StompClientService(Operations, Service):
         """
         return self._connecting.when_connected(failAfterFailures)
 
+    def __repr__(self) -> str:
+        connecting = self._connecting
+        if self.connected:
+            state = f"connected to {self._session.status.peer}"
+        elif connecting.state is State.RUNNING:
+            state = f"connecting: {connecting.why}"
+        else:
+            state = connecting.state.value
+        counts = f"subscriptions: {len(self._resuming)}, unconfirmed: {self.unconfirmed}"
+        return f"<StompClientService {connecting.places}, {state}, {counts}>"
+
     # -- starting and stopping ----------------------------------------------------------------------------
 
     def startService(self) -> Deferred[StompClient]:
         """Begin to connect; while it is still being stopped, once it is.
 
         Fires when it is connected, and fails as ``whenConnected``.  Nobody has to look: that the service
-        gives up is logged, and ``on_failed`` is told why.
+        gives up is logged, and ``on_failed`` is told why.  Raises ConfigurationError in an event loop
+        of asyncio that is not the reactor's.
         """
         if not self.running:
             if self._is_default:
@@ -212,7 +222,7 @@ class StompClientService(Operations, Service):
 
         Subscriptions end, handlers that are at work finish, receipts come, then DISCONNECT: bounded by the
         settings' ``disconnect_timeout``, as ``StompClient.disconnect``.  What has not been confirmed by then
-        fails with ConnectionLost.
+        fails with ConnectionLost.  The Deferred itself never fails.
         """
         if self.running:
             super().stopService()
@@ -318,30 +328,10 @@ class StompClientService(Operations, Service):
                 content_length=content_length,
             )
         try:
-            entry = self._new_send(destination, body, content_type, headers, content_length)
+            entry = self._send_factory.new(destination, body, content_type, headers, content_length)
         except Exception as error:  # it is made of what a user gave
             return failed(error)
         return self._outbox.add(entry, receipt)
-
-    def _new_send(
-        self,
-        destination: str,
-        body: Any,
-        content_type: str | None,
-        headers: Headers | None,
-        content_length: bool,
-    ) -> Send:
-        """What is sent is encoded now: the user may change it afterwards."""
-        if type(body) is not bytes:
-            body, content_type = self._settings.codecs.body_of(body, content_type)
-        given = texts(headers) if headers else None
-        self._heads.of(destination, content_type, given, V12)  # what no version can say fails here
-        check_body(body, content_length)
-        return Send(self._message_name(), destination, body, content_type, given, content_length)
-
-    def _message_name(self) -> str:
-        self._sent += 1
-        return f"{self._prefix}-{self._sent}"
 
     @property
     def _current(self) -> ClientSession:
@@ -374,4 +364,4 @@ class StompClientService(Operations, Service):
         Sent again, whole, when the connection is lost before the broker has receipted COMMIT.  It can hold
         messages to send, but no acknowledgements: those are of one connection.
         """
-        return ReplayedTransaction(self._new_send, self._message_name, self._outbox)
+        return ReplayedTransaction(self._send_factory, self._outbox)

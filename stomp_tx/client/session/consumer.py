@@ -232,4 +232,7 @@ class Consumer:
         return self.session.outgoing.status.lost()
 
     def __repr__(self) -> str:
-        return f"<Subscription {self.id!r} to {self.destination!r}, ack={self.acknowledgments.mode!r}>"
+        waiting = self.inbox if self._calls is None else self._calls
+        counts = f"to acknowledge: {len(self._unsettled)}, waiting: {len(waiting or ())}"
+        ack, state = self.acknowledgments.mode, "has ended" if self.ended else counts
+        return f"<Subscription {self.id!r} to {self.destination!r}, ack={ack!r}, {state}>"

@@ -73,9 +73,9 @@ class Message:
         return self.subscription._acknowledgments.is_stale(self.number)
 
     def value(self) -> Any:
-        """The body as what its ``content-type`` says it is; see Codecs.  Octets where no codec is for that.
+        """The body as what its ``content-type`` says it is; see Codecs.  Bytes where no codec is for that.
 
-        Raises ValueError when it is not what it says.
+        Raises ValueError when it is not what it says, and whatever a codec of yours raises.
         """
         return self.subscription._codecs.decode(self.body, self.frame.headers.get("content-type"))
 
@@ -95,7 +95,7 @@ class Message:
         transaction: Transaction | None = None,
         headers: Headers | None = None,
     ) -> Deferred[None]:
-        """It is dealt with: see StompClient.ack."""
+        """It is dealt with: see StompClient.ack, which fails with the same."""
         return self.subscription._acknowledgments.settle(self, "ACK", receipt, transaction, headers)
 
     def nack(
@@ -105,7 +105,7 @@ class Message:
         transaction: Transaction | None = None,
         headers: Headers | None = None,
     ) -> Deferred[None]:
-        """It could not be dealt with: see StompClient.nack."""
+        """It could not be dealt with: see StompClient.nack, which fails with the same."""
         return self.subscription._acknowledgments.settle(self, "NACK", receipt, transaction, headers)
 
     async def __aenter__(self) -> Message:
@@ -127,4 +127,5 @@ class Message:
             self.nack().addErrback(lambda _: None)  # the error that is under way is what matters
 
     def __repr__(self) -> str:
-        return f"<Message {self.id!r} of {self.destination!r}: {len(self.body)} octets>"
+        again = ", redelivered" if truth(self.frame.headers.get("redelivered")) else ""
+        return f"<Message {self.id!r} of {self.destination!r}, {len(self.body)} bytes{again}>"

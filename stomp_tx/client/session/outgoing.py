@@ -156,6 +156,11 @@ class Outgoing:
             return failed(error)
         return self._write(octets, answer)
 
+    @property
+    def receipts(self) -> int:
+        """How many RECEIPTs are outstanding."""
+        return len(self._receipts)
+
     def new_transaction(self) -> str:
         """A name for a transaction: no other one of this session has it."""
         self._transactions += 1

@@ -10,7 +10,7 @@ from twisted.logger import Logger
 from stomp_tx.client.deferred import ClientDeferred
 from stomp_tx.client.dialect import UNKNOWN, Dialect
 from stomp_tx.client.session import connection_loss
-from stomp_tx.errors import ConnectionLost, StompError
+from stomp_tx.errors import ConnectionLost, ErrorReceived, StompError
 from stomp_tx.wire.booleans import odd_boolean
 from stomp_tx.wire.commands import V10
 from stomp_tx.wire.frame import Frame
@@ -45,6 +45,12 @@ class Status:
     def lost(self) -> ConnectionLost:
         """A new ConnectionLost that says why the session is over."""
         return connection_loss.lost(self.reason)
+
+    def is_loss(self, error: BaseException | None) -> bool:
+        """Has something failed with the loss of the connection, and not for a fault of its own?"""
+        if isinstance(error, ErrorReceived):
+            return self.dialect.is_about_no_frame(error, is_named=True)
+        return isinstance(error, ConnectionLost)
 
     def when_gone(self) -> Deferred[StompError | None]:
         """Fires when the connection is gone, with ``reason``.  It never fails."""

@@ -65,7 +65,10 @@ class Transaction:
         self._settled: list[tuple[Settled, dict[int, Frame]]] = []
 
     def begin(self) -> Deferred[Transaction]:
-        """Begin; fires with this transaction.  The broker is told, not asked."""
+        """Begin; fires with this transaction.  The broker is told, not asked.
+
+        Fails with ConnectionLost when there is no connection, and with ProtocolViolation the second time.
+        """
         if self._state is not _State.NEW:
             return failed(ProtocolViolation("the transaction has begun already"))
         self._state = _State.BEGINNING
@@ -80,7 +83,9 @@ class Transaction:
     def commit(self) -> Deferred[None]:
         """Fires when the broker has done all of it (its RECEIPT has come); it fails when none of it was done.
 
-        After ConnectionLost or ReceiptTimeout, whether it was done is unknown.
+        With ErrorReceived the broker has refused it.  After ConnectionLost or ReceiptTimeout, whether it was
+        done is unknown.  With TransactionLost (the connection was lost before) and ProtocolViolation (it is
+        over, or has not begun) it was not.
         """
         try:
             self._check_open()
@@ -91,7 +96,11 @@ class Transaction:
         return self._outgoing.perform(frames.commit(self.id), True)
 
     def abort(self, *, receipt: bool = False) -> Deferred[None]:
-        """Do none of it.  What it acknowledged is to be acknowledged again."""
+        """Do none of it.  What it acknowledged is to be acknowledged again.
+
+        Fails with TransactionLost when the connection is lost, and none of it was done then, too; with
+        ProtocolViolation when it is over, or has not begun.
+        """
         try:
             self._check_open()
         except StompError as error:
@@ -115,6 +124,9 @@ class Transaction:
         """As StompClient.send, at COMMIT.
 
         A RECEIPT here says at most that the broker has accepted it; RabbitMQ sends it only after COMMIT.
+
+        Fails as that, and with TransactionLost when the connection is lost; with ProtocolViolation when it is
+        over, or has not begun.
         """
         try:
             self._check_open()
@@ -131,16 +143,20 @@ class Transaction:
         )
 
     def ack(self, message: Message, *, receipt: bool = False) -> Deferred[None]:
-        """As StompClient.ack, at COMMIT."""
+        """As StompClient.ack, at COMMIT.  Fails as that, and as ``send``."""
         if not hasattr(message, "ack"):
             return failed(not_the("ack", "Message", "has come", message))
         return message.ack(receipt=receipt, transaction=self)
 
     def nack(self, message: Message, *, receipt: bool = False) -> Deferred[None]:
-        """As StompClient.nack, at COMMIT."""
+        """As StompClient.nack, at COMMIT.  Fails as that, and as ``send``."""
         if not hasattr(message, "nack"):
             return failed(not_the("nack", "Message", "has come", message))
         return message.nack(receipt=receipt, transaction=self)
+
+    def __repr__(self) -> str:
+        named = f" {self.id!r}" if self.id else ""
+        return f"<Transaction{named} {self._state.value}>"
 
     async def __aenter__(self) -> Transaction:
         return await self.begin()

@@ -17,6 +17,9 @@ class Unsettled:
     def __contains__(self, number: int) -> bool:
         return number in self._frames
 
+    def __len__(self) -> int:
+        return len(self._frames)
+
     def frames(self) -> list[Frame]:
         """All of them."""
         return list(self._frames.values())

@@ -1,4 +1,4 @@
-"""window.py: what is sent again until it is safe."""
+"""outbox.py: what is sent again until it is safe."""
 
 from __future__ import annotations
 

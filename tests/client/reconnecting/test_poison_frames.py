@@ -1,4 +1,4 @@
-"""trial.py: which frame it is that a broker can't bear, and that no other one is blamed."""
+"""poison_frames.py: which frame it is that a broker can't bear, and that no other one is blamed."""
 
 from __future__ import annotations
 

@@ -167,3 +167,23 @@ class NothingIsLostTests(ServiceCase):
                 sent += 1
             await service.send(QUEUE, f"{sent}", receipt=True)
         return sent + 1
+
+
+class ReprTests(ServiceCase):
+    def test_it_tells_where_it_is_what_it_has_and_no_secrets(self) -> None:
+        service = self.broker.service(login="ann", passcode="open-sesame")
+        place = service._connecting.places
+        counts = "subscriptions: 0, unconfirmed: 0"
+        self.assertEqual(repr(service), f"<StompClientService {place}, has not been started, {counts}>")
+        service.startService()
+        self.got(service.subscribe(QUEUE))
+        peer = service._session.status.peer
+        service.send(QUEUE, "1")
+        there = "subscriptions: 1, unconfirmed: 1"
+        self.assertEqual(repr(service), f"<StompClientService {place}, connected to {peer}, {there}>")
+        self.broker.is_down = True
+        self.broker.cut()
+        self.broker.advance(1)
+        self.assertRegex(repr(service), r", connecting: .*refused.*, subscriptions: 1, unconfirmed: 1>$")
+        self.got(service.stopService())
+        self.assertRegex(repr(service), r", was stopped, or has given up, subscriptions: 0, unconfirmed: 0>$")

@@ -18,7 +18,12 @@ class MessageTests(SynchronousTestCase):
         self.assertEqual(
             (one.id, one.destination, one.ack_id, one.redelivered), ("7", "/queue/a", "1-7", True)
         )
-        self.assertIn("/queue/a", repr(one))
+
+    def test_it_tells_its_id_its_destination_and_its_size_but_not_what_is_in_it(self):
+        one = message(b"secret", message_id="7", destination="/queue/a", passcode="open-sesame")
+        self.assertEqual(repr(one), "<Message '7' of '/queue/a', 6 bytes>")
+        again = message(message_id="7", destination="/queue/a", redelivered="true")
+        self.assertEqual(repr(again), "<Message '7' of '/queue/a', 0 bytes, redelivered>")
 
     def test_headers_may_be_absent(self):
         one = message()

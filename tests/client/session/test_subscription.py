@@ -594,3 +594,20 @@ class MessageAsBlockTests(SubscriptionTests):
         self.does(self.work_on(message))
         self.failureResultOf(self.world.does(self.work_on(message, Refused())), Refused)
         self.assertEqual(self.world.said, before)
+
+
+class ReprTests(SubscriptionTests):
+    def test_it_tells_what_waits_and_what_is_to_be_acknowledged(self):
+        subscription = self.subscribes(ack="client-individual", id="mine")
+        self.sends(b"1", b"2", b"3")
+        self.got(self.got(subscription.next()).ack())
+        self.got(subscription.next())
+        self.assertEqual(
+            repr(subscription),
+            "<Subscription 'mine' to '/queue/a', ack='client-individual', to acknowledge: 2, waiting: 1>",
+        )
+
+    def test_it_tells_that_it_has_ended(self):
+        subscription = self.subscribes(lambda message: None)
+        self.got(subscription.unsubscribe())
+        self.assertRegex(repr(subscription), r"^<Subscription '1' to '/queue/a', ack='auto', has ended>$")

@@ -119,3 +119,21 @@ class TransactionTests(ServiceCase):
         self.failureResultOf(committing, ErrorReceived)
         self.successResultOf(other)
         self.assertEqual(self.broker.waiting(QUEUE), [])
+
+
+class ReprTests(ServiceCase):
+    def test_it_tells_how_it_is(self) -> None:
+        service = self.starts()
+        transaction = service.transaction()
+        self.assertEqual(repr(transaction), "<Transaction has not begun>")
+        self.got(transaction.begin())
+        self.assertEqual(repr(transaction), "<Transaction '1' is open>")
+        self.got(transaction.commit())
+        self.assertEqual(repr(transaction), "<Transaction '1' is over>")
+
+    def test_a_replayed_one_tells_how_many_messages_it_has(self) -> None:
+        transaction = self.starts().replayed_transaction()
+        transaction.send(QUEUE, "1")
+        self.assertEqual(repr(transaction), "<ReplayedTransaction messages: 1>")
+        transaction.abort()
+        self.assertEqual(repr(transaction), "<ReplayedTransaction is over>")
