@@ -31,6 +31,7 @@ MODULES = {
 NAMES = {
     "stomp_tx.auth.checkers.workers": {"Workers": "WorkerThreads"},
     "stomp_tx.auth.remembered": {"Remembered": "PasscodeCache"},
+    "stomp_tx.engine.worker": {"Thread": "WriterThread"},
 }
 """What in them has another name as well."""
 

@@ -29,6 +29,6 @@ def engineFromString(description: str, reactor: Any, limits: EngineLimits | None
         raise ConfigurationError(f"no file can have the name {rest!r}", "leave out the NUL")
     from stomp_tx.clock import MonotonicClock
     from stomp_tx.engine.sqlite.engine import SQLiteEngine
-    from stomp_tx.engine.sqlite.writer import Thread
+    from stomp_tx.engine.sqlite.writer import WriterThread
 
-    return SQLiteEngine(rest or FILE, MonotonicClock(reactor), Thread(reactor), limits)
+    return SQLiteEngine(rest or FILE, MonotonicClock(reactor), WriterThread(reactor), limits)

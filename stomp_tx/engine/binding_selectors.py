@@ -71,6 +71,10 @@ class BindingSelectors:
         self._set_test(queue, test if is_new else _either(self.tests.get(queue), test))
         return change
 
+    def say(self, queue: str, text: str, is_new: bool) -> None:
+        """The same, of what need not be made safe."""
+        self.confirm(queue, self.change(queue, text, is_new))
+
     def confirm(self, queue: str, change: Change) -> None:
         """That is safe."""
         if self._changes.get(queue) is not change:

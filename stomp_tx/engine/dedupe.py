@@ -6,6 +6,7 @@ from collections import OrderedDict
 from collections.abc import Callable, Iterable
 
 from stomp_tx.engine.limits import EngineLimits
+from stomp_tx.message import Message
 
 
 class DedupeNames:
@@ -19,6 +20,11 @@ class DedupeNames:
         self._count = 0
         self._seconds = seconds
         self._names: dict[str, OrderedDict[str, float]] = {}  # to the time, oldest first
+
+    def takes(self, message: Message) -> bool:
+        """Has its address taken none of this name?  It has now."""
+        keeping = message.keeping
+        return keeping is None or keeping.dedupe is None or self.add(message.address, keeping.dedupe)
 
     def add(self, address: str, name: str) -> bool:
         """Remember it.  False: it is known already."""

@@ -17,20 +17,17 @@ T = TypeVar("T", bound=Hashable)
 class TopicIndex(Generic[T]):
     """Values by the topic, or the pattern of topics, that they are for.
 
+    has_patterns -- a topic that is not known is to be looked for
     known -- whom a topic reaches, so far as that is known; while there are no patterns, all there is
     """
 
-    __slots__ = ("_exact", "_patterns", "known")
+    __slots__ = ("_exact", "_patterns", "has_patterns", "known")
 
     def __init__(self) -> None:
         self._exact: dict[str, tuple[T, ...]] = {}
         self._patterns: dict[tuple[str, str], Patterns[T]] = {}  # by virtual host and kind
+        self.has_patterns = False
         self.known = self._exact
-
-    @property
-    def has_patterns(self) -> bool:
-        """Is a topic that is not known to be looked for?"""
-        return self.known is not self._exact
 
     def __contains__(self, topic: object) -> bool:
         """Is it the topic of some value, by its own name?"""
@@ -41,6 +38,7 @@ class TopicIndex(Generic[T]):
         host, kind, name = split(topic)
         if is_pattern(name):
             self._patterns.setdefault((host, kind), Patterns()).add(name, value)
+            self.has_patterns = True
             self.known = {}
         else:
             self._exact[topic] = (*self._exact.get(topic, ()), value)
@@ -54,7 +52,8 @@ class TopicIndex(Generic[T]):
             patterns.remove(name, value)
             if not len(patterns):
                 del self._patterns[host, kind]
-            self.known = {} if self._patterns else self._exact
+            self.has_patterns = bool(self._patterns)
+            self.known = {} if self.has_patterns else self._exact
             return
         rest = tuple(other for other in self._exact.get(topic, ()) if other != value)
         if rest:

@@ -89,8 +89,8 @@ def open_engine(
         limits = replace(limits, reserve_octets=0)  # the folders of tests are kept
     engine = SQLiteEngine(path, clock, disk, limits, now)
     engine.start()
-    assert engine._writer is not None
-    engine._writer.execute("PRAGMA synchronous = OFF")
+    assert engine._file.writer is not None
+    engine._file.writer.execute("PRAGMA synchronous = OFF")
     return engine, disk
 
 
@@ -124,7 +124,7 @@ class BrokerOnFile(Broker):
 
     def dies(self) -> None:
         """As by kill -9: what is in the file is all that is left."""
-        self.engine._close()
+        self.engine._file.close()
         self.clock.calls.clear()
 
     def stops(self) -> None:
@@ -144,7 +144,7 @@ class BrokerOnFile(Broker):
 
     def rows(self, table: str = "message") -> int:
         """How many rows the file has."""
-        (count,) = self.engine._reader.execute(f"SELECT count(*) FROM {table}").fetchone()
+        (count,) = self.engine._file.reader.execute(f"SELECT count(*) FROM {table}").fetchone()
         return int(count)
 
 

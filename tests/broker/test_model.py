@@ -153,9 +153,9 @@ class Model:
         if queue is not None:
             assert isinstance(queue, Queue)
             ready = [one for one in queue.subscriptions if one.ready]
-            asked = self.broker.engine._queues[QUEUE].demand
+            asked = self.broker.engine._lanes[QUEUE].queue.demand
             assert asked == sum(one.credit for one in ready), "demand is not the credit there is"
-            waiting = self.broker.engine._queues[QUEUE].messages
+            waiting = self.broker.engine._lanes[QUEUE].waiting.messages
             assert not (waiting and ready), "a message waits though somebody is ready"
 
     def arrives(self) -> None:
@@ -176,7 +176,7 @@ class Model:
         assert last.hears_bodies() == self.owed, "what is left is not what was not acknowledged"
         last.hangs_up()
         assert self.broker.engine.octets == 0
-        assert self.broker.engine._queues == {}
+        assert self.broker.engine._lanes == {}
         assert self.broker.clock.getDelayedCalls() == []
 
 

@@ -14,9 +14,9 @@ from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
 from stomp_tx.broker.destinations import demand, message_groups, selecting_consumers
+from stomp_tx.engine import waiting
 from stomp_tx.engine.limits import EngineLimits
-from stomp_tx.engine.memory import queue as engine_queue
-from stomp_tx.engine.sqlite import queue as stored
+from stomp_tx.engine.sqlite import lane as stored
 from stomp_tx.engine.sqlite import rows
 from tests.broker.on_file import BrokerOnFile, OnFile
 from tests.conversation import Broker, Client
@@ -188,7 +188,7 @@ class Choices(SynchronousTestCase):
             (selecting_consumers, "RETURNED", 3),
             (demand, "HELD", 4),
             (message_groups, "GROUPS", 2),
-            (engine_queue, "AT_ONCE", 3),
+            (waiting, "AT_ONCE", 3),
             (stored, "AT_ONCE", 3),
             (stored, "PAGE", 4),
             (stored, "LOW", 2),

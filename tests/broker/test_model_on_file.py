@@ -16,7 +16,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from stomp_tx.broker.destinations.queue import Queue
 from stomp_tx.engine.limits import EngineLimits
-from stomp_tx.engine.sqlite import queue as stored
+from stomp_tx.engine.sqlite import lane as stored
 from stomp_tx.engine.sqlite import rows
 from stomp_tx.wire.frame import Frame
 from tests.broker.on_file import BrokerOnFile
@@ -195,10 +195,10 @@ class Model:
         if queue is not None and queue.subscriptions:
             assert isinstance(queue, Queue)
             credit = sum(one.credit for one in queue.subscriptions if one.ready)
-            found: Any = self.broker.engine._queues[QUEUE]
-            assert found.demand == credit, "demand is not the credit there is"
+            found: Any = self.broker.engine._lanes[QUEUE]
+            assert found.queue.demand == credit, "demand is not the credit there is"
             if not self.held:
-                assert not (found.length and credit), "a message waits though somebody is ready"
+                assert not (found.depth()[0] and credit), "a message waits though somebody is ready"
 
     def finish(self) -> None:
         self.held = False
@@ -229,7 +229,7 @@ class Model:
         last.hangs_up()
         self.broker.clock.advance(1000)
         engine: Any = self.broker.engine
-        assert (engine.octets, engine.stored_octets, engine._queues) == (0, 0, {})
+        assert (engine.octets, engine.stored_octets, engine._lanes) == (0, 0, {})
         assert (self.broker.rows(), self.broker.rows("queue")) == (0, 0)
 
 

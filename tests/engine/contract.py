@@ -8,8 +8,8 @@ from twisted.internet.defer import Deferred
 from twisted.internet.task import Clock
 from zope.interface.verify import verifyObject
 
+from stomp_tx.engine.expiring import AT_ONCE
 from stomp_tx.engine.limits import EngineLimits
-from stomp_tx.engine.memory.engine import AT_ONCE
 from stomp_tx.errors import EngineError
 from stomp_tx.interfaces import IClaim, IEngine
 from stomp_tx.message import Batch, Keeping, Message, Outcome
@@ -324,7 +324,7 @@ class EngineContract:
         self.publish("6")
         self.assertEqual(heard, [b"1x", b"2", b"3", b"4x", b"5", b"6"])
         self.settled(self.engine.unbind("/dsub/a"))
-        self.assertEqual((self.engine.octets, self.engine._queues), (0, {}))
+        self.assertEqual((self.engine.octets, self.engine._lanes), (0, {}))
 
     def test_until_somebody_says_what_selectors_mean_they_keep_all(self) -> None:
         self.settled(self.engine.bind("/dsub/a", "/topic/t", "x"))
@@ -556,7 +556,7 @@ class EngineContract:
         self.assertEqual(taker.bodies(), [b"%d" % priority for priority in range(9, -1, -1)])
         taker.claim.stop()
         self.settled(None)
-        self.assertEqual((self.engine.octets, self.engine._queues), (0, {}))
+        self.assertEqual((self.engine.octets, self.engine._lanes), (0, {}))
 
     def test_priorities_count_in_bound_queues_too(self) -> None:
         self.settled(self.engine.bind("/dsub/d", "/topic/t"))

@@ -109,7 +109,7 @@ class Life:
             self.clock.advance(0)
 
     def kill(self) -> None:
-        self.engine._close()
+        self.engine._file.close()
         self.clock.calls.clear()
         possible = {self.stored, *self.coming}
         self.coming.clear()
@@ -131,7 +131,9 @@ class Life:
         assert self.engine.selectors == {QUEUE: self.stored}
         assert self.engine.selector_characters == len(self.stored)
         for letters in "xyz":
-            kept = self.engine._selectors.keeping((QUEUE,), Message("", "", "", {}, letters.encode(), 1))
+            kept = self.engine._bindings.selectors.keeping(
+                (QUEUE,), Message("", "", "", {}, letters.encode(), 1)
+            )
             assert bool(kept) == wants(self.stored, letters)
 
     def check_file(self) -> None:
@@ -141,8 +143,8 @@ class Life:
         self.turn()
         self.check()
         assert not self.coming
-        assert self.engine._reader is not None
-        rows = self.engine._reader.execute("SELECT text, unsifted FROM selector").fetchall()
+        assert self.engine._file.reader is not None
+        rows = self.engine._file.reader.execute("SELECT text, unsifted FROM selector").fetchall()
         assert rows == [(self.stored, int(QUEUE in self.engine.unsifted))], rows
 
 
@@ -167,4 +169,4 @@ class ModelTests(SynchronousTestCase):
                 life.kill()
                 life.check_file()
             finally:
-                life.engine._close()
+                life.engine._file.close()

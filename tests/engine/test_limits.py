@@ -43,7 +43,7 @@ class DescriptionTests(SynchronousTestCase):
         limits = EngineLimits(queue_length=7)
         for text in ("memory:", "sqlite:x"):
             engine = engineFromString(text, Reactor(), limits)
-            assert isinstance(engine, MemoryEngine)
+            assert isinstance(engine, MemoryEngine | SQLiteEngine)
             self.assertEqual(engine.limits.queue_length, 7)
 
 

@@ -22,9 +22,9 @@ from twisted.python.failure import Failure
 from twisted.trial.unittest import SynchronousTestCase
 
 from stomp_tx.address import base_of
+from stomp_tx.engine import waiting
 from stomp_tx.engine.limits import EngineLimits
-from stomp_tx.engine.memory import queue as memory_queue
-from stomp_tx.engine.sqlite import queue as stored
+from stomp_tx.engine.sqlite import lane as stored
 from stomp_tx.engine.sqlite import rows
 from stomp_tx.interfaces import IClaim, Safe
 from stomp_tx.message import PERSISTENT, USUAL_PRIORITY, Batch, Keeping, Message, Outcome
@@ -182,9 +182,9 @@ class Life:
                 found.append((message, owed))
         bodies = [message.body for message, _ in found]
         assert len(bodies) == len(set(bodies)), f"twice: {bodies}"
-        if self.engine.pages.can_all_be_read:
+        if self.engine._page_reader.can_all_be_read:
             # (One that does not persist may be on its way to the file, for want of memory.)
-            spilling = any(lane.spilling for lane in self.engine._queues.values() if lane.base.name == queue)
+            spilling = any(lane.spilling for lane in self.engine._lanes.values() if lane.queue.name == queue)
             missing = [
                 one
                 for one in self.those(queue, "waiting")
@@ -437,7 +437,7 @@ class Life:
         self.clock.advance(0)
 
     def kill(self) -> None:
-        self.engine._close()
+        self.engine._file.close()
         for one in self.those(None, "taken"):
             one.attempts, one.refused = max(1, one.attempts), max(1, one.refused)
         self.is_reopened(orderly=False)
@@ -492,9 +492,9 @@ class Life:
         assert {(queue, body) for queue, bodies in there.items() for body in bodies} <= sent
 
     def in_the_file(self) -> dict[str, set[bytes]]:
-        assert self.engine._reader is not None
+        assert self.engine._file.reader is not None
         found: dict[str, set[bytes]] = {queue: set() for queue in QUEUES}
-        for name, body in self.engine._reader.execute(
+        for name, body in self.engine._file.reader.execute(
             "SELECT queue.name, message.body FROM message JOIN queue ON queue.number = message.queue"
         ):
             found[base_of(name)].add(body)
@@ -514,28 +514,34 @@ class Life:
         assert not self.those(None, "pending"), "a message is neither safe nor has it failed"
         engine: Any = self.engine
         memory = 0
-        for queue in engine._queues.values():
-            waiting = [*queue.messages, *(queue.tail if queue.tail is not queue.messages else ())]
-            left = [message.size for message in waiting if message.position not in queue.gone]
-            assert queue.octets == sum(left), (queue.name, queue.octets, left)
-            if queue.base is queue:
+        for lane in engine._lanes.values():
+            here, queue = lane.waiting, lane.queue
+            waiting = [*here.messages, *(here.tail if here.tail is not here.messages else ())]
+            left = [message.size for message in waiting if message.position not in here.gone]
+            assert (len(here), here.octets) == (len(left), sum(left)), (lane.name, here.octets, left)
+            if lane.name == queue.name:
                 assert queue.depth()[0] == len(self.those(queue.name, "waiting")), queue.name
                 self.browsed(queue.name)
-            assert not (queue.demand and queue.length), f"{queue.name}: one waits, and one is wanted"
-            memory += queue.octets
+            assert not (queue.demand and (left or lane.unloaded)), (
+                f"{lane.name}: one waits, and one is wanted"
+            )
+            assert queue.has_more or (len(queue.lanes) == 1 and not lane.unloaded), queue.name
+            memory += here.octets
         taken = [one.message.size for one in self.those(None, "taken") if one.message is not None]
         assert engine.octets == memory + sum(taken), (engine.octets, memory, taken)
-        counted = engine._reader.execute(
+        counted = engine._file.reader.execute(
             "SELECT queue, count(*), sum(size) FROM message WHERE queue NOT IN (SELECT number FROM doomed)"
             " GROUP BY queue"
         ).fetchall()
         said = [
-            (queue.number, queue.length_stored, queue.octets_stored)
-            for queue in engine._queues.values()
-            if queue.length_stored
+            (lane.number, lane.length_stored, lane.octets_stored)
+            for lane in engine._lanes.values()
+            if lane.length_stored
         ]
         assert sorted(counted) == sorted(said), (counted, said)
-        written = engine._reader.execute("SELECT number, length, octets FROM queue WHERE length").fetchall()
+        written = engine._file.reader.execute(
+            "SELECT number, length, octets FROM queue WHERE length"
+        ).fetchall()
         assert sorted(written) == sorted(said), (written, said)
         assert engine.stored_octets == sum(octets for _, _, octets in counted)
 
@@ -564,10 +570,10 @@ class Life:
         self.expire(100)
         self.turn()
         engine: Any = self.engine
-        assert (engine.octets, engine.stored_octets, engine._queues) == (0, 0, {})
-        assert engine._reader is not None
+        assert (engine.octets, engine.stored_octets, engine._lanes) == (0, 0, {})
+        assert engine._file.reader is not None
         for table in ("message", "queue", "doomed"):
-            assert engine._reader.execute(f"SELECT count(*) FROM {table}").fetchone() == (0,), table
+            assert engine._file.reader.execute(f"SELECT count(*) FROM {table}").fetchone() == (0,), table
 
 
 queues = st.sampled_from([A, A, A, B, D])
@@ -605,7 +611,7 @@ class ModelTests(SynchronousTestCase):
             (stored, "PAGE", 4),
             (stored, "LOW", 2),
             (stored, "AT_ONCE", 3),
-            (memory_queue, "AT_ONCE", 3),
+            (waiting, "AT_ONCE", 3),
             (rows, "DOOMED", 3),
         ):
             self.patch(module, name, value)
@@ -620,7 +626,7 @@ class ModelTests(SynchronousTestCase):
                         life.check_when_quiet()
                 life.finish()
             finally:
-                life.engine._close()
+                life.engine._file.close()
 
     @settings(max_examples=150, deadline=None, suppress_health_check=list(HealthCheck))
     @given(st.sampled_from(["wait", "spill"]), st.lists(STEPS, min_size=10, max_size=60))

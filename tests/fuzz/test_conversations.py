@@ -136,7 +136,7 @@ class ConversationTests(InMemory, SynchronousTestCase):
         engine = self.broker.engine
         for queue in list(engine.bindings):
             engine.unbind(queue)
-        self.assertEqual([name for name in engine._queues if name.startswith("/dsub/")], [])
+        self.assertEqual([name for name in engine._lanes if name.startswith("/dsub/")], [])
 
     def hostile(self, octets: list[bytes], connected: bool, closes_its_side: bool = False) -> None:
         ann = self.bystander()

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 
-from stomp_tx.engine.sqlite import file, locking, private_files
+from stomp_tx.engine.sqlite import file, file_lock, private_files
 from stomp_tx.engine.sqlite.file_lock import FileLock
 from stomp_tx.engine.sqlite.reader import Source, connect, is_of_writing, must_be_a_file, reading, version_of
 from stomp_tx.errors import ConfigurationError, EngineError, StompError
@@ -51,7 +51,7 @@ def back_up(path: str, target: str, force: bool = False, progress: Progress | No
     longest that a commit waited: 170 to 210 ms; without the help at the end 530, without the syncs 510,
     without both 1,020.  All of that is at the end; half of those during the copy waited 2 ms, not 1.2.
     """
-    locking.must_be_possible()
+    file_lock.must_be_possible()
     must_be_a_file(path)
     with _place(path, target, force) as place:
 
@@ -186,7 +186,7 @@ def _clear(part: str) -> None:
 def _must_be_ours(descriptor: int, part: str) -> None:
     """Raises ConfigurationError: another backup writes it, or has just made its target of it."""
     try:
-        locking.lock(descriptor)
+        file_lock.lock(descriptor)
         if os.path.samestat(os.fstat(descriptor), os.stat(part)):
             return
     except (BlockingIOError, FileNotFoundError):

@@ -3,17 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING
 
 from twisted.internet.interfaces import IReactorTime
 from twisted.logger import Logger
 
 from stomp_tx.address import base_of, priority_of
 from stomp_tx.engine.sqlite.damage import Damage
+from stomp_tx.engine.sqlite.stored import Stored
 from stomp_tx.printable import printable
-
-if TYPE_CHECKING:
-    from stomp_tx.engine.sqlite.queue import StoredQueue
 
 AGAIN = 60.0
 """Seconds from one look at the damage to the next: what was read wrong may be read right."""
@@ -61,29 +58,28 @@ class DamagedQueues:
         self._clock = clock
         self._path = path
         self._damaged = damaged
-        self._queues: dict[StoredQueue, _Since] = {}
+        self._queues: dict[Stored, _Since] = {}
         self._miscounted: set[str] = set()
-        self.shut: dict[str, StoredQueue] = {}
+        self.shut: dict[str, Stored] = {}
         self.takes_no_new = False
 
-    def found(self, queue: StoredQueue, damage: Damage) -> None:
+    def found(self, queue: Stored, damage: Damage) -> None:
         """It can't be read any further."""
         queue.damage = damage
         self._begins(queue, damage.after, damage.why)
 
-    def shuts(self, queue: StoredQueue, why: str, adding: bool, removing: bool) -> None:
+    def shuts(self, queue: Stored, why: str, adding: bool, removing: bool) -> None:
         """Nothing can be added any more; or what is removed would come again, so nothing is handed out."""
-        queue.can_add = queue.can_add and not adding
-        queue.stands = queue.stands or removing
+        queue.shut(adding, removing)
         self.shut[queue.name] = queue
         if adding and not queue.length_stored and not self.takes_no_new:
             self.takes_no_new = True
             self._say("no new queue can be stored in {path}, which is damaged where it would be")
         self._begins(queue, 0 if queue.damage is None else queue.damage.after, why)
 
-    def keeps_out(self, queue: StoredQueue) -> None:
+    def keeps_out(self, queue: Stored) -> None:
         """It is new, where those take no messages."""
-        queue.can_add = False
+        queue.shut(adding=True, removing=False)
         self.shut[queue.name] = queue
 
     def leaves_rest(self) -> None:
@@ -98,7 +94,7 @@ class DamagedQueues:
     def _say(self, what: str, **facts: object) -> None:
         self.log.critical(what + ". " + _WHAT_TO_DO, path=self._path(), **facts)
 
-    def _begins(self, queue: StoredQueue, after: int, why: str) -> None:
+    def _begins(self, queue: Stored, after: int, why: str) -> None:
         self._queues[queue] = _Since(self._clock.seconds())
         self._tell(queue)
         self._damaged(base_of(queue.name), after, why)
@@ -115,7 +111,7 @@ class DamagedQueues:
             queue=_name(queue),
         )
 
-    def miscounted(self, queue: StoredQueue) -> None:
+    def miscounted(self, queue: Stored) -> None:
         """It has more messages than it says, and goes on."""
         if queue.name not in self._miscounted:
             self._miscounted.add(queue.name)
@@ -126,14 +122,14 @@ class DamagedQueues:
                 path=self._path(),
             )
 
-    def forget(self, queue: StoredQueue) -> None:
+    def forget(self, queue: Stored) -> None:
         """It is no more."""
         self._queues.pop(queue, None)
         self._miscounted.discard(queue.name)
         if self.shut.get(queue.name) is queue:
             del self.shut[queue.name]
 
-    def to_be_read(self) -> list[StoredQueue]:
+    def to_be_read(self) -> list[Stored]:
         """Those that are to be looked at again; and a word about those that stand still for long."""
         now = self._clock.seconds()
         found = []
@@ -146,18 +142,18 @@ class DamagedQueues:
                 found.append(queue)
         return found
 
-    def readable(self, queue: StoredQueue) -> None:
+    def readable(self, queue: Stored) -> None:
         """It was read wrong, and now right."""
         self.log.info("{queue} can be read again", queue=_name(queue.name))
         self.emptied(queue)
 
-    def emptied(self, queue: StoredQueue) -> None:
+    def emptied(self, queue: Stored) -> None:
         """Nothing of it is left where it could not be read."""
         queue.damage = None
         if queue.name not in self.shut:
             del self._queues[queue]
 
-    def _tell(self, queue: StoredQueue) -> None:
+    def _tell(self, queue: Stored) -> None:
         facts = []
         damage = queue.damage
         if queue.stands:

@@ -1,4 +1,4 @@
-"""Names: those in the file, of messages that each destination has taken; see seen.py."""
+"""StoredNames: those names in the file that each destination has taken; see engine/dedupe.py."""
 
 from __future__ import annotations
 
@@ -14,16 +14,16 @@ SLACK = 1.0
 """Seconds for which a name stays in the file when the memory has forgotten it: never the other way round."""
 
 
-class Names:
+class StoredNames:
     """Has the names outlive the process: none is forgotten early, whatever the machine's time of day does."""
 
-    def __init__(self, seen: DedupeNames, seconds: Callable[[], float], window: float) -> None:
+    def __init__(self, dedupe: DedupeNames, seconds: Callable[[], float], window: float) -> None:
         """
-        seen -- the same in memory
+        dedupe -- the same in memory
         seconds -- that only go forward
         window -- seconds for which a name is remembered
         """
-        self._seen = seen
+        self._dedupe = dedupe
         self._seconds = seconds
         self._stay = window + SLACK
         self._tidied_at: float | None = None  # then some can go; None: there are none
@@ -35,7 +35,7 @@ class Names:
         self._stamps = DedupeStamps(self._seconds, now if latest is None else latest)
         with transaction(connection):
             for page in rows.seen(connection):
-                too_many = self._seen.restore(page)
+                too_many = self._dedupe.restore(page)
                 if too_many:
                     rows.forget(connection, too_many)
                 self.come()

@@ -3,14 +3,37 @@
 from __future__ import annotations
 
 import os
+import sys
 from contextlib import suppress
 from typing import IO
 
-from stomp_tx.engine.sqlite import locking, private_files
+from stomp_tx.engine.sqlite import private_files
 from stomp_tx.errors import ConfigurationError
 
 _held: set[tuple[int, int]] = set()
 """Device and inode of the files that this process has locked."""
+
+
+def must_be_possible() -> None:
+    """Raises ConfigurationError where files can't be locked: on Windows."""
+    try:
+        import fcntl  # noqa: F401
+    except ImportError:
+        raise ConfigurationError(
+            f"no messages in files on {sys.platform}",
+            "it has no flock, which keeps a second broker from the file: write --engine memory:, or run the"
+            " broker on Linux, macOS or BSD",
+        ) from None
+
+
+def lock(descriptor: int) -> None:
+    """Lock an open file until all copies of its descriptor are closed, or the process ends.
+
+    Raises BlockingIOError when another process has it, and any other OSError when it can't be locked.
+    """
+    import fcntl  # not above: Windows has none
+
+    fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
 
 
 class FileLock:
@@ -50,7 +73,7 @@ class FileLock:
         except OSError as error:
             raise ConfigurationError(f"can't read {path}", _advice(error)) from None
         try:
-            locking.lock(descriptor)
+            lock(descriptor)
         except OSError:
             os.close(descriptor)
             raise _in_use(path) from None
@@ -105,7 +128,7 @@ def _lock_beside(path: str) -> IO[str]:
     except OSError as error:
         raise ConfigurationError(f"can't write {beside}", _advice(error)) from None
     try:
-        locking.lock(held.fileno())
+        lock(held.fileno())
     except OSError:
         held.seek(0)
         pid = held.read().strip()

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import Any
 
 from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IReactorTime
@@ -17,79 +17,12 @@ from twisted.python.failure import Failure
 from stomp_tx.engine.limits import ENOUGH
 from stomp_tx.engine.sqlite.damage import Unwritable
 from stomp_tx.engine.sqlite.disk_reserve import FULL
-from stomp_tx.engine.sqlite.rows import Changes, Part
+from stomp_tx.engine.sqlite.group import Group
+from stomp_tx.engine.sqlite.rows import Changes
+from stomp_tx.engine.sqlite.stored import Stored
+from stomp_tx.engine.sqlite.writer import Worker
 from stomp_tx.errors import StompError
 from stomp_tx.message import Message
-
-if TYPE_CHECKING:
-    from stomp_tx.engine.sqlite.queue import StoredQueue
-
-
-class Worker(Protocol):
-    """Does one thing at a time, elsewhere."""
-
-    def run(self, work: Callable[[], Any], done: Callable[[bool, Any], None]) -> None:
-        """Call ``work``; then, in the reactor's thread, ``done(True, result)`` or ``done(False, failure)``.
-
-        The latter is a twisted.python.failure.Failure.
-        """
-
-    def stop(self) -> None:
-        """Nothing more will be run."""
-
-
-class Group:
-    """What becomes safe together, and what is to happen then.
-
-    parts -- what changes in which queue
-    changes -- what else is written, and in the end all of it
-    effects -- what to call when it is safe, and with which message
-    coming -- those without a row that wait until then, by queue; one that is to be emptied is there, too
-    accepted -- messages that are put back if it can't be made safe
-    failed -- what else to undo then
-    names -- what is known already and not safe yet: (address, name for de-duplication), (bound queue, topic)
-    octets -- of the messages that are new
-    safe -- fires then, if somebody wants to know
-    """
-
-    __slots__ = ("accepted", "changes", "coming", "effects", "failed", "names", "octets", "parts", "safe")
-
-    def __init__(self) -> None:
-        self.changes = Changes()
-        self.parts: dict[StoredQueue, Part] = {}
-        self.effects: list[tuple[Callable[[Message], object], Message]] = []
-        self.coming: dict[str, list[Message]] = {}
-        self.accepted: list[Message] = []
-        self.failed: list[Callable[[], None]] = []
-        self.names: set[tuple[str, str]] = set()
-        self.octets = 0
-        self.safe: Deferred[None] | None = None
-
-    def part(self, queue: StoredQueue) -> Part:
-        """Something about the queue changes."""
-        part = self.parts.get(queue)
-        if part is None:
-            part = self.parts[queue] = Part()
-        return part
-
-    def add(self, queue: StoredQueue, message: Message, effect: Callable[[Message], object]) -> None:
-        """A row for a new message, and what happens when it is safe."""
-        part = self.parts.get(queue) or self.part(queue)
-        part.added.append(message)
-        self.effects.append((effect, message))
-        self.octets += message.size
-
-    def remove(self, queue: StoredQueue, message: Message) -> None:
-        """The row of a message that is done with."""
-        part = self.parts.get(queue) or self.part(queue)
-        part.removed.append(message)
-
-    def when_safe(self) -> Deferred[None]:
-        """The one Deferred of all that belongs to it."""
-        safe = self.safe
-        if safe is None:
-            safe = self.safe = Deferred()
-        return safe
 
 
 class Journal:
@@ -213,12 +146,12 @@ class Journal:
         self._waiting.append(wanted)
         return wanted
 
-    def changes(self, queue: StoredQueue) -> bool:
+    def changes(self, queue: Stored) -> bool:
         """Is something of it on its way to the disk?"""
         writing = self._writing
         return queue in self._next.parts or (writing is not None and queue in writing.parts)
 
-    def added(self, queue: StoredQueue) -> int:
+    def added(self, queue: Stored) -> int:
         """How many messages of it are on their way to the disk."""
         groups = (self._next,) if self._writing is None else (self._next, self._writing)
         return sum(len(group.parts[queue].added) for group in groups if queue in group.parts)
@@ -239,14 +172,14 @@ class Journal:
         self._next.coming[queue] = []
         return found
 
-    def has_cut(self, queue: StoredQueue, position: int) -> None:
+    def has_cut(self, queue: Stored, position: int) -> None:
         """Its rows up to this position are no more: none of them need be removed."""
         for group in (self._next, self._refused):
             part = None if group is None else group.parts.get(queue)
             if part is not None and part.removed:
                 part.removed = [one for one in part.removed if one.position > position]
 
-    def next_expiry(self, queue: StoredQueue) -> int:
+    def next_expiry(self, queue: Stored) -> int:
         """When the first message of it that is on its way to the disk will expire; 0: none will."""
         groups = (self._next,) if self._writing is None else (self._next, self._writing)
         found = [one.keeping for group in groups if queue in group.parts for one in group.parts[queue].added]

@@ -4,18 +4,16 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Callable
-from typing import TYPE_CHECKING, TypeVar
+from typing import TypeVar
 
 from twisted.logger import Logger
 
 from stomp_tx.engine.sqlite import file, rows
 from stomp_tx.engine.sqlite.damage import Damage
 from stomp_tx.engine.sqlite.damaged_queues import DamagedQueues
+from stomp_tx.engine.sqlite.stored import Stored
 from stomp_tx.message import Message
 from stomp_tx.printable import printable
-
-if TYPE_CHECKING:
-    from stomp_tx.engine.sqlite.queue import StoredQueue
 
 T = TypeVar("T")
 
@@ -32,21 +30,21 @@ class PageReader:
     log = Logger()
 
     def __init__(
-        self, reader: Callable[[], sqlite3.Connection], path: Callable[[], str], standing: DamagedQueues
+        self, reader: Callable[[], sqlite3.Connection], path: Callable[[], str], damaged_queues: DamagedQueues
     ):
         """
         reader -- gives the connection
         path -- gives the file's
-        standing -- is told of damage
+        damaged_queues -- is told of damage
         """
         self._reader = reader
         self._path = path
-        self._standing = standing
-        self.stuck: dict[StoredQueue, None] = {}
-        self._unreadable: set[StoredQueue] = set()  # those of which the log has told so
-        self._not_now: set[StoredQueue] = set()  # those that are not read before the next sweep
+        self._damaged_queues = damaged_queues
+        self.stuck: dict[Stored, None] = {}
+        self._unreadable: set[Stored] = set()  # those of which the log has told so
+        self._not_now: set[Stored] = set()  # those that are not read before the next sweep
 
-    def page(self, queue: StoredQueue, after: int) -> list[Message] | None:
+    def page(self, queue: Stored, after: int) -> list[Message] | None:
         """The next messages of a queue after a position; None: they can't be read now."""
         damage = queue.damage
         until = queue.arrived if damage is None else damage.after
@@ -57,22 +55,22 @@ class PageReader:
             return None
         return page.messages
 
-    def _page(self, queue: StoredQueue, after: int, until: int) -> rows.Page | None:
+    def _page(self, queue: Stored, after: int, until: int) -> rows.Page | None:
         page = self._read(queue, lambda reader: rows.page(reader, queue.number, queue.name, after, until))
         if page is not None:
             if page.damage is not None and (queue.damage is None or page.damage.after < queue.damage.after):
-                self._standing.found(queue, page.damage)
+                self._damaged_queues.found(queue, page.damage)
             queue.count_attempts(page.messages)
         return page
 
-    def misses(self, queue: StoredQueue, missing: int) -> None:
+    def misses(self, queue: Stored, missing: int) -> None:
         """So many messages should be there, and are not."""
-        self._standing.found(queue, Damage(queue.horizon, "some are missing", missing))
+        self._damaged_queues.found(queue, Damage(queue.horizon, "some are missing", missing))
 
-    def more(self, queue: StoredQueue, surplus: int) -> int:
+    def more(self, queue: Stored, surplus: int) -> int:
         """How many messages follow on those that the queue says it has, and a surplus: some, if any."""
         if surplus:
-            self._standing.miscounted(queue)
+            self._damaged_queues.miscounted(queue)
             queue.length_stored += surplus
         if queue.horizon >= queue.arrived:
             return 0
@@ -81,31 +79,31 @@ class PageReader:
             return 0
         found = [message for message in page.messages if message.position not in queue.removing]
         if found:
-            self._standing.miscounted(queue)
+            self._damaged_queues.miscounted(queue)
             queue.length_stored += len(found)
         return len(found) or int(page.damage is not None)
 
-    def one(self, queue: StoredQueue, position: int) -> Message | None:
+    def one(self, queue: Stored, position: int) -> Message | None:
         """The message at that position; None: it is not there, or it can't be read now."""
         page = self._page(queue, position - 1, position)
         return page.messages[0] if page is not None and page.messages else None
 
-    def has(self, queue: StoredQueue, position: int) -> bool:
+    def has(self, queue: Stored, position: int) -> bool:
         """Is that message still there?"""
         return bool(self._read(queue, lambda reader: rows.exists(reader, queue.number, position)))
 
-    def expired(self, queue: StoredQueue, now: int) -> rows.Page | None:
+    def expired(self, queue: Stored, now: int) -> rows.Page | None:
         """Some that have expired by now, above the horizon; None: they can't be read now."""
         return self._read(
             queue,
             lambda reader: rows.expired(reader, queue.number, queue.name, now, queue.horizon, queue.arrived),
         )
 
-    def next_expiry(self, queue: StoredQueue, now: int) -> int:
+    def next_expiry(self, queue: Stored, now: int) -> int:
         """When the first one will after ``now``; 0: none does, or that can't be read now."""
         return self._read(queue, lambda reader: rows.next_expiry(reader, queue.number, now)) or 0
 
-    def _read(self, queue: StoredQueue, read: Callable[[sqlite3.Connection], T]) -> T | None:
+    def _read(self, queue: Stored, read: Callable[[sqlite3.Connection], T]) -> T | None:
         if queue in self._not_now:
             return None
         try:
@@ -123,7 +121,7 @@ class PageReader:
         self._unreadable.discard(queue)
         return found
 
-    def may_be_read(self, queue: StoredQueue) -> bool:
+    def may_be_read(self, queue: Stored) -> bool:
         """Now; else after the next sweep."""
         return queue not in self._not_now
 
@@ -135,12 +133,12 @@ class PageReader:
     def sweep(self) -> None:
         """Called every second or so: what could not be read is tried again, where somebody waits for it."""
         self._not_now.clear()
-        for queue in self._standing.to_be_read():
+        for queue in self._damaged_queues.to_be_read():
             assert queue.damage is not None
             page = self._page(queue, queue.damage.after, queue.arrived)
             if page is not None and page.damage is None:
                 # It was read wrong, or somebody has mended it.
-                self._standing.readable(queue)
+                self._damaged_queues.readable(queue)
                 queue.go_on()
                 queue.look_again()
         stuck = list(self.stuck)
@@ -148,9 +146,9 @@ class PageReader:
         for queue in stuck:
             queue.go_on()
 
-    def forget(self, queue: StoredQueue) -> None:
+    def forget(self, queue: Stored) -> None:
         """It is no more."""
         self.stuck.pop(queue, None)
         self._unreadable.discard(queue)
         self._not_now.discard(queue)
-        self._standing.forget(queue)
+        self._damaged_queues.forget(queue)

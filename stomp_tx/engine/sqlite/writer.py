@@ -1,14 +1,27 @@
-"""Thread: where the statements that change the file run, one group after the other."""
+"""WriterThread: where the statements that change the file run, one group after the other."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Protocol
 
 from twisted.python.threadpool import ThreadPool
 
 
-class Thread:
+class Worker(Protocol):
+    """Does one thing at a time, elsewhere."""
+
+    def run(self, work: Callable[[], Any], done: Callable[[bool, Any], None]) -> None:
+        """Call ``work``; then, in the reactor's thread, ``done(True, result)`` or ``done(False, failure)``.
+
+        The latter is a twisted.python.failure.Failure.
+        """
+
+    def stop(self) -> None:
+        """Nothing more will be run."""
+
+
+class WriterThread:
     """One thread, that begins with the first work it gets."""
 
     def __init__(self, reactor: Any) -> None:

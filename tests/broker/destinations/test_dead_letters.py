@@ -126,7 +126,7 @@ class PlaceTests(Letters):
     def test_a_very_long_name_has_a_queue_that_can_be_subscribed_to(self) -> None:
         name = "x" * 1017
         self.rejected(f"/queue/{name}")
-        (queue,) = [name for name in self.broker.engine._queues if "DLQ" in name]
+        (queue,) = [name for name in self.broker.engine._lanes if "DLQ" in name]
         self.assertEqual(len(self.letters(queue)), 1)
 
     def test_who_waits_there_gets_it_at_once(self) -> None:
@@ -170,7 +170,7 @@ class NoLoopTests(Letters):
         self.rejected()
         dan = self.consumer("/queue/DLQ.a")
         self.assertEqual(self.refuse(dan, 30), 30)
-        self.assertEqual(list(self.broker.engine._queues), ["/queue/DLQ.a"])
+        self.assertEqual(list(self.broker.engine._lanes), ["/queue/DLQ.a"])
 
     def test_whatever_the_policy_of_its_queue_says(self) -> None:
         for policy in (

@@ -114,14 +114,14 @@ class QueueTests(SynchronousTestCase):
         bob.hangs_up()
         self.assertEqual(list(self.broker.factory.registry), [])
         self.assertEqual(self.broker.engine.octets, 0)
-        self.assertEqual(self.broker.engine._queues, {})
+        self.assertEqual(self.broker.engine._lanes, {})
 
     def test_many_subscriptions_come_and_go_without_a_trace(self) -> None:
         for number in range(1000):
             self.ann.subscribes("/queue/a", id=str(number), ack="client")
             self.ann.says("UNSUBSCRIBE", id=str(number))
         self.assertEqual(list(self.broker.factory.registry), [])
-        self.assertEqual(self.broker.engine._queues, {})
+        self.assertEqual(self.broker.engine._lanes, {})
 
 
 class NackTests(SynchronousTestCase):
@@ -390,7 +390,7 @@ class FullQueueTests(SynchronousTestCase):
         send(ann, "/queue/a", *map(str, range(10)))
         send(ann, "/queue/a", "10", "11")  # what comes is kept, and nothing more is read
         self.assertEqual(ann.transport.producerState, "paused")
-        self.assertEqual(len(broker.engine._queues["/queue/a"].messages), 10)
+        self.assertEqual(len(broker.engine._lanes["/queue/a"].waiting.messages), 10)
         bob.subscribes("/queue/a")
         self.assertEqual(ann.transport.producerState, "producing")
         self.assertEqual(bob.hears_bodies(), [str(number).encode() for number in range(12)])
@@ -453,7 +453,8 @@ class FullQueueTests(SynchronousTestCase):
         self.assertEqual(ann.transport.producerState, "paused")
         bob.hears("MESSAGE")
         bob.fails("queue full")
-        self.assertLessEqual(len(broker.engine._queues["/queue/a"].messages), 11)  # and what bob gave back
+        waiting = broker.engine._lanes["/queue/a"].waiting.messages
+        self.assertLessEqual(len(waiting), 11)  # and what bob gave back
 
     def test_nor_is_one_that_consumes_from_it_kept_from_acknowledging_by_its_commit(self) -> None:
         for headers in ({}, {"priority": "7"}):
@@ -489,4 +490,4 @@ class FullQueueTests(SynchronousTestCase):
         ann.hangs_up()
         bob.subscribes("/queue/a")
         self.assertEqual(bob.hears_bodies(), [b"1"])
-        self.assertEqual(broker.engine.waiting, {})
+        self.assertEqual(broker.engine._room.waiting, {})

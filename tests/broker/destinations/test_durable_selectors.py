@@ -11,7 +11,7 @@ from stomp_tx.broker.destinations import durable_selectors
 from stomp_tx.broker.events import Dropped, SelectorChanged
 from stomp_tx.broker.policy import Policy
 from stomp_tx.engine.limits import EngineLimits
-from stomp_tx.engine.sqlite import queue as stored
+from stomp_tx.engine.sqlite import lane as stored
 from stomp_tx.engine.sqlite import rows
 from stomp_tx.message import Message
 from tests.broker.destinations.test_destination import send

@@ -164,7 +164,7 @@ class AttemptsTests(Conversations):
         self.assertEqual(self.dropped, [(b"%d" % number, "attempts") for number in range(20)])
         bob.hangs_up()
         self.assertEqual(self.broker.engine.octets, 0)
-        self.assertEqual(self.broker.engine._queues, {})
+        self.assertEqual(self.broker.engine._lanes, {})
 
 
 class LostTests(Conversations):

@@ -69,7 +69,7 @@ class Bounded(InMemory, SynchronousTestCase):
                 heard += bob.hears_bodies()
             self.assertEqual(heard, [b"1", b"2", b"3"])
             self.assertEqual(self.ann.hears("RECEIPT").headers["receipt-id"], "r")
-            self.assertEqual(self.broker.engine.waiting, {})
+            self.assertEqual(self.broker.engine._room.waiting, {})
 
     def test_octets_count_too(self) -> None:
         self.start(octets=10_000, overflow="drop-oldest")

@@ -11,6 +11,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from stomp_tx.broker.headers.scheduling import Schedule, next_time, schedule_of
 from stomp_tx.broker.policy import Policy
+from stomp_tx.engine import queues
 from stomp_tx.errors import ProtocolViolation
 from tests.broker.on_file import InMemory, OnFile
 from tests.conversation import Client
@@ -158,7 +159,7 @@ class Scheduling(InMemory, SynchronousTestCase):
         self.assertEqual(self.waits(0.3), [b"1", b"3"])
 
     def test_many_for_one_time_come_bit_by_bit(self) -> None:
-        self.patch(__import__("stomp_tx.engine.memory.engine", fromlist=["memory"]), "AT_ONCE", 10)
+        self.patch(queues, "AT_ONCE", 10)
         for number in range(35):
             self.send(str(number), delay="100")
         self.assertEqual(self.waits(0.5), [b"%d" % number for number in range(35)])

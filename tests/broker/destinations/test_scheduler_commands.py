@@ -9,7 +9,7 @@ from twisted.trial.unittest import SynchronousTestCase
 from stomp_tx.auth.acl import AccessList, Role
 from stomp_tx.broker.destinations import scheduler_commands
 from stomp_tx.broker.events import Sent
-from stomp_tx.engine.memory import queue
+from stomp_tx.engine import waiting
 from tests.broker.on_file import InMemory, OnFile
 from tests.broker.session.test_access import enters, guarded
 from tests.conversation import Client
@@ -56,7 +56,7 @@ class Managing(InMemory, SynchronousTestCase):
     # -- alone --------------------------------------------------------------------------------------------
 
     def test_its_receipt_comes_when_all_is_taken_out(self) -> None:
-        self.patch(queue, "AT_ONCE", 10)
+        self.patch(waiting, "AT_ONCE", 10)
         self.later(*map(str, range(35)))
         self.command("REMOVEALL", receipt="r")
         self.command("REMOVE", "x", receipt="x")
@@ -75,7 +75,7 @@ class Managing(InMemory, SynchronousTestCase):
         self.assertEqual(self.waits(), [])
 
     def test_who_hangs_up_amid_one_is_done_with_all_the_same(self) -> None:
-        self.patch(queue, "AT_ONCE", 10)
+        self.patch(waiting, "AT_ONCE", 10)
         self.later(*map(str, range(35)))
         self.command("REMOVEALL", receipt="r")
         self.ann.hangs_up()
@@ -147,7 +147,7 @@ class Managing(InMemory, SynchronousTestCase):
         self.assertEqual(self.waits("/queue/a"), [b"1"])
 
     def test_very_many_are_looked_through_bit_by_bit(self) -> None:
-        self.patch(queue, "AT_ONCE", 10)
+        self.patch(waiting, "AT_ONCE", 10)
         self.later(*map(str, range(35)))
         self.begins()
         self.command("REMOVEALL", transaction="t")
@@ -158,7 +158,7 @@ class Managing(InMemory, SynchronousTestCase):
         self.assertEqual(self.waits(), [])
 
     def test_who_is_lost_amid_that_has_committed_nothing(self) -> None:
-        self.patch(queue, "AT_ONCE", 10)
+        self.patch(waiting, "AT_ONCE", 10)
         self.later(*map(str, range(35)))
         self.ann.says("SEND", destination="/queue/b", body=b"held")
         self.ann.subscribes("/queue/b", ack="client-individual")

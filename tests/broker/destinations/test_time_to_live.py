@@ -54,7 +54,7 @@ class Conversations(InMemory, SynchronousTestCase):
     def nothing_is_kept(self) -> None:
         self.broker.clock.advance(0)
         self.assertEqual(self.broker.engine.octets, 0)
-        self.assertEqual(self.broker.engine._queues, {})
+        self.assertEqual(self.broker.engine._lanes, {})
 
 
 class HeaderTests(Conversations):
@@ -233,7 +233,7 @@ class UpkeepTests(Conversations):
         self.broker.clock.advance(1)
         self.broker.clock.advance(EVERY)
         self.assertEqual([body for body, _ in self.dropped], [b"%d" % number for number in range(10)])
-        self.assertEqual(list(self.broker.engine._queues), ["/queue/never"])
+        self.assertEqual(list(self.broker.engine._lanes), ["/queue/never"])
 
     def test_in_the_middle_of_a_queue_and_the_others_keep_their_order(self) -> None:
         for number in range(10):
@@ -379,7 +379,7 @@ class OnFileTests(OnFile):
 
     def tearDown(self) -> None:
         self.broker.clock.advance(0)
-        if not self.broker.engine._queues:
+        if not self.broker.engine._lanes:
             assert self.broker.engine.stored_octets == 0
 
 

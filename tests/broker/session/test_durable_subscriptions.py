@@ -261,7 +261,7 @@ class WaitingTests(Conversations):
     def test_a_topic_without_one_keeps_nothing(self) -> None:
         self.publish("1", receipt="r")
         self.ann.hears("RECEIPT")
-        self.assertEqual((self.broker.engine.octets, self.broker.engine._queues), (0, {}))
+        self.assertEqual((self.broker.engine.octets, self.broker.engine._lanes), (0, {}))
 
     def test_more_wait_than_for_a_slow_listener(self) -> None:
         self.broker = self.make_broker(topic_backlog=5)
@@ -574,7 +574,7 @@ class RuleTests(Conversations):
             bob.hangs_up()
         self.ann.hangs_up()
         self.assertEqual(self.broker.engine.bindings, {})
-        self.assertEqual(self.broker.engine._queues, {})
+        self.assertEqual(self.broker.engine._lanes, {})
         self.assertEqual(self.broker.engine.octets, 0)
         self.assertEqual(list(self.broker.factory.registry), [])
 

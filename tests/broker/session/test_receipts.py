@@ -382,7 +382,7 @@ class FailureTests(Conversations):
         auto.hangs_up()
         self.broker.turn()
         self.assertEqual((self.broker.engine.stored_octets, self.broker.engine.octets), (0, 0))
-        self.assertNotIn("/queue/b", self.broker.engine._queues)
+        self.assertNotIn("/queue/b", self.broker.engine._lanes)
 
 
 class PauseTests(Conversations):

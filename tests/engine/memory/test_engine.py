@@ -38,7 +38,7 @@ class MemoryEngineTests(EngineContract, SynchronousTestCase):
     def test_names_that_nobody_uses_are_forgotten(self) -> None:
         for number in range(100):
             Taker(self.engine, f"/queue/{number}").claim.stop()
-        self.assertEqual(self.engine._queues, {})
+        self.assertEqual(self.engine._lanes, {})
 
 
 class LimitTests(SynchronousTestCase):

@@ -85,8 +85,8 @@ class Damaged(Kept):
 
     def settle_in(self) -> None:
         """Have all that was written in the file itself."""
-        assert self.engine._writer is not None
-        self.engine._writer.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
+        assert self.engine._file.writer is not None
+        self.engine._file.writer.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
 
     def hit(self, *numbers: int, queue: str = "a", how: str = "noise") -> None:
         """Damage the pages where these are."""

@@ -258,8 +258,8 @@ class BackupTests(Kept):
 
     def test_the_log_that_grew_meanwhile_is_moved_for_the_broker(self) -> None:
         self.written_bit_by_bit()
-        assert self.engine._writer is not None
-        self.engine._writer.execute("PRAGMA wal_autocheckpoint = 0")
+        assert self.engine._file.writer is not None
+        self.engine._file.writer.execute("PRAGMA wal_autocheckpoint = 0")
         back_up(self.path, self.target(), progress=lambda done, total: self.append("later"))
         in_file = sqlite3.connect(f"file:{self.path}?immutable=1", uri=True)
         self.addCleanup(in_file.close)

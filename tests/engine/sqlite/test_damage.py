@@ -6,7 +6,7 @@ import sqlite3
 from pathlib import Path
 from typing import Any
 
-from stomp_tx.engine.sqlite import queue as stored
+from stomp_tx.engine.sqlite import lane as stored
 from stomp_tx.engine.sqlite import rows
 from stomp_tx.engine.sqlite.damage import is_damage
 from stomp_tx.errors import EngineError, StompError
@@ -410,7 +410,7 @@ class StartTests(Damaged):
         self.changed("DELETE FROM queue WHERE number = 2")
         self.append("x", address="/queue/c")
         self.assertEqual(self.taker(EVERYTHING, "/queue/c").bodies(), [b"x"])
-        self.assertEqual(self.engine._queues["/queue/c"].number, 3)
+        self.assertEqual(self.engine._lanes["/queue/c"].number, 3)
 
     def test_killed_what_may_have_been_handed_out_has_an_attempt_more(self) -> None:
         self.reopens(window_length=100)

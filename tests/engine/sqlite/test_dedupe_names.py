@@ -37,8 +37,8 @@ class Named(Files):
         connection.close()
 
     def in_file(self) -> list[str]:
-        assert self.engine._reader is not None
-        return [name for (name,) in self.engine._reader.execute("SELECT name FROM seen ORDER BY time")]
+        assert self.engine._file.reader is not None
+        return [name for (name,) in self.engine._file.reader.execute("SELECT name FROM seen ORDER BY time")]
 
 
 class NamesTests(Named):
@@ -93,11 +93,11 @@ class NamesTests(Named):
 
     def test_what_can_t_be_forgotten_for_want_of_a_disk_is_forgotten_later(self) -> None:
         self.takes("1")
-        assert self.engine._writer is not None
-        self.engine._writer.execute("PRAGMA query_only = ON")
+        assert self.engine._file.writer is not None
+        self.engine._file.writer.execute("PRAGMA query_only = ON")
         self.wait(700)
         self.assertEqual(self.in_file(), ["1"])
-        self.engine._writer.execute("PRAGMA query_only = OFF")
+        self.engine._file.writer.execute("PRAGMA query_only = OFF")
         self.wait(700)
         self.assertEqual(self.in_file(), [])
 

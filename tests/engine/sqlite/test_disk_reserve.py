@@ -15,7 +15,8 @@ from twisted.trial.unittest import SynchronousTestCase
 from stomp_tx.engine.limits import EngineLimits
 from stomp_tx.engine.sqlite import disk_reserve, recovery, rows
 from stomp_tx.engine.sqlite.disk_reserve import FULL, DiskReserve
-from stomp_tx.engine.sqlite.engine import LOOK, SQLiteEngine
+from stomp_tx.engine.sqlite.engine import SQLiteEngine
+from stomp_tx.engine.sqlite.intake import LOOK, Intake
 from stomp_tx.errors import EngineError
 from stomp_tx.message import Batch, Message, Outcome
 from tests.engine.sqlite.test_engine import Files
@@ -49,7 +50,8 @@ class FullDisk(Files):
         self.patch(rows, "write", write_if_there_is_room)
         self.patch(DiskReserve, "_make", make)
         self.patch(DiskReserve, "_room", lambda made: self.free)
-        self.patch(SQLiteEngine, "log", Said(self.said))
+        for teller in (SQLiteEngine, Intake):
+            self.patch(teller, "log", Said(self.said))
         super().setUp()
 
     def open(self, **limits: Any) -> SQLiteEngine:

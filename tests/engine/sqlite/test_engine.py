@@ -13,7 +13,7 @@ from twisted.python.failure import Failure
 from twisted.trial.unittest import SynchronousTestCase
 
 from stomp_tx.engine.limits import EngineLimits
-from stomp_tx.engine.sqlite import queue as stored
+from stomp_tx.engine.sqlite import lane as stored
 from stomp_tx.engine.sqlite import rows
 from stomp_tx.engine.sqlite.engine import SQLiteEngine
 from stomp_tx.errors import EngineError
@@ -55,7 +55,7 @@ class SQLiteEngineTests(EngineContract, SynchronousTestCase):
     def make_engine(self) -> IEngine:
         limits = replace(self.limits or EngineLimits(), reserve_octets=0)
         engine = SQLiteEngine(self.mktemp(), self.clock, HandWorker(), limits, self.now)
-        self.addCleanup(engine._close)
+        self.addCleanup(engine._file.close)
         return engine
 
     def settled(self, safe: Deferred[None] | None) -> None:
@@ -94,7 +94,7 @@ class Files(SynchronousTestCase):
 
     def dies(self) -> None:
         """As by kill -9: what is on the disk is all that is left."""
-        self.engine._close()
+        self.engine._file.close()
 
     def reopens(self, **limits: Any) -> SQLiteEngine:
         self.dies()
@@ -214,7 +214,7 @@ class RestartTests(Files):
         self.engine.publish(self.message("new", "/topic/t"))
         for _ in range(10):
             self.turn()
-        (count,) = self.engine._reader.execute("SELECT count(*) FROM message").fetchone()  # type: ignore[union-attr]
+        (count,) = self.engine._file.reader.execute("SELECT count(*) FROM message").fetchone()  # type: ignore[union-attr]
         self.assertEqual(count, 1)
         self.assertEqual(self.left("/dsub/a"), [("new", 0)])
 
@@ -231,7 +231,7 @@ class RestartTests(Files):
         return [message.body for page in self.engine.browse("/dsub/a") for message in page]
 
     def selector_rows(self) -> list[tuple[str, str, int]]:
-        reader = self.engine._reader
+        reader = self.engine._file.reader
         assert reader is not None
         return reader.execute(
             "SELECT name, text, unsifted FROM selector LEFT JOIN queue ON queue = number ORDER BY name"
@@ -294,11 +294,11 @@ class RestartTests(Files):
         self.engine.bind("/dsub/a", "/topic/t", "x")
         self.turn()
         for text in ("y", ""):
-            writer, self.engine._writer = self.engine._writer, sqlite3.connect(":memory:")
+            writer, self.engine._file.writer = self.engine._file.writer, sqlite3.connect(":memory:")
             self.engine.bind("/dsub/a", "/topic/t", text)
             self.publish("1x", "2y", persistent=False)
-            self.engine._writer.close()  # type: ignore[union-attr]
-            self.engine._writer = writer
+            self.engine._file.writer.close()  # type: ignore[union-attr]
+            self.engine._file.writer = writer
             self.assertEqual((self.engine.selectors, self.engine.unsifted), ({"/dsub/a": "x"}, {}), text)
             self.publish("3x", "4y")
             self.assertEqual(self.kept()[0], b"1x")
@@ -352,12 +352,12 @@ class RestartTests(Files):
         self.turn()
         self.engine.bind("/dsub/a", "/topic/t", "y")
         self.turn()
-        writer, self.engine._writer = self.engine._writer, sqlite3.connect(":memory:")
+        writer, self.engine._file.writer = self.engine._file.writer, sqlite3.connect(":memory:")
         self.engine.sifted("/dsub/a")
         self.assertEqual(self.engine.unsifted, {})
         self.turn()
-        self.engine._writer.close()  # type: ignore[union-attr]
-        self.engine._writer = writer
+        self.engine._file.writer.close()  # type: ignore[union-attr]
+        self.engine._file.writer = writer
         self.assertEqual(self.engine.unsifted, {"/dsub/a": None})
 
     def test_what_no_queue_wants_takes_no_commit(self) -> None:
@@ -385,7 +385,7 @@ class RestartTests(Files):
         self.clock.advance(602)
         self.engine.expire(int(self.seconds * 1000), lambda message: [])
         self.turn()
-        (count,) = self.engine._reader.execute("SELECT count(*) FROM seen").fetchone()  # type: ignore[union-attr]
+        (count,) = self.engine._file.reader.execute("SELECT count(*) FROM seen").fetchone()  # type: ignore[union-attr]
         self.assertEqual(count, 0)
 
     def test_names_that_nobody_uses_leave_nothing(self) -> None:
@@ -394,8 +394,8 @@ class RestartTests(Files):
             taker = self.taker(queue=f"/queue/{number}", done=True)
             taker.claim.stop()
             self.turn()
-        self.assertEqual(self.engine._queues, {})
-        (count,) = self.engine._reader.execute("SELECT count(*) FROM queue").fetchone()  # type: ignore[union-attr]
+        self.assertEqual(self.engine._lanes, {})
+        (count,) = self.engine._file.reader.execute("SELECT count(*) FROM queue").fetchone()  # type: ignore[union-attr]
         self.assertEqual(count, 0)
         self.assertEqual(self.engine.stored_octets, 0)
 
@@ -507,14 +507,14 @@ class PagingTests(Files):
 
     def test_the_rest_is_in_the_file_and_comes_in_order(self) -> None:
         self.append(*map(str, range(100)))
-        queue = self.engine._queues["/queue/a"]
-        self.assertEqual((len(queue.messages), queue.unloaded, queue.length), (20, 80, 100))
+        queue = self.engine._lanes["/queue/a"]
+        self.assertEqual((len(queue.waiting), queue.unloaded, queue.depth()[0]), (20, 80, 100))
         self.assertLess(self.engine.octets, 21 * 1100)
         taker = self.taker(0, done=True)
         for _ in range(20):
             taker.claim.request(6)
             self.turn()
-            self.assertLess(len(queue.messages), 25)
+            self.assertLess(len(queue.waiting), 25)
         self.assertEqual(taker.bodies(), [b"%d" % number for number in range(100)])
         self.assertEqual((self.engine.octets, queue.unloaded), (0, 0))
         self.append("new")
@@ -583,8 +583,8 @@ class PagingTests(Files):
     def test_overflow_spills_into_the_file_and_is_gone_after_a_restart(self) -> None:
         self.reopens(queue_length=30, overflow="spill", window_length=20)
         self.append(*map(str, range(100)), persistent=False)
-        queue = self.engine._queues["/queue/a"]
-        self.assertLess(queue.in_memory, 40)
+        queue = self.engine._lanes["/queue/a"]
+        self.assertLess(len(queue.waiting), 40)
         self.assertIsNone(self.engine.room("/queue/a"))
         taker = self.taker(50)
         self.assertEqual(taker.bodies(), [b"%d" % number for number in range(50)])

@@ -354,6 +354,6 @@ class AnyPageTests(Damaged):
                 for queue, bodies in got.items():
                     again = self.taker(EVERYTHING, queue).bodies()
                     self.assertTrue(
-                        set(bodies) <= set(again) or not self.engine._queues.get(queue), (page, how)
+                        set(bodies) <= set(again) or not self.engine._lanes.get(queue), (page, how)
                     )
                 self.dies()

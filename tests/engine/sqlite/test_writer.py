@@ -9,14 +9,14 @@ from twisted.internet.defer import Deferred
 from twisted.python.failure import Failure
 from twisted.trial.unittest import TestCase
 
-from stomp_tx.engine.sqlite.writer import Thread
+from stomp_tx.engine.sqlite.writer import WriterThread
 
 
 class ThreadTests(TestCase):
     def setUp(self) -> None:
         from twisted.internet import reactor
 
-        self.worker = Thread(reactor)
+        self.worker = WriterThread(reactor)
         self.addCleanup(self.worker.stop)
 
     def run_in_it(self, work: Any) -> Deferred[tuple[bool, Any, threading.Thread]]:

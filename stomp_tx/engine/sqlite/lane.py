@@ -1,4 +1,4 @@
-"""StoredQueue: a queue of which a window is in memory, and the rest in the file."""
+"""StoredLane: a lane of which a window is in memory, and the rest in the file."""
 
 from __future__ import annotations
 
@@ -6,36 +6,29 @@ from bisect import bisect_left
 from collections import deque
 from collections.abc import Iterator
 from itertools import islice
-from typing import TYPE_CHECKING
 
-from stomp_tx.engine.memory.queue import AT_ONCE, MemoryQueue, at, position_of
+from stomp_tx.engine.queue import Queue
 from stomp_tx.engine.sqlite.damage import Damage
 from stomp_tx.engine.sqlite.rows import PAGE, Part, QueueRow
+from stomp_tx.engine.sqlite.storage import Storage
+from stomp_tx.engine.waiting import AT_ONCE, WaitingMessages, position_of
 from stomp_tx.message import Message
-
-if TYPE_CHECKING:
-    from stomp_tx.engine.sqlite.engine import SQLiteEngine
 
 LOW = 500
 """Messages in memory, below which the next page is read."""
 
-NARROW = 1000
-"""Messages that stay in memory where memory is short."""
 
-NARROW_OCTETS = 1024 * 1024
-"""The same in octets."""
-
-
-class StoredQueue(MemoryQueue):
-    """A MemoryQueue whose persistent messages are rows too.
+class StoredLane:
+    """Where messages of one priority wait; the persistent ones are rows too.
 
     While ``unloaded`` is not 0, the rows above ``horizon`` are in the file alone; those that don't persist
-    wait in ``tail`` meanwhile, and join the others in their order.
+    wait in ``waiting.tail`` meanwhile, and join the others in their order.
 
-    number -- the queue's in the file; 0: it is not there
-    since -- messages up to this position belonged to an earlier queue of this name, or are no more
+    name, priority, queue, waiting -- see engine/queue.py: Lane
+    number -- its own in the file; 0: it is not there
+    since -- messages up to this position belonged to an earlier one of this name, or are no more
     length_stored, octets_stored -- of its rows
-    topic -- the one it is bound to
+    topic -- the one that its queue is bound to, if it is the lane of the usual priority
     spilling -- messages that do not persist, on their way to the file for want of memory
     removing -- positions above the horizon whose rows are being removed
     arrived -- the position of the last persistent message that is safe
@@ -44,14 +37,19 @@ class StoredQueue(MemoryQueue):
     handed -- up to this position they may have been handed out before the start, and the rows don't say so
     damage -- where the file can't be read any further; None: no damage is known
     stands -- nothing is handed out, for it could not be removed
-    withheld -- of ``demand``, while what is next can't be read: what comes must not overtake it
     can_add -- new messages can be written
     """
 
     __slots__ = (
+        "_expiring_rows",
         "_is_overlooked",
+        "_journal",
         "_mark_wanted",
         "_mark_written",
+        "_messages",
+        "_page_reader",
+        "_room",
+        "_storage",
         "arrived",
         "arrives",
         "can_add",
@@ -60,21 +58,38 @@ class StoredQueue(MemoryQueue):
         "horizon",
         "length_stored",
         "mark",
+        "name",
         "number",
         "octets_stored",
+        "priority",
+        "queue",
         "removing",
         "since",
         "spilling",
         "stands",
         "topic",
         "unloaded",
-        "withheld",
+        "waiting",
     )
 
-    _engine: SQLiteEngine
-
-    def __init__(self, name: str, engine: SQLiteEngine) -> None:
-        super().__init__(name, engine)
+    def __init__(
+        self,
+        name: str,
+        priority: int,
+        queue: Queue[StoredLane],
+        will_expire: dict[str, None],
+        storage: Storage,
+    ) -> None:
+        self.name = name
+        self.priority = priority
+        self.queue = queue
+        self.waiting = WaitingMessages(name, will_expire)
+        self._messages = self.waiting.messages
+        self._storage = storage
+        self._room = storage.room
+        self._journal = storage.journal
+        self._page_reader = storage.page_reader
+        self._expiring_rows = storage.expiring_rows
         self.arrives = self.arrive  # made once, not for each message
         self.number = 0
         self.since = 0
@@ -93,48 +108,48 @@ class StoredQueue(MemoryQueue):
         self.handed = 0
         self.damage: Damage | None = None
         self.stands = False
-        self.withheld = 0
         self.can_add = True
 
     def restore(self, row: QueueRow, last: int, next_expiry: int) -> None:
         """As the file has it."""
         self.number, _, self.topic, self.length_stored, self.octets_stored, self.handed = row
         self.mark = self._mark_wanted = self._mark_written = self.handed
-        self._engine.stored_octets += self.octets_stored
+        self._room.stored_octets += self.octets_stored
         self.unloaded = self.length_stored
         self.arrived = last
         if self.unloaded:
-            self.tail = deque()
+            self.waiting.tail = deque()
+            self.queue.look_for_more()
         if next_expiry:
-            self._engine.next_expiries[self] = next_expiry
-
-    @property
-    def base(self) -> StoredQueue:
-        return self
-
-    @property
-    def in_memory(self) -> int:
-        in_tail = 0 if self.tail is self.messages else len(self.tail)
-        return len(self.messages) + in_tail - len(self.gone)
-
-    @property
-    def length(self) -> int:
-        return self.in_memory + self.unloaded
+            self._expiring_rows.add(self, next_expiry)
 
     @property
     def is_empty(self) -> bool:
-        return super().is_empty and not (self.unloaded or self.tail or self.length_stored or self.topic)
+        waiting = self.waiting
+        return not (waiting.messages or waiting.tail or self.unloaded or self.length_stored or self.topic)
+
+    @property
+    def is_elsewhere(self) -> bool:
+        return self.unloaded != 0
+
+    def depth(self) -> tuple[int, int]:
+        length = len(self.waiting) + self.unloaded + self._journal.added(self)
+        octets = self.waiting.octets
+        if self.unloaded:
+            octets += self.octets_stored * self.unloaded // max(self.length_stored, 1)
+        return length, octets
 
     # -- what the journal asks and tells ------------------------------------------------------------------
 
     def row(self, more: int = 0, more_octets: int = 0) -> QueueRow:
-        """As it is after the group that is written now, by which it grows so much."""
-        goes_out = self.taker is not None and not self._engine.is_stopping
-        soon = (not self.unloaded and len(self.messages) < PAGE) or self.noticed is not None
+        """See Stored."""
+        queue = self.queue
+        goes_out = queue.taker is not None and not self._storage.is_stopping
+        soon = (not self.unloaded and len(self._messages) < PAGE) or queue.noticed is not None
         if goes_out and soon:
             # What is written now is handed out as soon as it is safe, or soon after: a commit earlier than if
             # it had to be written then.
-            self._mark_wanted = max(self._mark_wanted, self._engine.last_position)
+            self._mark_wanted = max(self._mark_wanted, self._storage.last_position)
         self._mark_written = self._mark_wanted
         return QueueRow(
             self.number,
@@ -146,43 +161,39 @@ class StoredQueue(MemoryQueue):
         )
 
     def committed(self, part: Part) -> None:
-        """That row is safe."""
         if not self.number:
             return  # dropped meanwhile, and not counted any more
         self.mark = self._mark_written
         self.length_stored += part.rows
         self.octets_stored += part.octets
-        self._engine.stored_octets += part.octets
+        self._room.stored_octets += part.octets
         if self.removing:
             self.removing.difference_update([message.position for message in part.removed])
-        if part.octets < 0 and self._engine.waiting:
-            self._engine.wake(self.name)
+        if part.octets < 0 and self._room.waiting:
+            self._room.wake(self.name)
 
     def not_committed(self) -> None:
-        """It is not."""
         self._mark_wanted = self._mark_written = self.mark
-        if self.taker is not None:
-            self._engine.pages.stuck[self] = None
+        if self.queue.taker is not None:
+            self._page_reader.stuck[self] = None
 
     def go_on(self) -> None:
-        """What was not to be handed out before the row was safe may be now, or read."""
-        base = self.base
-        if base.withheld:
-            base.demand += base.withheld
-            base.withheld = 0
-        if self.demand > 0 and (self.messages or self.unloaded or self.lanes is not None):
-            self.hand_out()
-        elif self.taker is None:
-            self._engine.forget_if_idle(self)
-        if self._is_overlooked and self._engine.pages.may_be_read(self):
+        queue = self.queue
+        if queue.withheld:
+            queue.go_on()
+        if queue.demand > 0 and (queue.messages or queue.has_more):
+            queue.hand_out()
+        elif queue.taker is None:
+            queue.forget_if_idle(self)
+        if self._is_overlooked and self._page_reader.may_be_read(self):
             self.look_again()
-        self.notice(())
+        if queue.noticed is not None:
+            queue.noticed(())
 
     def look_again(self) -> None:
-        """Who looks through what waits may have missed some that could not be read."""
         self._is_overlooked = False
-        if self.noticed is not None:
-            self.noticed(None)
+        if self.queue.noticed is not None:
+            self.queue.noticed(None)
 
     def unmark(self) -> None:
         """Nothing of it is in flight, and nothing will be."""
@@ -194,6 +205,20 @@ class StoredQueue(MemoryQueue):
             if message.position <= self.handed and not message.attempts:
                 message.attempts = 1
 
+    def shut(self, adding: bool, removing: bool) -> None:
+        self.can_add = self.can_add and not adding
+        self.stands = self.stands or removing
+        self.waiting.may_expire = not self.stands  # it would expire, and come back
+
+    def has_row(self, message: Message) -> bool:
+        """Is its row here?  If not, it was dropped meanwhile."""
+        return self.number != 0 and message.position > self.since
+
+    def forget_row(self, message: Message) -> None:
+        """It is not needed any more, and nobody waits for its end."""
+        if self.number and message.position > self.since and not self.stands:
+            self._journal.group().remove(self, message)
+
     # -- messages that became safe ------------------------------------------------------------------------
 
     def arrive(self, message: Message) -> bool:
@@ -201,101 +226,65 @@ class StoredQueue(MemoryQueue):
         if not self.number:
             return False  # dropped meanwhile
         position = self.arrived = message.position
-        messages = self.messages
-        is_first = not messages and not self.unloaded and self.lanes is None and not self.stands
-        if self.demand > 0 and is_first and position <= self.mark:
-            self.demand -= 1
-            if not self.taker(message):  # type: ignore[misc]  # there is one: it asked
-                self._engine.octets += message.size
+        queue = self.queue
+        is_first = not self._messages and not self.unloaded and len(queue.lanes) == 1 and not self.stands
+        if queue.demand > 0 and is_first and position <= self.mark:
+            queue.demand -= 1
+            if not queue.taker(message):  # type: ignore[misc]  # there is one: it asked
+                self._room.octets += message.size
             elif message.is_persistent:
-                self._engine.forget(message)
+                self.forget_row(message)
             return True
-        stays = not (self.unloaded or self._window_is_full())
+        stays = not (self.unloaded or self._storage.window_limits.is_full(self.waiting))
         if stays:
-            self._insert(message)
-            self._engine.octets += message.size
+            self.waiting.insert(message)
+            self._room.octets += message.size
         else:
             self._leave_in_file(message)
         if message.keeping is not None and message.keeping.last_value is not None:
-            self.replace(message)
-        if stays and self.demand > 0:
-            self.hand_out()
-        if self.noticed is not None:
-            self.noticed((message,))
+            queue.replace(message)
+        if stays and queue.demand > 0:
+            queue.hand_out()
+        if queue.noticed is not None:
+            queue.noticed((message,))
         return stays
 
     def spilled(self, message: Message) -> None:
         """The same for one that does not persist: in memory it needs no row."""
         self.spilling -= 1
         if self.arrive(message):
-            self._engine.forget(message)
-
-    def _insert(self, message: Message) -> None:
-        """Into its place: nearly always the last."""
-        messages = self.messages
-        place = len(messages)
-        while place and messages[place - 1].position > message.position:
-            place -= 1
-        messages.insert(place, message)
-        self.octets += message.size
-        if message.keeping is not None:
-            self.waits(message)
-
-    def waits(self, message: Message) -> None:
-        if not self.stands:  # it would expire, and come back
-            super().waits(message)
-
-    def _window_is_full(self) -> bool:
-        length = len(self.messages)
-        engine = self._engine
-        if length >= engine.window_length or self.octets >= engine.window_octets:
-            return True
-        octets, total = engine.octets, engine.limits.total_octets
-        if octets < total // 2:
-            return False
-        # Memory is getting short: what is in the file too need not be here.
-        return length >= NARROW or self.octets >= NARROW_OCTETS or (octets >= total // 4 * 3 and length > 0)
+            self.forget_row(message)
 
     def _leave_in_file(self, message: Message) -> None:
         if not self.unloaded:
             self.horizon = message.position - 1
-            self.tail = deque()
+            self.waiting.tail = deque()
+            self.queue.has_more = True
         self.unloaded += 1
-        expires = 0 if message.keeping is None else message.keeping.expires
-        if expires:
-            next_expiries = self._engine.next_expiries
-            next_expiries[self] = min(expires, next_expiries.get(self, expires))
+        if message.keeping is not None and message.keeping.expires:
+            self._expiring_rows.add(self, message.keeping.expires)
 
     def put_back(self, message: Message) -> None:
         if self.unloaded and message.position > self.horizon and message.position in self.removing:
             # It came from the file, and waits here now: its row is passed over there.
-            self._put_into(self.tail, message)
+            self.waiting.put_into(self.waiting.tail, message)
             return
         self.removing.discard(message.position)
-        super().put_back(message)
+        self.waiting.put_back(message)
 
     # -- handing out --------------------------------------------------------------------------------------
 
-    def request(self, count: int) -> None:
-        if self.withheld:
-            self.withheld = max(0, self.withheld + count)
-            return
-        self.demand += count
-        if self.demand < 0:
-            self.demand = 0
-        if self.demand and (self.messages or self.unloaded or self.lanes is not None):
-            self.hand_out()
-
     def pour(self) -> bool:
+        queue, waiting = self.queue, self.waiting
         if self.stands:
-            return self._withhold()
-        taker = self.taker
-        engine = self._engine
-        messages = self.messages
-        while self.demand > 0:
+            queue.withhold()
+            return False
+        messages = waiting.messages
+        while queue.demand > 0:
             if not messages and not (self.unloaded and self._load()):
                 if self.unloaded:
-                    return self._withhold()
+                    queue.withhold()
+                    return False
                 break
             message = messages[0]
             keeping = message.keeping
@@ -303,117 +292,97 @@ class StoredQueue(MemoryQueue):
                 self._raise_mark()
                 return False
             messages.popleft()
-            if self.patchy and not self.leaves(message):
+            if waiting.patchy and not waiting.leaves(message):
                 continue
-            self.octets -= message.size
-            self.demand -= 1
-            if taker(message):  # type: ignore[misc]  # there is one: it asked
-                engine.octets -= message.size
+            waiting.octets -= message.size
+            queue.demand -= 1
+            if queue.taker(message):  # type: ignore[misc]  # there is one: it asked
+                self._room.octets -= message.size
                 if keeping is not None and keeping.persistent:
-                    engine.forget(message)
+                    self.forget_row(message)
         if self.unloaded and len(messages) < LOW:
             self._load()
         return True
 
-    def _withhold(self) -> bool:
-        """Nothing is asked for, until it can be given: nor do lower priorities overtake it."""
-        base = self.base
-        base.withheld += base.demand
-        base.demand = 0
-        return False
-
-    def stop(self) -> None:
-        self.withheld = 0
-        super().stop()
-
     def _raise_mark(self) -> None:
         """Have the file say that the next messages may have been handed out: not all, there may be many."""
-        messages = self.messages
+        messages = self._messages
         position = messages[min(len(messages), PAGE) - 1].position
         if position > self._mark_wanted:
             self._mark_wanted = position
-            self._engine.touch(self)
+            self._journal.group().part(self)
 
     def _load(self) -> bool:
         """Read the next page into the window.  False: there is nothing to be had."""
         loaded: list[Message] = []
         while self.unloaded and not loaded:
-            page = self._engine.pages.page(self, self.horizon)
+            page = self._page_reader.page(self, self.horizon)
             if page is None:
                 return False  # the file can't be read now
             if not page:
-                self._engine.pages.misses(self, self.unloaded)
+                self._page_reader.misses(self, self.unloaded)
                 return False
             loaded = [message for message in page if message.position not in self.removing]
             self.unloaded -= len(loaded)
             self.horizon = page[-1].position
             if self.unloaded <= 0:
-                self.unloaded = self._engine.pages.more(self, -self.unloaded)
+                self.unloaded = self._page_reader.more(self, -self.unloaded)
         for message in loaded:
-            self.octets += message.size
-            self._engine.octets += message.size
+            self.waiting.octets += message.size
+            self._room.octets += message.size
             if message.keeping is not None:
-                self.waits(message)
+                self.waiting.note(message)
             if not message.is_persistent:
-                self._engine.forget(message)  # it is in memory again
+                self.forget_row(message)  # it is in memory again
         self._extend_window(loaded)
-        if self.demand > 0 and self.messages:
+        if self.queue.demand > 0 and self._messages:
             self._raise_mark()  # by the time they are wanted, it has been
-        return bool(self.messages)
+        return bool(self._messages)
 
     def _extend_window(self, loaded: list[Message]) -> None:
         """By what was read, and by what waits in the tail and is in its turn now."""
-        messages, tail = self.messages, self.tail
-        joining = []
-        if tail is not messages:
-            while tail and (not self.unloaded or tail[0].position <= self.horizon):
-                joining.append(tail.popleft())
-        if joining or (messages and loaded and messages[-1].position > loaded[0].position):
-            loaded = sorted([*messages, *loaded, *joining], key=position_of)
-            messages.clear()
-        messages.extend(loaded)
+        self.waiting.join(loaded, self.horizon if self.unloaded else None)
         if not self.unloaded:
-            self.tail = messages
-            self._engine.next_expiries.pop(self, None)
+            self._all_is_in_memory()
 
-    def remove_rows(self, expired: list[Message]) -> None:
-        """These were found in the file, and are to be removed."""
-        self.removing.update([message.position for message in expired])
-        self.unloaded -= len(expired)
-        self._engine.octets += sum(message.size for message in expired)
+    def _all_is_in_memory(self) -> None:
+        self._expiring_rows.discard(self)
+        self.queue.look_for_more()
+
+    def remove_rows(self, messages: list[Message]) -> None:
+        self.removing.update([message.position for message in messages])
+        self.unloaded -= len(messages)
+        self._room.octets += sum(message.size for message in messages)
         if not self.unloaded:
             self._extend_window([])
+        for message in messages:
+            if not message.is_persistent:
+                self.forget_row(message)  # a settled one has no row
 
     # -- out of the middle --------------------------------------------------------------------------------
 
-    def depth(self) -> tuple[int, int]:
-        length, octets = super().depth()
-        for lane in self.lanes or (self,):
-            assert isinstance(lane, StoredQueue)
-            length += self._engine.coming(lane)
-            if lane.unloaded:
-                octets += lane.octets_stored * lane.unloaded // max(lane.length_stored, 1)
-        return length, octets
-
     def pages(self, after: int) -> Iterator[list[Message]]:
-        if self.unloaded and not after and len(self.messages) < LOW:
+        if self.unloaded and not after and len(self._messages) < LOW:
             self._load()  # whoever wants the first wants the next ones soon
-        return super().pages(after)
+        while page := self._page(after):
+            after = page[-1].position
+            yield self.waiting.present(page)
 
-    def page(self, after: int) -> list[Message]:
-        found = super().page(after)
+    def _page(self, after: int) -> list[Message]:
+        """The next that wait after a position, those that are gone among them; in order."""
+        found = self.waiting.page(after)
         if not self.unloaded:
             return found
         found = [message for message in found if message.position <= self.horizon]
         after = max(after, self.horizon)
         while not found:
             # From here on they are in three places: none of them may be left behind.
-            stored = self._engine.pages.page(self, after)
+            stored = self._page_reader.page(self, after)
             if stored is None:
                 self._is_overlooked = self.damage is None
                 break  # nor is what comes behind it
             ends = [stored[-1].position] if stored else []
-            for waiting in (self.messages, self.tail):
+            for waiting in (self._messages, self.waiting.tail):
                 start = bisect_left(waiting, after + 1, key=position_of)
                 part = list(islice(waiting, start, start + AT_ONCE))
                 found += part
@@ -433,41 +402,29 @@ class StoredQueue(MemoryQueue):
         keeping = message.keeping
         if keeping is None or not keeping.persistent or message.position <= self.mark:
             return True
-        self._mark_wanted = max(self._mark_wanted, self._engine.last_position)
-        self._engine.touch(self)
+        self._mark_wanted = max(self._mark_wanted, self._storage.last_position)
+        self._journal.group().part(self)
         return False
 
     def take_out(self, message: Message) -> bool:
-        return super().take_out(message) or self._take_out_of_file(message) or self._take_out_of_tail(message)
+        waiting = self.waiting
+        return (
+            waiting.take_out(message) or self._take_out_of_file(message) or waiting.take_out_of_tail(message)
+        )
 
     def find(self, position: int) -> Message | None:
-        found = super().find(position) or at(self.tail, position)
+        found = self.waiting.find(position)
         if found is not None or not self.unloaded or not self.horizon < position <= self.arrived:
             return found
-        return self._engine.pages.one(self, position)
+        return self._page_reader.one(self, position)
 
     def _take_out_of_file(self, message: Message) -> bool:
         """It may be a row above the horizon."""
         if not self.unloaded or not self.horizon < message.position <= self.arrived:
             return False
-        if message.position in self.removing or not self._engine.pages.has(self, message.position):
+        if message.position in self.removing or not self._page_reader.has(self, message.position):
             return False
         self.remove_rows([message])
-        if not message.is_persistent:
-            self._engine.forget(message)  # a settled one has no row
-        return True
-
-    def _take_out_of_tail(self, message: Message) -> bool:
-        """It may be one that does not persist, behind those in the file."""
-        tail = self.tail
-        if tail is self.messages:
-            return False
-        place = bisect_left(tail, message.position, key=position_of)
-        if place == len(tail) or tail[place].position != message.position or message.position in self.gone:
-            return False
-        del tail[place]
-        self.octets -= message.size
-        self._has_left(message)
         return True
 
     def drop_up_to(self, position: int) -> None:
@@ -475,11 +432,11 @@ class StoredQueue(MemoryQueue):
         self.since = max(self.since, position)
         self.removing.clear()
         self.unloaded = 0
+        self.queue.look_for_more()
         if self.damage is not None:
-            self._engine.standing.emptied(self)
+            self._storage.damaged_queues.emptied(self)
 
     def clear(self) -> None:
-        super().clear()
-        self.tail = self.messages
+        self.waiting.clear()
         self.unloaded = 0
-        self._engine.next_expiries.pop(self, None)
+        self._all_is_in_memory()

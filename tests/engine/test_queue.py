@@ -1,4 +1,4 @@
-"""engine/memory/queue.py: one queue's messages in memory."""
+"""engine/queue.py: one queue, and the claim of its taker."""
 
 from __future__ import annotations
 
@@ -92,7 +92,7 @@ class ClaimTests(SynchronousTestCase):
             claim.request(1)
         broken = False
         claim.request(1)
-        self.assertEqual(self.engine._queues[NAME].length, 0)
+        self.assertEqual(len(self.engine._lanes[NAME].waiting), 0)
 
     def test_a_queue_is_forgotten_by_itself_not_by_its_name(self) -> None:
         """Its messages have expired or gone; by then another of its name may have some."""
@@ -114,9 +114,9 @@ class ClaimTests(SynchronousTestCase):
                 self.append("stays")
         self.append("last")
         self.engine.expire(10, lambda message: [])
-        queue = self.engine._queues[NAME]
-        self.assertEqual(queue.length, 12)
-        self.assertLessEqual(len(queue.messages), 2 * queue.length)
+        waiting = self.engine._lanes[NAME].waiting
+        self.assertEqual(len(waiting), 12)
+        self.assertLessEqual(len(waiting.messages), 2 * len(waiting))
 
 
 class BookTests(SynchronousTestCase):
@@ -161,10 +161,11 @@ class BookTests(SynchronousTestCase):
                 taker = Taker(engine, NAME)
                 taker.got = got
             settled = min(settled, len(taker.got))
-            queue = engine._queues[NAME]
-            left = [message for message in queue.messages if message.position not in queue.gone]
+            lane = engine._lanes[NAME]
+            waiting = lane.waiting
+            left = [message for message in waiting.messages if message.position not in waiting.gone]
             self.assertEqual([message.position for message in left], sorted({m.position for m in left}))
-            self.assertEqual((queue.length, queue.octets), (len(left), sum(m.size for m in left)))
+            self.assertEqual((len(waiting), waiting.octets), (len(left), sum(m.size for m in left)))
             in_flight = sum(message.size for message in taker.got[settled:])
-            self.assertEqual(engine.octets, queue.octets + in_flight)
-            self.assertFalse(left and queue.demand)
+            self.assertEqual(engine.octets, waiting.octets + in_flight)
+            self.assertFalse(left and lane.queue.demand)
