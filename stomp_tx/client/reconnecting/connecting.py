@@ -20,6 +20,7 @@ from twisted.python.failure import Failure
 from stomp_tx.client.client import StompClient
 from stomp_tx.client.deferred import failed
 from stomp_tx.client.event_loop import Run, runner
+from stomp_tx.client.reconnecting.back_off import BackOff
 from stomp_tx.client.reconnecting.brokers import Brokers, is_final
 from stomp_tx.client.reconnecting.callbacks import Callbacks
 from stomp_tx.client.reconnecting.retry import Retry
@@ -166,9 +167,7 @@ class Connecting:
     # -- while it lasts -----------------------------------------------------------------------------------
 
     async def _run(self, start: object) -> None:
-        failures = 0  # in a row
-        waits = 0  # each longer than the one before
-        refusals = 0  # of the login, since there was a connection
+        back_off = BackOff(self._retry, self._random)
         while self._goes_on(start):
             try:
                 session = await self._brokers.connect(self.run)
@@ -180,25 +179,18 @@ class Connecting:
             except Exception as error:
                 if not self._goes_on(start):
                     return  # it was cancelled, or its connection was
-                failures += 1
-                waits += 1
                 refused = is_final(error)
-                is_slow = refused and not self._brokers.may_be_back
-                refusals += is_slow
-                if is_slow:
-                    wait = self._retry.wait_after_refusals(refusals, self._random)
-                else:
-                    wait = self._retry.wait(waits, self._random)
+                wait = back_off.failed(refused and not self._brokers.may_be_back)
                 over = (
                     (refused and not self._was_let_in)
                     or isinstance(error, ConfigurationError)  # it is the program that is wrong
-                    or self._retry.is_enough(failures)
+                    or back_off.is_enough
                 )
-                self._attempt_failed(failures, error, None if over else wait)
+                self._attempt_failed(back_off.failures, error, None if over else wait)
                 if over:
                     raise
             else:
-                failures = refusals = 0
+                back_off.connected()
                 began = self._clock.seconds()
                 try:
                     self._is_up(session)
@@ -206,10 +198,7 @@ class Connecting:
                     session.abort()
                     raise
                 self._is_down(await session.status.when_gone())
-                # Who is thrown out as soon as it has come in must not come at once each time.
-                lasted = self._clock.seconds() - began >= self._retry.maximum
-                waits = 1 if lasted else waits + 1
-                wait = self._retry.wait(waits, self._random)
+                wait = back_off.lost(self._clock.seconds() - began)
             if self._goes_on(start):
                 await deferLater(self._clock, wait)
 

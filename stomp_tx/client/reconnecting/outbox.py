@@ -121,9 +121,7 @@ class Outbox:
 
     def _write(self, entry: Send | ReplayedSends, session: ClientSession) -> Deferred[None]:
         entry.written = True
-        return entry.write(session.outgoing).addCallbacks(
-            self._safe, self._failed, (entry,), {}, (entry, session), {}
-        )
+        return entry.write(session).addCallbacks(self._safe, self._failed, (entry,), {}, (entry, session), {})
 
     def _safe(self, _: None, entry: Send | ReplayedSends) -> None:
         self._take_out(entry)

@@ -3,16 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from random import Random
 
 from stomp_tx.client.arguments import NOTHING, must_be
 from stomp_tx.errors import ConfigurationError
-
-_ENOUGH = 64
-"""Doublings; more than that are no longer a wait."""
-
-SLOWER = 10
-"""As many times the longest wait is the longest one after a refused login."""
 
 
 @dataclass(frozen=True)
@@ -49,22 +42,3 @@ class Retry:
             raise ConfigurationError("retry: jitter is a share, from 0 to 1")
         if self.attempts is not None and self.attempts < 1:
             raise ConfigurationError("retry: attempts must be at least 1, or None for no limit")
-
-    def is_enough(self, failures: int) -> bool:
-        """Does the client give up after so many failed attempts in a row?"""
-        return self.attempts is not None and failures >= self.attempts
-
-    def wait(self, failures: int, random: Random) -> float:
-        """Seconds to wait after so many failures in a row."""
-        return self._wait(self.initial, failures, self.maximum, random)
-
-    def wait_after_refusals(self, refusals: int, random: Random) -> float:
-        """The same after a login that had been good was refused so many times.
-
-        It begins where the other ends, and gets longer: brokers lock out who guesses.
-        """
-        return self._wait(self.maximum, refusals, SLOWER * self.maximum, random)
-
-    def _wait(self, first: float, times: int, most: float, random: Random) -> float:
-        longest = min(first * self.factor ** min(times - 1, _ENOUGH), most)
-        return longest * (1 - self.jitter * random.random())

@@ -10,7 +10,8 @@ from twisted.internet.defer import Deferred, gatherResults
 from twisted.python.failure import Failure
 
 from stomp_tx.client.codecs import Codecs
-from stomp_tx.client.session.outgoing import Heads, Outgoing, check_body
+from stomp_tx.client.session.outgoing import Heads, check_body
+from stomp_tx.client.session.session import ClientSession
 from stomp_tx.wire import frames
 from stomp_tx.wire.commands import V12
 from stomp_tx.wire.headers import Headers, texts
@@ -54,9 +55,9 @@ class Send:
         self.answer: Deferred[None] | None = None
         self.written = False
 
-    def write(self, outgoing: Outgoing, transaction: str | None = None) -> Deferred[None]:
+    def write(self, session: ClientSession, transaction: str | None = None) -> Deferred[None]:
         """Say it, as a part of that transaction or by itself; fires when it is safe."""
-        return outgoing.send(
+        return session.outgoing.send(
             self.destination,
             self.body,
             self.content_type,
@@ -80,14 +81,15 @@ class ReplayedSends:
         self.answer: Deferred[None] | None = None
         self.written = False
 
-    def write(self, outgoing: Outgoing) -> Deferred[None]:
+    def write(self, session: ClientSession) -> Deferred[None]:
         """Say all of it; fires when it is safe.
 
         Each frame asks for a receipt: an ERROR names what it is about then.
         """
+        outgoing = session.outgoing
         id = outgoing.new_transaction()
         said = [outgoing.perform(frames.begin(id), True)]
-        said += [one.write(outgoing, id) for one in self.sends]
+        said += [one.write(session, id) for one in self.sends]
         if any(isinstance(getattr(one, "result", None), Failure) for one in said):
             said.append(outgoing.perform(frames.abort(id)))  # it can't be said in this version
         else:

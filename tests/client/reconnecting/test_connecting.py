@@ -110,15 +110,6 @@ class ConnectingTests(ServiceCase):
         self.broker.advance(100)
         self.assertEqual(len(asked), 1)
 
-    def test_part_of_each_wait_is_random(self) -> None:
-        retry = Retry(initial=1, factor=2, maximum=8, jitter=0.5)
-        random = Random(1)
-        for failures, longest in ((1, 1), (2, 2), (4, 8), (100_000, 8)):
-            waits = [retry.wait(failures, random) for _ in range(200)]
-            self.assertLess(max(waits), longest)
-            self.assertGreater(max(waits), 0.9 * longest)
-            self.assertGreaterEqual(min(waits), longest / 2)
-
     def test_after_a_connection_that_did_not_last_it_waits_longer_too(self) -> None:
         self.starts(retry=Retry(initial=1, maximum=100, jitter=0))
         for waited in (1, 2, 4):

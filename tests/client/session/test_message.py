@@ -4,6 +4,8 @@ from twisted.trial.unittest import SynchronousTestCase
 from stomp_tx.client import Message
 from stomp_tx.client.session.status import Status
 from stomp_tx.wire.frame import Frame
+from tests.client.session.test_subscription import SubscriptionTests
+from tests.client.test_client import Refused
 from tests.client.wiring import Script
 
 
@@ -66,3 +68,42 @@ class RedeliveredTests(SynchronousTestCase):
         self.assertEqual(len(lines), 2)
         for line in lines:
             self.assertIn("redelivered:'yes\\u2028', which is neither true nor false", line)
+
+
+class MessageAsBlockTests(SubscriptionTests):
+    async def work_on(self, message, error=None):
+        async with message as same:
+            assert same is message
+            if error is not None:
+                raise error
+
+    def takes(self, subscription):
+        return self.got(subscription.next())
+
+    def test_its_end_acknowledges(self):
+        subscription = self.subscribes(ack="client-individual")
+        self.sends(b"1")
+        self.does(self.work_on(self.takes(subscription)))
+        self.assertIn(b"ACK\n", self.world.said)
+        self.got(subscription.unsubscribe())
+        self.assertEqual(self.world.waiting(), [])
+
+    def test_an_exception_refuses_and_goes_on(self):
+        subscription = self.subscribes(ack="client-individual")
+        self.sends(b"1")
+        self.failureResultOf(self.world.does(self.work_on(self.takes(subscription), Refused())), Refused)
+        self.assertIn(b"NACK\n", self.world.said)
+
+    def test_where_there_is_nothing_to_acknowledge_it_says_nothing(self):
+        automatic = self.subscribes()
+        self.sends(b"1")
+        self.does(self.work_on(self.takes(automatic)))
+        self.got(automatic.unsubscribe())
+        subscription = self.subscribes(ack="client-individual")
+        self.sends(b"2")
+        message = self.takes(subscription)
+        self.got(message.ack())
+        before = self.world.said
+        self.does(self.work_on(message))
+        self.failureResultOf(self.world.does(self.work_on(message, Refused())), Refused)
+        self.assertEqual(self.world.said, before)
