@@ -14,6 +14,9 @@ Decode = Callable[[bytes, str], Any]
 TEXT = "text/plain"
 JSON = "application/json"
 
+LONGEST = 1000
+"""Characters of a content-type whose ``charset`` is looked for: a sender could make it take seconds."""
+
 
 class Codecs:
     """Encoders and decoders by content-type.
@@ -92,6 +95,8 @@ class Codecs:
 
 def charset_of(content_type: str) -> str | None:
     """The ``charset`` that a content-type names (STOMP 1.2, "Header content-type"); None: it names none."""
+    if len(content_type) > LONGEST:
+        return None
     header = MimeMessage()
     header["content-type"] = content_type.replace("\n", " ").replace("\r", " ")
     charset = header.get_param("charset")

@@ -87,6 +87,10 @@ class CodecTests(SynchronousTestCase):
         for none in ("", "text/plain", "text/plain; charset=", "text/plain; charset"):
             self.assertIsNone(charset_of(none))
 
+    def test_the_charset_of_a_content_type_that_takes_seconds_to_read_is_not_looked_for(self) -> None:
+        for length, charset in ((900, "latin-1"), (60_000, None)):
+            self.assertEqual(charset_of(f'text/plain;x="{";" * length}";charset=latin-1'), charset)
+
     def test_users_have_their_own(self) -> None:
         codecs = Codecs()
         codecs.add(
