@@ -32,6 +32,7 @@ NAMES = {
     "stomp_tx.auth.checkers.workers": {"Workers": "WorkerThreads"},
     "stomp_tx.auth.remembered": {"Remembered": "PasscodeCache"},
     "stomp_tx.engine.worker": {"Thread": "WriterThread"},
+    "stomp_tx.parts": {"Parts": "Components", "parts_of": "components_of"},
 }
 """What in them has another name as well."""
 

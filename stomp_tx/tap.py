@@ -25,20 +25,18 @@ from stomp_tx.broker.factory import StompBrokerFactory
 from stomp_tx.clock import MonotonicClock
 from stomp_tx.errors import ConfigurationError, StompError
 from stomp_tx.net.tls.server import asks_for_certificates
-from stomp_tx.service.components import parts_of
-from stomp_tx.service.configuration import Configuration, read
+from stomp_tx.service.components import components_of
+from stomp_tx.service.configuration import Configuration
+from stomp_tx.service.early_signals import EarlySignalsService
+from stomp_tx.service.engine import EngineService
+from stomp_tx.service.interpreter import InterpreterService
 from stomp_tx.service.listing import written
-from stomp_tx.service.process import (
-    CannotStart,
-    EarlySignalsService,
-    EngineService,
-    InterpreterService,
-    NotifyService,
-    Ordered,
-    PortService,
-    SessionsService,
-)
+from stomp_tx.service.port import PortService
+from stomp_tx.service.process import CannotStart, OrderedServices
+from stomp_tx.service.reader import read
 from stomp_tx.service.reload import ReloadService
+from stomp_tx.service.sessions import SessionsService
+from stomp_tx.service.systemd import NotifyService
 
 EXAMPLES = """
 Examples:
@@ -169,7 +167,7 @@ def makeService(options: Options) -> MultiService:
         log.info("STOMP {versions} at {port}", versions=versions, port=description)
 
     with ends_the_process():
-        parts = parts_of(chosen, reactor)
+        components = components_of(chosen, reactor)
     log.info(
         "connections: {all} at most, {address} from one address; not logged in: {strangers}, {few}",
         all=settings.connections,
@@ -179,11 +177,11 @@ def makeService(options: Options) -> MultiService:
     )
     if chosen.broker.connections > settings.connections:
         log.warn("broker.connections is more than `ulimit -n` allows: see LimitNOFILE in systemd's units")
-    warn_of(parts.checkers, log)
+    warn_of(components.checkers, log)
     factory = StompBrokerFactory(
-        parts.engine,
+        components.engine,
         MonotonicClock(reactor),
-        portal=portal_of(StompRealm(chosen.access), parts.checkers),
+        portal=portal_of(StompRealm(chosen.access), components.checkers),
         settings=settings,
         policies=chosen.policies,
         limits=chosen.limits,
@@ -197,13 +195,13 @@ def makeService(options: Options) -> MultiService:
             description,
             opened,
         )
-        for description, dialect, endpoint in parts.ports
+        for description, dialect, endpoint in components.ports
     ]
 
-    process = Ordered(reactor)
+    process = OrderedServices(reactor)
     EarlySignalsService(reactor).setServiceParent(process)
     InterpreterService().setServiceParent(process)
-    EngineService(parts.engine, reactor).setServiceParent(process)
+    EngineService(components.engine, reactor).setServiceParent(process)
     SessionsService(factory, reactor, settings.stop_timeout, log).setServiceParent(process)
     ReloadService(options["read_again"], chosen, factory, reactor).setServiceParent(process)
     for port in ports:

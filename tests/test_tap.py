@@ -18,16 +18,14 @@ from stomp_tx.net.tls.development import Authority
 from stomp_tx.net.tls.server import ServerContext
 from stomp_tx.service.components import checkers_of
 from stomp_tx.service.configuration import Configuration
-from stomp_tx.service.process import (
-    CannotStart,
-    EarlySignalsService,
-    EngineService,
-    InterpreterService,
-    NotifyService,
-    PortService,
-    SessionsService,
-)
+from stomp_tx.service.early_signals import EarlySignalsService
+from stomp_tx.service.engine import EngineService
+from stomp_tx.service.interpreter import InterpreterService
+from stomp_tx.service.port import PortService
+from stomp_tx.service.process import CannotStart
 from stomp_tx.service.reload import ReloadService
+from stomp_tx.service.sessions import SessionsService
+from stomp_tx.service.systemd import NotifyService
 from stomp_tx.tap import Options, makeService, warn_of
 from tests.scratch import scratch
 

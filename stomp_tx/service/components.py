@@ -1,4 +1,4 @@
-"""Parts: what a broker's process is made of, by its configuration; no port and no file of messages is opened.
+"""Components: what a broker's process is made of; no port and no file of messages is opened.
 
 Whoever checks a configuration makes them too: what can't be made is said in the same words.
 """
@@ -23,7 +23,7 @@ from stomp_tx.service.configuration import Configuration
 
 
 @dataclass(frozen=True)
-class Parts:
+class Components:
     """ports -- for each its description, the name of its dialect (None: the settings'), and where it listens
     checkers -- what finds out who connects
     engine -- where messages are kept, not started yet
@@ -34,7 +34,7 @@ class Parts:
     engine: IEngine
 
 
-def parts_of(configuration: Configuration, reactor: Any) -> Parts:
+def components_of(configuration: Configuration, reactor: Any) -> Components:
     """Make them; files of certificates, keys and users are read.  Raises ConfigurationError."""
     ports = []
     for description in configuration.port:
@@ -44,7 +44,7 @@ def parts_of(configuration: Configuration, reactor: Any) -> Parts:
         ports.append((description, dialect, endpoint_from_string(reactor, endpoint)))
     checkers = checkers_of(configuration)
     engine = engineFromString(configuration.engine, reactor, configuration.engine_limits)
-    return Parts(ports, checkers, engine)
+    return Components(ports, checkers, engine)
 
 
 def checkers_of(configuration: Configuration) -> list[Any]:

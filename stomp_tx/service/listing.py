@@ -9,7 +9,8 @@ from collections.abc import Iterator
 from stomp_tx.auth.roles_file import written_access
 from stomp_tx.broker.dialects import DIALECTS
 from stomp_tx.printable import printable
-from stomp_tx.service.configuration import Configuration, Setting, settings
+from stomp_tx.service.configuration import Configuration
+from stomp_tx.service.setting import Setting, settings
 
 
 def written(configuration: Configuration) -> str:

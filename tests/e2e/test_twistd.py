@@ -315,13 +315,14 @@ def test_port_in_use_ends_the_process_and_says_so(tmp_path, command):
 
 LATE = """
 from twisted.internet import reactor, task
-from stomp_tx.service.process import Ordered, PortService
+from stomp_tx.service.port import PortService
+from stomp_tx.service.process import OrderedServices
 
 class Endpoint:
     def listen(self, factory):
         return task.deferLater(reactor, 0.01, open, "there/is/none")
 
-process = Ordered(reactor)
+process = OrderedServices(reactor)
 PortService(Endpoint(), None, reactor, "slow:1", print).setServiceParent(process)
 process.startService()
 reactor.addSystemEventTrigger("before", "shutdown", process.stopService)

@@ -1,3 +1,5 @@
+"""service/configuration.py, from a TOML file and from --set: reader.py, toml_file.py, setting.py."""
+
 from pathlib import Path
 
 from twisted.trial.unittest import SynchronousTestCase
@@ -7,9 +9,11 @@ from stomp_tx.broker.dialects import DIALECTS
 from stomp_tx.broker.policy import Policy
 from stomp_tx.broker.settings import BrokerSettings
 from stomp_tx.errors import ConfigurationError
-from stomp_tx.service import configuration
-from stomp_tx.service.configuration import Configuration, read, settings
+from stomp_tx.service import setting as setting_module
+from stomp_tx.service.configuration import Configuration
 from stomp_tx.service.listing import written
+from stomp_tx.service.reader import read
+from stomp_tx.service.setting import settings
 from stomp_tx.wire.limits import Limits
 from tests.scratch import scratch
 
@@ -223,7 +227,7 @@ class ConfigurationTests(SynchronousTestCase):
         def no_source(cls):
             raise OSError("could not get source code")
 
-        self.patch(configuration.inspect, "getsource", no_source)
+        self.patch(setting_module.inspect, "getsource", no_source)
         settings.cache_clear()
         self.addCleanup(settings.cache_clear)
         self.assertEqual(settings()["limits.frame"].meaning, "")

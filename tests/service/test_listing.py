@@ -3,8 +3,9 @@
 from twisted.trial.unittest import SynchronousTestCase
 
 from stomp_tx.broker.settings import BrokerSettings
-from stomp_tx.service.configuration import Configuration, read
+from stomp_tx.service.configuration import Configuration
 from stomp_tx.service.listing import written
+from stomp_tx.service.reader import read
 from tests.scratch import scratch
 
 

@@ -32,16 +32,17 @@ def check_config(file: str, show: bool) -> None:
     """
     from twisted.internet import reactor
 
-    from stomp_tx.service import configuration, listing
-    from stomp_tx.service.components import parts_of
+    from stomp_tx.service.components import components_of
+    from stomp_tx.service.listing import written
+    from stomp_tx.service.reader import read
 
-    read = configuration.read(file)
-    parts_of(read, reactor).engine.check()
+    configuration = read(file)
+    components_of(configuration, reactor).engine.check()
     if show:
-        print(listing.written(read), end="")
+        print(written(configuration), end="")
     else:
         print(f"{printable(file)}: good")
-        print(_who_may_do_what(read.access))
+        print(_who_may_do_what(configuration.access))
 
 
 def _who_may_do_what(access: AccessList) -> str:
