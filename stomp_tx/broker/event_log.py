@@ -1,4 +1,4 @@
-"""The log: one line for each thing that happens to a connection."""
+"""EventLog: one line for each thing that happens to a connection."""
 
 from __future__ import annotations
 
@@ -27,16 +27,31 @@ from stomp_tx.errors import AccessDenied, LoginDenied, TooManyConnections
 from stomp_tx.printable import printable
 
 
-def log_events(events: Events, log: Logger, seconds: Callable[[], float]) -> None:
-    """Tell of these events through ``log``; ``seconds`` gives the time of the broker's clock.
+class EventLog:
+    """Tells of these events through ``log``; ``seconds`` gives the time of the broker's clock.
 
     Those about who may do what have a field ``audit``: login, refusal, renewal, denial or lockout; and
     ``peer`` and ``user``, which a lockout has where it is of one login and not of an address.  What clients
     have named is shown so that it can't be taken for another line.
     """
 
-    def connected(event: Connected) -> None:
-        log.info(
+    def __init__(self, events: Events, log: Logger, seconds: Callable[[], float]) -> None:
+        self._log = log
+        self._long_ago, self._just_now = LogLimit(seconds, EVERY), LogLimit(seconds, EVERY)  # of what expired
+        events.observe(Connected, self._connected)
+        events.observe(Failed, self._failed)
+        events.observe(ExpiredOnArrival, self._expired_on_arrival)
+        events.observe(HeaderIgnored, self._header_ignored)
+        events.observe(HeaderUnknown, self._header_unknown)
+        events.observe(Refused, self._refused)
+        events.observe(LoginRenewed, self._renewed)
+        events.observe(Denied, self._denied)
+        events.observe(LockedOut, self._locked_out)
+        events.observe(SelectorChanged, self._selector_changed)
+        events.observe(Disconnected, self._disconnected)
+
+    def _connected(self, event: Connected) -> None:
+        self._log.info(
             "{session} connected: {user} from {peer}, STOMP {version}",
             session=event.session,
             user=printable(event.user),
@@ -45,24 +60,22 @@ def log_events(events: Events, log: Logger, seconds: Callable[[], float]) -> Non
             audit="login",
         )
 
-    def failed(event: Failed) -> None:
+    def _failed(self, event: Failed) -> None:
         if isinstance(event.error, (LoginDenied, AccessDenied, TooManyConnections)):
             return  # which the log tells as Refused or Denied
-        log.warn(
+        self._log.warn(
             "{session} ({peer}) got ERROR: {error}",
             session=event.session,
             peer=printable(event.peer),
             error=printable(event.error.line),
         )
 
-    long_ago, just_now = LogLimit(seconds, EVERY), LogLimit(seconds, EVERY)
-
-    def expired_on_arrival(event: ExpiredOnArrival) -> None:
-        left_out = (long_ago if event.late > DAY else just_now).tell()
+    def _expired_on_arrival(self, event: ExpiredOnArrival) -> None:
+        left_out = (self._long_ago if event.late > DAY else self._just_now).tell()
         if left_out is None:
             return
         letters = printable(", ".join(event.dead_letters)[:200])
-        log.warn(
+        self._log.warn(
             "{session} ({peer}): a message to {destination} had expired when it arrived, and {became}:"
             " {reason}{more}",
             session=event.session,
@@ -73,8 +86,8 @@ def log_events(events: Events, log: Logger, seconds: Callable[[], float]) -> Non
             more=f"; {left_out} more since the last such line" if left_out else "",
         )
 
-    def header_ignored(event: HeaderIgnored) -> None:
-        log.warn(
+    def _header_ignored(self, event: HeaderIgnored) -> None:
+        self._log.warn(
             "{session} ({peer}): {command} has {header}:{value!r}, which is neither true nor false: {so}; "
             "more of this connection is not logged",
             session=event.session,
@@ -85,9 +98,9 @@ def log_events(events: Events, log: Logger, seconds: Callable[[], float]) -> Non
             so="the message is not persistent" if event.command == "SEND" else "it is ignored",
         )
 
-    def header_unknown(event: HeaderUnknown) -> None:
+    def _header_unknown(self, event: HeaderUnknown) -> None:
         note = NOTES.get(event.header, "it is logged once")
-        log.warn(
+        self._log.warn(
             "{session} ({peer}): {command} has the header {header!r}, which has no effect with this broker; "
             "{note}",
             session=event.session,
@@ -97,8 +110,8 @@ def log_events(events: Events, log: Logger, seconds: Callable[[], float]) -> Non
             note=note,
         )
 
-    def refused(event: Refused) -> None:
-        log.warn(
+    def _refused(self, event: Refused) -> None:
+        self._log.warn(
             "{session} ({peer}) login refused: {user!r}: {why}",
             session=event.session,
             peer=printable(event.peer),
@@ -107,8 +120,8 @@ def log_events(events: Events, log: Logger, seconds: Callable[[], float]) -> Non
             audit="refusal",
         )
 
-    def renewed(event: LoginRenewed) -> None:
-        log.info(
+    def _renewed(self, event: LoginRenewed) -> None:
+        self._log.info(
             "{session} ({peer}) login renewed: {user}",
             session=event.session,
             peer=printable(event.peer),
@@ -116,8 +129,8 @@ def log_events(events: Events, log: Logger, seconds: Callable[[], float]) -> Non
             audit="renewal",
         )
 
-    def denied(event: Denied) -> None:
-        log.warn(
+    def _denied(self, event: Denied) -> None:
+        self._log.warn(
             "{session} ({peer}) denied: {user} has no permission {permission!r} on {destination}",
             session=event.session,
             peer=printable(event.peer),
@@ -127,7 +140,7 @@ def log_events(events: Events, log: Logger, seconds: Callable[[], float]) -> Non
             audit="denial",
         )
 
-    def locked_out(event: LockedOut) -> None:
+    def _locked_out(self, event: LockedOut) -> None:
         who = {}
         whom = ""
         if event.login:
@@ -135,7 +148,7 @@ def log_events(events: Events, log: Logger, seconds: Callable[[], float]) -> Non
             who["user"] = event.login[:100]
         elif event.login is not None:
             whom = " with one token or certificate"
-        log.warn(
+        self._log.warn(
             "{peer} is locked out" + whom + " for {seconds:g} seconds: too many logins failed",
             peer=event.place,
             seconds=event.seconds,
@@ -143,11 +156,11 @@ def log_events(events: Events, log: Logger, seconds: Callable[[], float]) -> Non
             **who,
         )
 
-    def selector_changed(event: SelectorChanged) -> None:
+    def _selector_changed(self, event: SelectorChanged) -> None:
         what = "what waits there stays"
         if not event.is_first:
             what = f"{event.dropped} messages that no longer match are dropped"
-        log.info(
+        self._log.info(
             "{session} {user}'s durable subscription {subscription} to {destination} keeps {keeps}: {what}",
             session=event.session or "broker",
             user=printable(event.user),
@@ -158,22 +171,10 @@ def log_events(events: Events, log: Logger, seconds: Callable[[], float]) -> Non
             dropped=event.dropped,
         )
 
-    def disconnected(event: Disconnected) -> None:
-        log.info(
+    def _disconnected(self, event: Disconnected) -> None:
+        self._log.info(
             "{session} ({peer}) disconnected: {why}",
             session=event.session,
             peer=printable(event.peer),
             why=printable(event.why),
         )
-
-    events.observe(Connected, connected)
-    events.observe(Failed, failed)
-    events.observe(ExpiredOnArrival, expired_on_arrival)
-    events.observe(HeaderIgnored, header_ignored)
-    events.observe(HeaderUnknown, header_unknown)
-    events.observe(Refused, refused)
-    events.observe(LoginRenewed, renewed)
-    events.observe(Denied, denied)
-    events.observe(LockedOut, locked_out)
-    events.observe(SelectorChanged, selector_changed)
-    events.observe(Disconnected, disconnected)

@@ -18,7 +18,7 @@ from stomp_tx.broker.admission.connection_limits import place_of
 from stomp_tx.broker.admission.frame_rate import FrameRate
 from stomp_tx.broker.broker import Broker
 from stomp_tx.broker.dialects import DIALECTS, Dialect
-from stomp_tx.broker.event_log import log_events
+from stomp_tx.broker.event_log import EventLog
 from stomp_tx.broker.events import Events
 from stomp_tx.broker.policy import Policies
 from stomp_tx.broker.session.session import BrokerSession
@@ -98,7 +98,7 @@ class StompBrokerFactory(ServerFactory):
         self._keepalive = broker.settings.keepalive()
         self._frame_memory = FrameMemory(broker.settings.unfinished_octets, place_of)
         if log is not None:
-            log_events(broker.events, log, clock.seconds)
+            EventLog(broker.events, log, clock.seconds)
 
     @property
     def anonymous(self) -> IStompUser:

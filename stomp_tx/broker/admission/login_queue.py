@@ -44,14 +44,13 @@ class LoginQueue:
             raise
         finally:
             self._forget(name)
-
-        def done(result: T) -> T:
-            site.done(attempt)
-            self._forget(name)
-            return result
-
         # No ``finally``, which would let others try when a broker is thrown away as it is.
-        return await Deferred.fromCoroutine(log_in()).addBoth(done)
+        return await Deferred.fromCoroutine(log_in()).addBoth(self._done, name, site, attempt)
+
+    def _done(self, result: T, name: str, site: _Site, attempt: LoginAttempt) -> T:
+        site.done(attempt)
+        self._forget(name)
+        return result
 
     def _forget(self, name: str) -> None:
         site = self._sites.get(name)

@@ -17,7 +17,7 @@ from stomp_tx.wire.frame import Frame
 class Acknowledging:
     """Settles the deliveries of one open session."""
 
-    __slots__ = ("_deliveries", "_engine", "_receipts", "_subscriptions", "_transactions", "_warnings")
+    __slots__ = ("_deliveries", "_engine", "_header_warnings", "_receipts", "_subscriptions", "_transactions")
 
     def __init__(
         self,
@@ -25,14 +25,14 @@ class Acknowledging:
         subscriptions: Subscriptions,
         transactions: Transactions,
         receipts: Receipts,
-        warnings: HeaderWarnings,
+        header_warnings: HeaderWarnings,
     ) -> None:
         self._engine = engine
         self._subscriptions = subscriptions
         self._deliveries = subscriptions.deliveries
         self._transactions = transactions
         self._receipts = receipts
-        self._warnings = warnings
+        self._header_warnings = header_warnings
 
     def ack(self, frame: Frame) -> None:
         """ACK in 1.2."""
@@ -57,7 +57,7 @@ class Acknowledging:
 
     def nack(self, frame: Frame) -> None:
         """NACK in every version."""
-        self._warnings.look_at(frame)
+        self._header_warnings.look_at(frame)
         self._acknowledge(frame, Outcome.REJECTED)
 
     def _acknowledge(self, frame: Frame, outcome: Outcome) -> None:

@@ -52,7 +52,7 @@ class Commit:
             self._messages = [one for one in self._messages if one.address not in gone]
         self.appended = [*self._messages, *self._copies]
 
-    def must_be_possible(self, room: Backpressure) -> None:
+    def must_be_possible(self, backpressure: Backpressure) -> None:
         """Raises AccessDenied where who may do what has changed, LimitExceeded where there is no room.
 
         And ProtocolViolation where something was sent to a durable subscription that has ended.
@@ -65,7 +65,7 @@ class Commit:
                 routes.must_still_manage(planned)
         for address in filter(is_bound, {message.address for message in self.appended}):
             must_be_bound(address, self._broker.engine.bindings)
-        full = room.stuck_at(self.appended)
+        full = backpressure.stuck_at(self.appended)
         if full is not None:
             raise queue_full(full)
         self._broker.scheduler.must_have_room(self._messages)

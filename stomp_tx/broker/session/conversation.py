@@ -45,7 +45,7 @@ class Conversation:
         "_broker",
         "_login",
         "_routes",
-        "_session",
+        "_session_id",
         "_subscribing",
         "_subscriptions",
         "_transactions",
@@ -67,11 +67,11 @@ class Conversation:
     ) -> None:
         """``disconnect`` is what DISCONNECT does."""
         self._broker = broker
-        self._session = session_id
+        self._session_id = session_id
         self._login = login
         self._subscriptions = subscriptions
         dialect = agreement.dialect
-        warnings = HeaderWarnings(broker, session_id, sender)
+        header_warnings = HeaderWarnings(broker, session_id, sender)
         access = Access(broker, login)
         self.names = names = Names(
             broker.settings, agreement.host, session_id, dialect, self._means_bare_topic
@@ -79,7 +79,9 @@ class Conversation:
         self._transactions = transactions = Transactions(broker.settings)
         self._routes = routes = Routes(broker, session_id, names, login, access, dialect, subscriptions)
         self._backpressure = Backpressure(broker.engine, subscriptions, routes.known, sender)
-        self._acknowledging = Acknowledging(broker.engine, subscriptions, transactions, receipts, warnings)
+        self._acknowledging = Acknowledging(
+            broker.engine, subscriptions, transactions, receipts, header_warnings
+        )
         self._subscribing = Subscribing(
             broker,
             session_id,
@@ -89,7 +91,7 @@ class Conversation:
             access,
             subscriptions,
             receipts,
-            warnings,
+            header_warnings,
             self._acknowledging.give_back,
             self.forget_routes,
         )
@@ -105,7 +107,7 @@ class Conversation:
             transactions,
             receipts,
             self._backpressure,
-            warnings,
+            header_warnings,
             read_on,
         )
         transacting = Transacting(
@@ -166,4 +168,4 @@ class Conversation:
             held.extend(transaction.held())
         self._acknowledging.give_back(held)
         self._broker.temporary_destinations.end(self.names)
-        self._broker.producers.remove(self._session)
+        self._broker.producers.remove(self._session_id)

@@ -32,7 +32,7 @@ class DurableSubscriptions:
         "_dialect",
         "_host",
         "_names",
-        "_session",
+        "_session_id",
         "_subscriptions",
     )
 
@@ -46,7 +46,7 @@ class DurableSubscriptions:
         agreement: Agreement,
     ) -> None:
         self._broker = broker
-        self._session = session_id
+        self._session_id = session_id
         self._subscriptions = subscriptions
         self._access = access
         self._names = names
@@ -105,7 +105,7 @@ class DurableSubscriptions:
                 f"{durable.name[:60]!a} is to {bound_to}: UNSUBSCRIBE it there, or use another name",
             )
         if not durable.shared:
-            return self._broker.durable_selectors.bind(durable.queue, topic, selector, self._session)
+            return self._broker.durable_selectors.bind(durable.queue, topic, selector, self._session_id)
         safe: Safe = engine.bind(durable.queue, topic)
         return safe
 

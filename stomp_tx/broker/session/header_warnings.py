@@ -12,11 +12,11 @@ from stomp_tx.wire.frame import Frame
 class HeaderWarnings:
     """Tells of such headers in one session's frames, by events."""
 
-    __slots__ = ("_broker", "_has_told", "_sender", "_session")
+    __slots__ = ("_broker", "_has_told", "_sender", "_session_id")
 
     def __init__(self, broker: Broker, session_id: str, sender: IFrameSender) -> None:
         self._broker = broker
-        self._session = session_id
+        self._session_id = session_id
         self._sender = sender
         self._has_told = False  # of a boolean
 
@@ -26,12 +26,12 @@ class HeaderWarnings:
         if odd is not None:
             self._has_told = True
             self._broker.events.emit(
-                HeaderIgnored, self._session, address_text(self._sender.peer()), frame.command, *odd
+                HeaderIgnored, self._session_id, address_text(self._sender.peer()), frame.command, *odd
             )
 
     def look_for_foreign(self, frame: Frame) -> None:
         """Tell of headers that other brokers have, or nobody, and that do nothing here."""
         for name in self._broker.foreign_headers.new_among(frame.command, frame.headers):
             self._broker.events.emit(
-                HeaderUnknown, self._session, address_text(self._sender.peer()), frame.command, name
+                HeaderUnknown, self._session_id, address_text(self._sender.peer()), frame.command, name
             )

@@ -36,7 +36,16 @@ class Routes:
     known -- routes by destination, or see ``key_of``
     """
 
-    __slots__ = ("_access", "_broker", "_dialect", "_login", "_names", "_session", "_subscriptions", "known")
+    __slots__ = (
+        "_access",
+        "_broker",
+        "_dialect",
+        "_login",
+        "_names",
+        "_session_id",
+        "_subscriptions",
+        "known",
+    )
 
     def __init__(
         self,
@@ -49,7 +58,7 @@ class Routes:
         subscriptions: Subscriptions,
     ) -> None:
         self._broker = broker
-        self._session = session_id
+        self._session_id = session_id
         self._names = names
         self._login = login
         self._access = access
@@ -98,7 +107,7 @@ class Routes:
         self._access.must_be_open(self._permission(address), address, self._names)
         if is_pattern(split(address)[2]) and not is_bound(address):
             raise ProtocolViolation("can't send to a pattern", "name one destination, or several with commas")
-        self._broker.producers.add(address, self._session)
+        self._broker.producers.add(address, self._session_id)
 
     def _to_several(self, addresses: list[str]) -> Route:
         broker = self._broker
@@ -151,9 +160,9 @@ class Routes:
     def _around(self, put: Put) -> Put:
         """What is done with all that this session sends."""
         if self._broker.events.wants(Sent):
-            put = Told(put, self._broker.events, self._session).put
-        if self._subscriptions.own is not None:
-            put = Remembered(put, self._subscriptions.own).put
+            put = Told(put, self._broker.events, self._session_id).put
+        if self._subscriptions.own_messages is not None:
+            put = Remembered(put, self._subscriptions.own_messages).put
         if self._dialect.stamps:
             put = stamped(put, self._dialect, self._broker.now)
         if self._broker.settings.user_id:
@@ -168,8 +177,8 @@ class Routes:
             return [message]
         if self._dialect.stamps:
             stamp(message, self._dialect, self._broker.now)
-        if self._subscriptions.own is not None:
-            self._subscriptions.own.add(message.id)
+        if self._subscriptions.own_messages is not None:
+            self._subscriptions.own_messages.add(message.id)
         addresses = message.address.split(",")
         if len(addresses) == 1:
             return self.appended(message, policy)

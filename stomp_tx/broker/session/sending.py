@@ -43,6 +43,7 @@ class Sending:
         "_backpressure",
         "_broker",
         "_dialect",
+        "_header_warnings",
         "_id_prefix",
         "_known_routes",
         "_login",
@@ -53,9 +54,8 @@ class Sending:
         "_reply_to",
         "_routes",
         "_sender",
-        "_session",
+        "_session_id",
         "_transactions",
-        "_warnings",
     )
 
     def __init__(
@@ -71,11 +71,11 @@ class Sending:
         transactions: Transactions,
         receipts: Receipts,
         backpressure: Backpressure,
-        warnings: HeaderWarnings,
+        header_warnings: HeaderWarnings,
         read_on: ReadOn,
     ) -> None:
         self._broker = broker
-        self._session = session_id
+        self._session_id = session_id
         self._sender = sender
         self._dialect = dialect
         self._login = login
@@ -86,7 +86,7 @@ class Sending:
         self._transactions = transactions
         self._receipts = receipts
         self._backpressure = backpressure
-        self._warnings = warnings
+        self._header_warnings = header_warnings
         self._read_on = read_on
         self._now = broker.now
         self._id_prefix = broker.message_id_prefix
@@ -120,7 +120,7 @@ class Sending:
         self, frame: Frame, message: Message, put: Put, policy: Policy
     ) -> Deferred[None] | None:
         """Each to one of four ways: it is over already, in a transaction, for later, or goes on as others."""
-        self._warnings.look_at(frame)
+        self._header_warnings.look_at(frame)
         headers = frame.headers
         for name in self._dialect.refused_on_send.intersection(headers):
             raise ProtocolViolation("header not allowed on SEND", f"{name} is the broker's to give")
@@ -165,7 +165,8 @@ class Sending:
             transaction.send_late(late)
             self._accept(transaction, frame)
             return None
-        letters = self._broker.expiry.dead_letters_of(late, self._session, address_text(self._sender.peer()))
+        peer = address_text(self._sender.peer())
+        letters = self._broker.expiry.dead_letters_of(late, self._session_id, peer)
         safe = self._broker.engine.commit(Batch(letters, emptied=emptied)) if letters or emptied else None
         self._receipts.done(frame, safe)
         return None if safe is None else self._backpressure.after(letters)

@@ -50,30 +50,30 @@ class Stamped:
 class Told:
     """From a session, to those who observe what is sent."""
 
-    __slots__ = ("_events", "_put", "_session")
+    __slots__ = ("_events", "_put", "_session_id")
 
     def __init__(self, put: Put, events: Events, session_id: str) -> None:
         self._put = put
         self._events = events
-        self._session = session_id
+        self._session_id = session_id
 
     def put(self, message: Message) -> Safe:
         safe = self._put(message)
-        self._events.emit(Sent, self._session, message)
+        self._events.emit(Sent, self._session_id, message)
         return safe
 
 
 class Remembered:
     """From a session with subscriptions that don't want what it sends."""
 
-    __slots__ = ("_own", "_put")
+    __slots__ = ("_own_messages", "_put")
 
-    def __init__(self, put: Put, own: OwnMessages) -> None:
+    def __init__(self, put: Put, own_messages: OwnMessages) -> None:
         self._put = put
-        self._own = own
+        self._own_messages = own_messages
 
     def put(self, message: Message) -> Safe:
-        self._own.add(message.id)
+        self._own_messages.add(message.id)
         return self._put(message)
 
 

@@ -52,17 +52,17 @@ class Subscribing:
         "_automatic",
         "_broker",
         "_dialect",
-        "_durable",
+        "_durable_subscriptions",
         "_forget_routes",
         "_give_back",
+        "_header_warnings",
         "_host",
         "_names",
         "_receipts",
         "_sender",
-        "_session",
+        "_session_id",
         "_subscriptions",
         "_version",
-        "_warnings",
     )
 
     def __init__(
@@ -75,7 +75,7 @@ class Subscribing:
         access: Access,
         subscriptions: Subscriptions,
         receipts: Receipts,
-        warnings: HeaderWarnings,
+        header_warnings: HeaderWarnings,
         give_back: Callable[[list[Delivery]], None],
         forget_routes: Callable[[], None],
     ) -> None:
@@ -84,7 +84,7 @@ class Subscribing:
         forget_routes -- called when what the session sends is to be remembered
         """
         self._broker = broker
-        self._session = session_id
+        self._session_id = session_id
         self._sender = sender
         self._version = agreement.version
         self._dialect = dialect = agreement.dialect
@@ -92,9 +92,11 @@ class Subscribing:
         self._names = names
         self._access = access
         self._subscriptions = subscriptions
-        self._durable = DurableSubscriptions(broker, session_id, subscriptions, access, names, agreement)
+        self._durable_subscriptions = DurableSubscriptions(
+            broker, session_id, subscriptions, access, names, agreement
+        )
         self._receipts = receipts
-        self._warnings = warnings
+        self._header_warnings = header_warnings
         self._give_back = give_back
         self._forget_routes = forget_routes
         self._automatic: dict[str, str] = {}  # temporary queues that SEND has subscribed to: address, key
@@ -104,11 +106,11 @@ class Subscribing:
     # -- SUBSCRIBE ----------------------------------------------------------------------------------------
 
     def subscribe(self, frame: Frame) -> None:
-        self._warnings.look_at(frame)
-        self._warnings.look_for_foreign(frame)
-        had_own = self._subscriptions.own is not None
+        self._header_warnings.look_at(frame)
+        self._header_warnings.look_for_foreign(frame)
+        had_own = self._subscriptions.own_messages is not None
         subscription, place, safe = self._make(frame)
-        if not had_own and self._subscriptions.own is not None:
+        if not had_own and self._subscriptions.own_messages is not None:
             self._forget_routes()  # what is sent is remembered from now on
         self._receipts.done(frame, safe)  # clients expect its RECEIPT before the first MESSAGE
         self._start(subscription, place, safe)
@@ -138,7 +140,7 @@ class Subscribing:
         selector = selector_of(headers, settings.selector_length)
         is_deaf = is_deaf_to_own(headers)
         wants = self._wants(selector, is_deaf)
-        durable = queue or self._durable.named_by(headers, address, headers.get("id"))
+        durable = queue or self._durable_subscriptions.named_by(headers, address, headers.get("id"))
         shared = None if durable is not None else shared_of(headers, address)
         self._access.must_be_readable("subscribe" if view is None else "browse", address, self._names)
         safe: Safe = None
@@ -149,13 +151,14 @@ class Subscribing:
         else:
             self._must_have_room(shared or (address if durable is None else durable.queue), address)
             if durable is not None:
-                safe = self._durable.bind(durable, address, "" if selector is None else selector.text.strip())
+                text = "" if selector is None else selector.text.strip()
+                safe = self._durable_subscriptions.bind(durable, address, text)
                 address = durable.queue
             elif shared is not None:
                 self._broker.engine.bind(shared, address)
                 address = shared
             else:
-                safe = self._durable.bind_virtual(address)
+                safe = self._durable_subscriptions.bind_virtual(address)
         subscriptions = self._subscriptions
         subscriptions.count += 1
         exclusive = policy.exclusive or is_exclusive(headers)
@@ -194,14 +197,14 @@ class Subscribing:
             raise LimitExceeded("too many selectors", f"a connection may have {most} subscriptions with one")
         if not is_deaf:
             return selector.matches if selector is not None else None
-        if subscriptions.own is None:
-            subscriptions.own = OwnMessages()
-        own = subscriptions.own
+        if subscriptions.own_messages is None:
+            subscriptions.own_messages = OwnMessages()
+        own = subscriptions.own_messages
         return own.others_only if selector is None else own.others_that(selector.matches)
 
     def _spurned(self, durable: Durable | None, is_deaf: bool) -> Test | None:
         """What nobody shall have in its stead: JMS keeps none of it for a durable subscription."""
-        own = self._subscriptions.own
+        own = self._subscriptions.own_messages
         if not is_deaf or durable is None or durable.shared or own is None:
             return None
         return own.has_sent
@@ -220,7 +223,7 @@ class Subscribing:
         else:
             address = place
             self._broker.registry.add(subscription, address, self._access.may_match)
-        self._broker.events.emit(Subscribed, self._session, subscription.name, address, subscription.mode)
+        self._broker.events.emit(Subscribed, self._session_id, subscription.name, address, subscription.mode)
 
     def _let_go(self, result: None, subscription: Subscription) -> None:
         """It is safe."""
@@ -285,8 +288,8 @@ class Subscribing:
     # -- UNSUBSCRIBE --------------------------------------------------------------------------------------
 
     def unsubscribe(self, frame: Frame) -> None:
-        self._warnings.look_at(frame)
-        self._warnings.look_for_foreign(frame)
+        self._header_warnings.look_at(frame)
+        self._header_warnings.look_for_foreign(frame)
         held, safe = self._end(frame)
         self._give_back(held)
         self._receipts.done(frame, safe)
@@ -303,9 +306,10 @@ class Subscribing:
             elif self._dialect.makes_ids:
                 key = made_id(destination)
         live = None if key is None else self._subscriptions.by_key.get(key)
-        durable = self._durable.named_by(headers, self._durable.topic_of(live, headers), subscription_id)
+        topic = self._durable_subscriptions.topic_of(live, headers)
+        durable = self._durable_subscriptions.named_by(headers, topic, subscription_id)
         if durable is not None:
-            return [], self._durable.unbind(durable)
+            return [], self._durable_subscriptions.unbind(durable)
         if key is None and self._version == V10:
             key = self._find_by_destination(destination)  # raises: there is no destination
         if key is None:

@@ -18,20 +18,20 @@ class Subscriptions:
     by_key -- each by what its client calls it
     deliveries -- what they were given, and nobody has acknowledged
     count -- how many there have been
-    own -- what the session sends, remembered while a subscription does not want it; None: all want it
+    own_messages -- what the session sends, while a subscription does not want it; None: all want it
     exhausted -- those whose credit comes back when what they were given has been written
     """
 
-    __slots__ = ("_broker", "_session", "by_key", "count", "deliveries", "exhausted", "own")
+    __slots__ = ("_broker", "_session_id", "by_key", "count", "deliveries", "exhausted", "own_messages")
 
     def __init__(self, broker: Broker, session_id: str) -> None:
         self._broker = broker
-        self._session = session_id
+        self._session_id = session_id
         self.by_key: dict[str, Subscription] = {}
         self.deliveries = Deliveries(self.by_key)
         self.exhausted: list[Subscription] = []
         self.count = 0
-        self.own: OwnMessages | None = None
+        self.own_messages: OwnMessages | None = None
 
     def __iter__(self) -> Iterator[Subscription]:
         return iter(list(self.by_key.values()))
@@ -52,7 +52,7 @@ class Subscriptions:
         subscription = self.by_key.pop(key)
         self._broker.registry.remove(subscription)
         self._broker.events.emit(
-            Unsubscribed, self._session, subscription.name, subscription.destination.address
+            Unsubscribed, self._session_id, subscription.name, subscription.destination.address
         )
         return self.deliveries.end(subscription)
 

@@ -32,7 +32,7 @@ class Transacting:
         "_receipts",
         "_routes",
         "_sender",
-        "_session",
+        "_session_id",
         "_subscriptions",
         "_transactions",
     )
@@ -52,7 +52,7 @@ class Transacting:
     ) -> None:
         """``give_back`` takes deliveries that nobody will acknowledge."""
         self._broker = broker
-        self._session = session_id
+        self._session_id = session_id
         self._sender = sender
         self._transactions = transactions
         self._routes = routes
@@ -82,7 +82,7 @@ class Transacting:
         # Else it ends with the session, which gives back what it took.
         commit.must_be_possible(self._backpressure)
         self._transactions.end(frame)
-        safe = commit.perform(self._session, address_text(self._sender.peer()) if transaction.late else "")
+        safe = commit.perform(self._session_id, address_text(self._sender.peer()) if transaction.late else "")
         self._receipts.committed(transaction.owed, frame, safe)
         return None if safe is None else self._backpressure.after(commit.appended)
 
