@@ -1,4 +1,4 @@
-"""Codecs: what a body of octets means, by its content-type."""
+"""Codecs: what a body's bytes mean, by its content-type."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any
 
 Encode = Callable[[Any], bytes]
 Decode = Callable[[bytes, str], Any]
-"""Given the octets, and the ``charset`` of the content-type, or ``utf-8``."""
+"""Given the bytes, and the ``charset`` of the content-type, or ``utf-8``."""
 
 TEXT = "text/plain"
 JSON = "application/json"
@@ -27,7 +27,7 @@ class Codecs:
     ::
 
         codecs = Codecs()
-        codecs.add("application/msgpack", msgpack.packb, lambda octets, charset: msgpack.unpackb(octets))
+        codecs.add("application/msgpack", msgpack.packb, lambda body, charset: msgpack.unpackb(body))
         client = await connect("tcp:127.0.0.1:61613", codecs=codecs)
         await client.send("/queue/a", {"answer": 42}, content_type="application/msgpack")
     """
@@ -46,9 +46,9 @@ class Codecs:
         self._codecs[content_type.lower()] = encode, decode
 
     def body_of(self, value: Any, content_type: str | None) -> tuple[bytes, str | None]:
-        """A body's octets, and its content-type, of what a user sends.
+        """A body's bytes, and its content-type, of what a user sends.
 
-        Octets are what they are.  Text is UTF-8, and text/plain where nothing is said.  Anything else is
+        Bytes are what they are.  Text is UTF-8, and text/plain where nothing is said.  Anything else is
         encoded.  Raises ValueError or TypeError where that can't be.
         """
         if isinstance(value, str):
@@ -58,7 +58,7 @@ class Codecs:
         return self.encode(value, content_type)
 
     def encode(self, value: Any, content_type: str | None) -> tuple[bytes, str]:
-        """A value that is neither octets nor text as a body, and its content-type: JSON where none is given.
+        """A value that is neither bytes nor text as a body, and its content-type: JSON where none is given.
 
         Raises ValueError or TypeError where that can't be.
         """
@@ -67,11 +67,11 @@ class Codecs:
             raise TypeError(f"content_type is text, not {wanted!r}")
         codec = self._of(wanted)
         if codec is None:
-            raise TypeError(f"no codec for {wanted!a}: add one to the client's codecs, or send octets")
+            raise TypeError(f"no codec for {wanted!a}: add one to the client's codecs, or send bytes")
         return codec[0](value), wanted
 
     def decode(self, body: bytes, content_type: str | None) -> Any:
-        """What the body is; the octets where there is no codec for its content-type.
+        """What the body is; the bytes where there is no codec for its content-type.
 
         Raises ValueError when it is not what it says.
         """
@@ -104,7 +104,7 @@ def charset_of(content_type: str) -> str | None:
 
 
 def text_in(octets: bytes, charset: str) -> str:
-    """The text that octets are in a charset.  Raises ValueError when they are none, or Python lacks it."""
+    """The text that bytes are in a charset.  Raises ValueError when they are none, or Python lacks it."""
     try:
         return octets.decode(charset)
     except LookupError:

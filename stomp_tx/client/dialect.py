@@ -89,7 +89,7 @@ DIALECTS = (
         r"|precondition_failed: .*delivery acknowledgement on channel \d+ timed out",
         not_now=r"Bad CONNECT: Connection refused: .* limit",
     ),
-    # Artemis takes activemq.prefetchSize for a number of octets.
+    # Artemis takes activemq.prefetchSize for a number of bytes.
     Dialect(
         "ActiveMQ-Artemis/",
         dedupe="_AMQ_DUPL_ID",

@@ -56,7 +56,7 @@ class Operations(ABC):
     ) -> Deferred[None]:
         """Send a message.
 
-        body -- octets as they are.  Text is encoded as UTF-8, and its content-type is text/plain where none
+        body -- bytes as they are.  Text is encoded as UTF-8, and its content-type is text/plain where none
             is given.  Anything else by the codec of its content-type, JSON where none is given; see Codecs
         headers -- further ones, such as ``persistent`` and ``priority``.  A value is text; int and bool are
             sent as text (``true``, ``false``), and None leaves the header out

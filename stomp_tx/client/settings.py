@@ -69,7 +69,7 @@ class ClientSettings:
     """For what is under way when disconnect() is called, and then again for DISCONNECT's own RECEIPT."""
 
     codecs: Codecs = field(default_factory=Codecs)
-    """What bodies that are neither octets nor text are encoded by, and ``Message.value`` decoded."""
+    """What bodies that are neither bytes nor text are encoded by, and ``Message.value`` decoded."""
 
     limits: Limits = field(default_factory=Limits)
     """How large an arriving frame may be."""

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 class Message:
     """One MESSAGE frame.
 
-    frame -- as it came; ``headers`` and ``body`` (octets, always) are its own
+    frame -- as it came; ``headers`` and ``body`` (bytes, always) are its own
     subscription -- the Subscription that it came for
     number -- counts the messages of that subscription, from 1
     """
@@ -41,7 +41,7 @@ class Message:
 
     @property
     def body(self) -> bytes:
-        """The body's octets; see ``text``."""
+        """The body's bytes; see ``text``."""
         return self.frame.body
 
     @property

@@ -30,7 +30,7 @@ def open_session(
     Fails as ``connect`` does.  Raises FrameError for what can't be sent in CONNECT.
     """
     session = ClientSession(settings, clock, run, named)
-    session.connect_frame().encode()  # what can't be sent is known before there is a connection
+    session.handshake.connect_frame().encode()  # what can't be sent is known before there is a connection
     opening = Deferred.fromCoroutine(_open(endpoint, session, settings, clock))
     if settings.connect_timeout is not None:
         too_late = ConnectTimeout(f"no CONNECTED within {settings.connect_timeout:g} seconds")

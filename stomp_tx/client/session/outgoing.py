@@ -20,7 +20,7 @@ from stomp_tx.wire.frame import Frame
 from stomp_tx.wire.headers import Headers, texts
 
 FLUSH = 64 * 1024
-"""Octets queued within one reactor turn from which on they go to the transport, so that it can say "full"."""
+"""Bytes queued within one reactor turn from which on they go to the transport, so that it can say "full"."""
 
 HEADS = 1000
 """Heads of SEND frames that are remembered."""
@@ -91,7 +91,7 @@ class Outgoing:
         self._transactions = 0
         self._receipts = receipts
         self._heads = Heads()
-        self._queued = 0  # octets since the last flush
+        self._queued = 0  # bytes since the last flush
         self._wait_for_room: deque[Deferred[None]] = deque()
 
     def perform(self, frame: Frame, receipt: bool = False) -> Deferred[None]:

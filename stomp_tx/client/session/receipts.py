@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IDelayedCall, IReactorTime
 from twisted.python.failure import Failure
@@ -35,11 +37,7 @@ class Receipts:
         """A new receipt id, and the Deferred that fires when its RECEIPT has come."""
         self._count += 1
         receipt = str(self._count)
-
-        def forget(_: object) -> None:
-            self.forget(receipt)
-
-        answer: Deferred[None] = ClientDeferred(forget)
+        answer: Deferred[None] = ClientDeferred(partial(self._cancelled, receipt))
         due = 0.0
         if self._timeout is not None:
             due = self._clock.seconds() + self._timeout
@@ -52,6 +50,9 @@ class Receipts:
         """Take out the one so named; None when it is not outstanding."""
         answer, _ = self._outstanding.pop(receipt, (None, 0.0))
         return answer
+
+    def _cancelled(self, receipt: str, _: object) -> None:
+        self._outstanding.pop(receipt, None)
 
     def forget_all(self) -> list[Deferred[None]]:
         """Take out all of them, oldest first."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 from uuid import uuid4
 
@@ -50,21 +51,19 @@ class Requests:
             "reply-to": self._replies.destination,
             "correlation-id": name,
         }
-
-        def forget(_: object) -> None:
-            self._asked.pop(name, None)
-
-        answer: Deferred[Message] = ClientDeferred(forget)
+        answer: Deferred[Message] = ClientDeferred(partial(self._cancelled, name))
         self._asked[name] = answer
-
-        def refused(failure: Failure) -> None:
-            if self._asked.pop(name, None) is not None:
-                answer.errback(failure)
-
         self._session.outgoing.send(
             destination, body, content_type, asked, content_length=content_length
-        ).addErrback(refused)
+        ).addErrback(self._refused, name, answer)
         return answer
+
+    def _cancelled(self, name: str, _: object) -> None:
+        self._asked.pop(name, None)
+
+    def _refused(self, failure: Failure, name: str, answer: Deferred[Message]) -> None:
+        if self._asked.pop(name, None) is not None:
+            answer.errback(failure)
 
     def _subscribe(self) -> Consumer:
         dialect = self._session.outgoing.status.dialect

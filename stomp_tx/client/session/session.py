@@ -10,14 +10,15 @@ from twisted.internet.error import ConnectionDone
 from twisted.internet.interfaces import IReactorTime
 from twisted.logger import Logger
 from twisted.python.failure import Failure
-from zope.interface import implementer
+from zope.interface import classImplements
 
 from stomp_tx.client.deferred import ClientDeferred
-from stomp_tx.client.dialect import dialect_of, is_temporary
+from stomp_tx.client.dialect import is_temporary
 from stomp_tx.client.event_loop import Run
 from stomp_tx.client.session import connection_loss
 from stomp_tx.client.session.consumer import Consumer
 from stomp_tx.client.session.disconnecting import Disconnecting
+from stomp_tx.client.session.handshake import Handshake
 from stomp_tx.client.session.outgoing import Outgoing
 from stomp_tx.client.session.receipts import Receipts
 from stomp_tx.client.session.requests import Requests
@@ -31,14 +32,12 @@ from stomp_tx.errors import (
     ProtocolViolation,
     ReceiptTimeout,
     StompError,
-    VersionMismatch,
 )
 from stomp_tx.interfaces import IFrameReceiver, IFrameSender
 from stomp_tx.wire import frames
-from stomp_tx.wire.commands import SERVER_COMMANDS, V10
+from stomp_tx.wire.commands import SERVER_COMMANDS
 from stomp_tx.wire.frame import Frame
 from stomp_tx.wire.headers import Headers
-from stomp_tx.wire.negotiation import heart_beat_interval, parse_heart_beat
 
 
 class State(enum.Enum):
@@ -50,7 +49,6 @@ class State(enum.Enum):
     CLOSED = "over"
 
 
-@implementer(IFrameReceiver)
 class ClientSession:
     """One conversation, from CONNECT to its end; it is not used again.
 
@@ -82,8 +80,7 @@ class ClientSession:
         self.clock = clock
         self.run = run
         self.ready: Deferred[None] = ClientDeferred(self._give_up)
-        self._settings = settings
-        self._host = settings.host if settings.host is not None else host
+        self.handshake = Handshake(settings, host)
         self._handlers = HANDLERS[State.CONNECTING]
         self._receipts = Receipts(clock, settings.receipt_timeout)
         self.outgoing = Outgoing(self.status, settings.codecs, self._receipts)
@@ -104,21 +101,6 @@ class ClientSession:
         self._handlers = HANDLERS[state]
         self.status.is_over = state in (State.CLOSED, State.DISCONNECTING)
 
-    def connect_frame(self, peer: str = "") -> Frame:
-        """The CONNECT frame.
-
-        peer -- the ``host``, where none is known
-        """
-        settings = self._settings
-        return frames.connect(
-            peer if self._host is None else self._host,
-            accept_version=",".join(settings.versions),
-            login=settings.login,
-            passcode=settings.passcode,
-            heart_beat=settings.heart_beat_ms,
-            headers=settings.headers,
-        )
-
     # -- what the protocol calls --------------------------------------------------------------------------
 
     def connected(self, sender: IFrameSender) -> None:
@@ -129,7 +111,7 @@ class ClientSession:
         if self.state is State.CLOSED:
             sender.abort()  # given up meanwhile
         else:
-            sender.send_frame(self.connect_frame(host or "/"))
+            sender.send_frame(self.handshake.connect_frame(host or "/"))
 
     def frame_received(self, frame: Frame) -> None:
         try:
@@ -179,20 +161,7 @@ class ClientSession:
         return ProtocolViolation(f"unexpected {frame.command}", f"the session is {self.state.value}")
 
     def _connected(self, frame: Frame) -> None:
-        headers = frame.headers
-        version = headers.get("version", V10).strip()
-        if version not in self._settings.versions:
-            offered = ", ".join(self._settings.versions)
-            raise VersionMismatch(f"the broker chose version {version[:20]!a}", f"offered were {offered}")
-        we_send, we_want = self._settings.heart_beat_ms
-        it_sends, it_wants = parse_heart_beat(headers.get("heart-beat"))
-        status = self.status
-        self._sender.version = status.version = version
-        status.headers = headers
-        status.dialect = dialect = dialect_of(headers.get("server"))
-        self._sender.start_heart_beat(
-            heart_beat_interval(we_send, it_wants), heart_beat_interval(it_sends, we_want) * dialect.silence
-        )
+        self.handshake.agree(frame, self.status, self._sender)
         self._become(State.CONNECTED)
         self.ready.callback(None)
 
@@ -303,6 +272,8 @@ class ClientSession:
         else:
             self._sender.abort()
 
+
+classImplements(ClientSession, IFrameReceiver)
 
 Handler = Callable[[ClientSession, Frame], None]
 
