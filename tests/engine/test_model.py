@@ -25,7 +25,7 @@ from stomp_tx.address import base_of
 from stomp_tx.engine import waiting
 from stomp_tx.engine.limits import EngineLimits
 from stomp_tx.engine.sqlite import lane as stored
-from stomp_tx.engine.sqlite import rows
+from stomp_tx.engine.sqlite import row_writes, rows
 from stomp_tx.interfaces import IClaim, Safe
 from stomp_tx.message import PERSISTENT, USUAL_PRIORITY, Batch, Keeping, Message, Outcome
 from tests.broker.on_file import open_engine
@@ -612,7 +612,7 @@ class ModelTests(SynchronousTestCase):
             (stored, "LOW", 2),
             (stored, "AT_ONCE", 3),
             (waiting, "AT_ONCE", 3),
-            (rows, "DOOMED", 3),
+            (row_writes, "DOOMED", 3),
         ):
             self.patch(module, name, value)
 

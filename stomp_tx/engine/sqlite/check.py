@@ -9,7 +9,7 @@ from stomp_tx.address import base_of
 from stomp_tx.engine.sqlite import file
 from stomp_tx.engine.sqlite.damage import is_damage
 from stomp_tx.engine.sqlite.reader import as_far_as_it_goes, reading, version_of
-from stomp_tx.engine.sqlite.rows import FAR_OFF, HIGHEST, LARGEST, is_name, is_text, is_topic_of
+from stomp_tx.engine.sqlite.row_values import FAR_OFF, HIGHEST, LARGEST, is_name, is_text, is_topic_of
 from stomp_tx.engine.sqlite.salvage import Gap, Salvage, joined, numbers
 
 FINDINGS = 5  # of each kind that are told one by one

@@ -6,7 +6,8 @@ import sqlite3
 from collections.abc import Callable
 
 from stomp_tx.engine.dedupe import DedupeNames
-from stomp_tx.engine.sqlite import rows
+from stomp_tx.engine.sqlite import restoring
+from stomp_tx.engine.sqlite.changes import Changes
 from stomp_tx.engine.sqlite.dedupe_stamps import DedupeStamps
 from stomp_tx.engine.sqlite.file import transaction
 
@@ -31,16 +32,16 @@ class StoredNames:
 
     def restore(self, connection: sqlite3.Connection, now: float) -> None:
         """At the start: ``now`` gives the seconds since 1970, which matter for the first name of all."""
-        latest = rows.latest_stamp(connection)
+        latest = restoring.latest_stamp(connection)
         self._stamps = DedupeStamps(self._seconds, now if latest is None else latest)
         with transaction(connection):
-            for page in rows.seen(connection):
+            for page in restoring.seen(connection):
                 too_many = self._dedupe.restore(page)
                 if too_many:
-                    rows.forget(connection, too_many)
+                    restoring.forget(connection, too_many)
                 self.come()
 
-    def note(self, changes: rows.Changes, address: str, name: str) -> None:
+    def note(self, changes: Changes, address: str, name: str) -> None:
         """It is written with these changes."""
         changes.seen.append((address, name, self._stamps.new()))
         self.come()
@@ -54,7 +55,7 @@ class StoredNames:
         """Can some of them go?"""
         return self._tidied_at is not None and self._seconds() > self._tidied_at
 
-    def tidy(self, changes: rows.Changes) -> None:
+    def tidy(self, changes: Changes) -> None:
         """Those go with these changes."""
         self._tidied_at = None
         changes.forgotten = self._stamps.ago(self._stay)

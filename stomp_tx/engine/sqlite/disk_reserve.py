@@ -8,9 +8,9 @@ import shutil
 import sqlite3
 from contextlib import suppress
 
-from stomp_tx.engine.sqlite import private_files, rows
+from stomp_tx.engine.sqlite import private_files, row_writes
+from stomp_tx.engine.sqlite.changes import Changes
 from stomp_tx.engine.sqlite.file import CHECKPOINT
-from stomp_tx.engine.sqlite.rows import Changes
 
 FULL = "database or disk is full"
 """What SQLite says then."""
@@ -66,22 +66,22 @@ class DiskReserve:
     # -- in the worker ------------------------------------------------------------------------------------
 
     def write(self, connection: sqlite3.Connection, changes: Changes) -> bool:
-        """As ``rows.write``; when the disk is full once more, in the room released.
+        """As ``row_writes.write``; when the disk is full once more, in the room released.
 
         Of messages that are added so much is written there that enough is left for those who delete.
         """
         if not self.octets:
-            return rows.write(connection, changes)
+            return row_writes.write(connection, changes)
         if self.is_gone and not self.takes:
             self._absorb(changes)
         try:
-            more = rows.write(connection, changes)
+            more = row_writes.write(connection, changes)
         except sqlite3.Error as error:
             if not self._is_full(error):
                 raise
             self._release(connection)
             self._absorb(changes)
-            more = rows.write(connection, changes)
+            more = row_writes.write(connection, changes)
         if self.is_gone:
             self.look(connection)
         return more

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from twisted.internet.defer import Deferred
 from twisted.python.failure import Failure
 
-from stomp_tx.engine.sqlite.rows import Changes, Part
+from stomp_tx.engine.sqlite.changes import Changes, Part
 from stomp_tx.engine.sqlite.stored import Stored
 from stomp_tx.interfaces import Safe
 from stomp_tx.message import Message

@@ -15,10 +15,10 @@ from twisted.logger import Logger
 from twisted.python.failure import Failure
 
 from stomp_tx.engine.limits import ENOUGH
+from stomp_tx.engine.sqlite.changes import Changes
 from stomp_tx.engine.sqlite.damage import Unwritable
 from stomp_tx.engine.sqlite.disk_reserve import FULL
 from stomp_tx.engine.sqlite.group import Group
-from stomp_tx.engine.sqlite.rows import Changes
 from stomp_tx.engine.sqlite.stored import Stored
 from stomp_tx.engine.sqlite.writer import Worker
 from stomp_tx.errors import StompError

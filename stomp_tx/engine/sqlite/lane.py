@@ -8,8 +8,9 @@ from collections.abc import Iterator
 from itertools import islice
 
 from stomp_tx.engine.queue import Queue
+from stomp_tx.engine.sqlite.changes import Part, QueueRow
 from stomp_tx.engine.sqlite.damage import Damage
-from stomp_tx.engine.sqlite.rows import PAGE, Part, QueueRow
+from stomp_tx.engine.sqlite.rows import PAGE
 from stomp_tx.engine.sqlite.storage import Storage
 from stomp_tx.engine.waiting import AT_ONCE, WaitingMessages, position_of
 from stomp_tx.message import Message

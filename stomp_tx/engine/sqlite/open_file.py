@@ -9,7 +9,8 @@ from collections.abc import Callable
 
 from twisted.logger import Logger
 
-from stomp_tx.engine.sqlite import file, file_lock, private_files, recovery, rows
+from stomp_tx.engine.sqlite import file, file_lock, private_files, recovery
+from stomp_tx.engine.sqlite.changes import Changes
 from stomp_tx.engine.sqlite.disk_reserve import DiskReserve
 from stomp_tx.engine.sqlite.file_lock import FileLock
 from stomp_tx.errors import ConfigurationError, StompError
@@ -87,8 +88,8 @@ class OpenFile:
                 files=shlex.join(found),
             )
 
-    def write(self, changes: rows.Changes) -> bool:
-        """Runs in the worker; see ``rows.write``."""
+    def write(self, changes: Changes) -> bool:
+        """Runs in the worker; see ``row_writes.write``."""
         assert self.writer is not None
         return self.reserve.write(self.writer, changes)
 

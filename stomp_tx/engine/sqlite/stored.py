@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Protocol
 
+from stomp_tx.engine.sqlite.changes import Part, QueueRow
 from stomp_tx.engine.sqlite.damage import Damage
-from stomp_tx.engine.sqlite.rows import Part, QueueRow
 from stomp_tx.message import Message
 
 

@@ -13,7 +13,7 @@ from twisted.internet.defer import Deferred
 from twisted.trial.unittest import SynchronousTestCase
 
 from stomp_tx.engine.limits import EngineLimits
-from stomp_tx.engine.sqlite import disk_reserve, recovery, rows
+from stomp_tx.engine.sqlite import disk_reserve, recovery, row_writes, rows
 from stomp_tx.engine.sqlite.disk_reserve import FULL, DiskReserve
 from stomp_tx.engine.sqlite.engine import SQLiteEngine
 from stomp_tx.engine.sqlite.intake import LOOK, Intake
@@ -32,7 +32,7 @@ class FullDisk(Files):
         self.free = 2_000_000
         self.calls = 0
         self.said: list[str] = []
-        write = rows.write
+        write = row_writes.write
 
         def write_if_there_is_room(connection: Any, changes: Any) -> bool:
             self.calls += 1
@@ -47,7 +47,7 @@ class FullDisk(Files):
                 file.truncate(octets)
             return True
 
-        self.patch(rows, "write", write_if_there_is_room)
+        self.patch(row_writes, "write", write_if_there_is_room)
         self.patch(DiskReserve, "_make", make)
         self.patch(DiskReserve, "_room", lambda made: self.free)
         for teller in (SQLiteEngine, Intake):
@@ -247,14 +247,14 @@ class RefusingTests(FullDisk):
     def test_without_a_reserve_every_commit_fails_as_long_as_it_is_full(self) -> None:
         self.reopens(reserve_octets=0)
         self.assertFalse(self.has_reserve)
-        write = rows.write
+        write = row_writes.write
 
         def fails(connection: Any, changes: Any) -> bool:
             raise rows.sqlite3.OperationalError(FULL)
 
-        self.patch(rows, "write", fails)
+        self.patch(row_writes, "write", fails)
         self.assertTrue(self.is_refused(self.sends("1")))
-        self.patch(rows, "write", write)
+        self.patch(row_writes, "write", write)
         self.assertFalse(self.is_refused(self.sends("2")))
         self.assertEqual([body for body, _ in self.left()], ["2"])
 
@@ -262,7 +262,7 @@ class RefusingTests(FullDisk):
         def fails(connection: Any, changes: Any) -> bool:
             raise rows.sqlite3.OperationalError("disk I/O error")
 
-        self.patch(rows, "write", fails)
+        self.patch(row_writes, "write", fails)
         told = self.sends("1")
         self.turn()
         self.assertEqual((len(told), self.has_reserve), (1, True))

@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
-from stomp_tx.engine.sqlite import check, rows
+from stomp_tx.engine.sqlite import check, row_writes, rows
 from stomp_tx.message import Batch, Outcome
 from tests.counting import lines_run
 from tests.engine.sqlite.test_engine import Files
@@ -76,6 +76,20 @@ class EmptiedTests(Files):
         self.worker.goes_on()
         self.is_safe(safe)
         self.assertEqual(self.waits(), [b"3"])
+
+    def test_what_comes_meanwhile_is_still_the_last_of_its_value(self) -> None:
+        """Lanes are emptied one after the other; what stays in one of them is known afterwards, too."""
+        self.put("1")
+        self.turn()
+        self.worker.holds = True
+        safe = self.empty()
+        for priority, value in ((7, "x"), (4, "y"), (1, "z")):
+            self.put(f"old {value}", priority=priority, last_value=value, persistent=False)
+        self.worker.goes_on()
+        self.is_safe(safe)
+        for value in "xyz":
+            self.put(f"new {value}", last_value=value, persistent=False)
+        self.assertEqual(self.waits(), [b"new x", b"new y", b"new z"])
 
     def test_what_touches_no_disk_is_done_at_once(self) -> None:
         self.put("1", persistent=False)
@@ -158,14 +172,14 @@ class EmptiedTests(Files):
         def full(*arguments: object) -> bool:
             raise rows.sqlite3.OperationalError("database or disk is full")
 
-        with_disk = rows.write
-        self.patch(rows, "write", full)
+        with_disk = row_writes.write
+        self.patch(row_writes, "write", full)
         failures: list[Any] = []
         self.empty("4").addErrback(failures.append)
         self.turn()
         self.assertEqual(len(failures), 1)
         self.assertEqual(self.waits(), [b"1", b"2", b"3"])
-        self.patch(rows, "write", with_disk)
+        self.patch(row_writes, "write", with_disk)
         self.empty("5")
         self.is_well("5")
 

@@ -14,7 +14,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from stomp_tx.engine.limits import EngineLimits
 from stomp_tx.engine.sqlite import lane as stored
-from stomp_tx.engine.sqlite import rows
+from stomp_tx.engine.sqlite import row_writes, rows
 from stomp_tx.engine.sqlite.engine import SQLiteEngine
 from stomp_tx.errors import EngineError
 from stomp_tx.interfaces import IEngine
@@ -204,7 +204,7 @@ class RestartTests(Files):
         self.assertEqual(self.taker(queue="/dsub/a").bodies(), [b"1", b"3"])
 
     def test_unbound_queues_stay_so_and_their_rows_go_bit_by_bit(self) -> None:
-        self.patch(rows, "DOOMED", 3)
+        self.patch(row_writes, "DOOMED", 3)
         self.engine.bind("/dsub/a", "/topic/t")
         for number in range(10):
             self.engine.publish(self.message(str(number), "/topic/t"))
@@ -619,7 +619,7 @@ class FailureTests(Files):
         def write(connection: object, changes: object) -> bool:
             raise sqlite3.OperationalError("database or disk is full")
 
-        self.patched = self.patch(rows, "write", write)
+        self.patched = self.patch(row_writes, "write", write)
 
     def recovers(self) -> None:
         self.patched.restore()

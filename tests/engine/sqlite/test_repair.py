@@ -7,6 +7,7 @@ import stat
 from pathlib import Path
 from typing import Any
 
+from stomp_tx.engine.sqlite import copying
 from stomp_tx.engine.sqlite import repair as repairing
 from stomp_tx.engine.sqlite.check import check
 from stomp_tx.engine.sqlite.repair import repair
@@ -251,7 +252,7 @@ class RepairTests(Damaged):
         def interrupt(done: int, total: int) -> None:
             raise KeyboardInterrupt
 
-        self.patch(repairing, "AT_ONCE", 10)
+        self.patch(copying, "AT_ONCE", 10)
         with self.assertRaises(KeyboardInterrupt):
             repair(self.path, interrupt)
         self.assertEqual({**self.digests(), "stomp.db.lock": ""}, {**before, "stomp.db.lock": ""})

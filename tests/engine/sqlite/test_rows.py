@@ -8,10 +8,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
-from stomp_tx.engine.sqlite import rows
+from stomp_tx.engine.sqlite import restoring, row_writes, rows
+from stomp_tx.engine.sqlite.changes import Changes, Part, QueueRow
 from stomp_tx.engine.sqlite.file import versions
 from stomp_tx.engine.sqlite.recovery import recover
-from stomp_tx.engine.sqlite.rows import Changes, Part, QueueRow
 from stomp_tx.message import OVERHEAD, Keeping, Message
 
 texts = st.text(st.characters(blacklist_characters="\0", blacklist_categories=("Cs",)))
@@ -21,7 +21,7 @@ messages = st.builds(
     destination=texts,
     address=st.just("/queue/a"),
     headers=st.dictionaries(texts, texts, max_size=8),
-    body=st.binary(max_size=200) | st.just(b"\0" * 70_000) | st.just(b"x" * (rows.BIG - 1)),
+    body=st.binary(max_size=200) | st.just(b"\0" * 70_000) | st.just(b"x" * (row_writes.BIG - 1)),
     size=st.integers(0, 2**40),
 )
 keepings = st.none() | st.builds(Keeping, st.booleans(), st.integers(0, 2**53), st.none())
@@ -66,7 +66,7 @@ class Rows(SynchronousTestCase):
         changes.parts = list(parts)
         for name, value in more.items():
             setattr(changes, name, value)
-        return rows.write(self.file, changes)
+        return row_writes.write(self.file, changes)
 
     def numbered(self, *positions: int, size: int = 1, keeping: Keeping | None = None) -> list[Message]:
         found = []
@@ -142,7 +142,7 @@ class WriteTests(Rows):
         self.assertEqual(self.there(), [1, 2, 3])
 
     def test_a_queue_that_is_no_more_goes_bit_by_bit(self) -> None:
-        self.patch(rows, "DOOMED", 10)
+        self.patch(row_writes, "DOOMED", 10)
         self.write(self.part(1, self.numbered(*range(1, 36))), self.part(2, self.numbered(1, 2)))
         more = self.write(dropped=[1])
         self.assertEqual(self.file.execute("SELECT number FROM queue").fetchall(), [(2,)])
@@ -152,21 +152,21 @@ class WriteTests(Rows):
             rounds += 1
             self.assertLess(rounds, 20)
         self.assertEqual((self.there(1), self.there(2)), ([], [1, 2]))
-        self.assertFalse(rows.some_are_doomed(self.file))
+        self.assertFalse(restoring.some_are_doomed(self.file))
 
     def test_names_are_remembered_oldest_first_and_forgotten(self) -> None:
         self.write(seen=[("a", "x", 3.0), ("a", "y", 1.0), ("b", "x", 2.0)])
         self.write(seen=[("a", "y", 4.0)])
-        self.assertEqual(list(rows.seen(self.file)), [[("b", "x"), ("a", "x"), ("a", "y")]])
-        self.assertEqual(rows.latest_stamp(self.file), 4.0)
+        self.assertEqual(list(restoring.seen(self.file)), [[("b", "x"), ("a", "x"), ("a", "y")]])
+        self.assertEqual(restoring.latest_stamp(self.file), 4.0)
         self.write(forgotten=3.0)
-        self.assertEqual(list(rows.seen(self.file)), [[("a", "x"), ("a", "y")]])
-        rows.forget(self.file, [("a", "x"), ("b", "y")])
-        self.assertEqual(list(rows.seen(self.file)), [[("a", "y")]])
+        self.assertEqual(list(restoring.seen(self.file)), [[("a", "x"), ("a", "y")]])
+        restoring.forget(self.file, [("a", "x"), ("b", "y")])
+        self.assertEqual(list(restoring.seen(self.file)), [[("a", "y")]])
 
     def test_no_names_have_no_stamp(self) -> None:
-        self.assertIsNone(rows.latest_stamp(self.file))
-        self.assertEqual(list(rows.seen(self.file)), [])
+        self.assertIsNone(restoring.latest_stamp(self.file))
+        self.assertEqual(list(restoring.seen(self.file)), [])
 
 
 class ReadTests(Rows):
@@ -212,14 +212,14 @@ class ReadTests(Rows):
         recover(self.file)
         page = rows.page(self.file, 1, "/queue/1", 0, 99).messages
         self.assertEqual([(one.position, one.attempts) for one in page], [(1, 4), (3, 1), (5, 0)])
-        ((row, last, next_expiry),) = rows.queues(self.file)
+        ((row, last, next_expiry),) = restoring.queues(self.file)
         octets = sum(message.size - OVERHEAD for message in kept)
         self.assertEqual(row, QueueRow(1, "/queue/1", "/topic/t", 3, octets, 0))
         self.assertEqual((last, next_expiry), (5, 0))
 
     def test_no_number_is_used_twice(self) -> None:
-        self.assertEqual(rows.last_number(self.file), 0)
-        self.patch(rows, "DOOMED", 1)
+        self.assertEqual(restoring.last_number(self.file), 0)
+        self.patch(row_writes, "DOOMED", 1)
         self.write(self.part(3, self.numbered(1, 2)), self.part(7, self.numbered(1, 2, 3)))
         self.write(dropped=[7])
-        self.assertEqual(rows.last_number(self.file), 7)
+        self.assertEqual(restoring.last_number(self.file), 7)
