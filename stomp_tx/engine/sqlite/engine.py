@@ -25,6 +25,7 @@ from stomp_tx.engine.sqlite import recovery, restoring
 from stomp_tx.engine.sqlite.damage import Unwritable
 from stomp_tx.engine.sqlite.damaged_queues import DamagedQueues
 from stomp_tx.engine.sqlite.dedupe_names import StoredNames
+from stomp_tx.engine.sqlite.emptying import Emptying
 from stomp_tx.engine.sqlite.group import Group, both_safe
 from stomp_tx.engine.sqlite.intake import Intake
 from stomp_tx.engine.sqlite.journal import Journal
@@ -113,6 +114,7 @@ class SQLiteEngine:
         self._rows = MessageRows(
             self._queues, self._bindings, self._storage, self._intake, self._dedupe, self._names
         )
+        self._emptying = Emptying(self._queues, self._storage)
         self._stored_bindings = StoredBindings(
             self._bindings, self._queues, self._rows, self._storage, self._intake, self._unbind
         )
@@ -177,8 +179,8 @@ class SQLiteEngine:
         if not in_flight and not self._journal.fails:
             # Nothing is in flight: none of what is left has been handed out and not settled.
             for lane in self._lanes.values():
-                if lane.mark:
-                    lane.unmark()
+                if lane.mark.safe:
+                    lane.mark.lower()
                     self._journal.group().part(lane)
             await self._journal.flush()
         self._worker.stop()
@@ -376,7 +378,7 @@ class SQLiteEngine:
                 group.accepted.append(message)
         self._queues.settle_all(batch.settled)
         for name in batch.emptied:
-            self._empty_when_safe(name, group)
+            self._emptying.add(name, group)
         earlier: Safe = None
         for message in batch.appended:
             if not self._dedupe.takes(message):
@@ -395,7 +397,7 @@ class SQLiteEngine:
         for message in batch.appended:
             if message.is_persistent:
                 return True
-        return any(self._is_in_file(name) for name in batch.emptied)
+        return any(self._emptying.takes_a_group(name) for name in batch.emptied)
 
     def _commit_in_memory(self, batch: Batch) -> Safe:
         self._queues.settle_all(batch.settled)
@@ -422,28 +424,6 @@ class SQLiteEngine:
     def _append_now(self, message: Message) -> None:
         if not self._bindings.is_of_the_past(message):
             self._append_in_memory(message)
-
-    def _is_in_file(self, name: str) -> bool:
-        """Is something of that queue in the file, or on its way to wherever?"""
-        return any(lane.number for lane in self._queues.lanes_of(name)) or self._journal.is_coming(name)
-
-    def _empty_when_safe(self, name: str, group: Group) -> None:
-        """What waits there now goes with the rest of the group, and what is on its way there."""
-        position = self._storage.last_position
-        coming = {id(message): message for message in self._journal.take_coming(name)}
-        for lane in self._queues.lanes_of(name):
-            if lane.number:
-                group.part(lane).cut = position
-        mark = Message("", name, name, {}, b"", 0)
-        group.effects.append((partial(self._empty_now, position, coming), mark))
-
-    def _empty_now(self, position: int, coming: dict[int, Message], mark: Message) -> None:
-        for lane in self._queues.lanes_of(mark.address):
-            lane.drop_up_to(position)
-            self._journal.has_cut(lane, position)
-        self._queues.empty(
-            mark.address, lambda message: message.position <= position or id(message) in coming
-        )
 
     def consume(self, queue: str, taker: Callable[[Message], bool]) -> IClaim:
         return self._queues.consume(queue, taker)

@@ -16,13 +16,13 @@ from stomp_tx.message import Message
 class Group:
     """What becomes safe together, and what is to happen then.
 
-    parts -- what changes in which queue
+    parts -- what changes in which lane
     changes -- what else is written, and in the end all of it
     effects -- what to call when it is safe, and with which message
     coming -- those without a row that wait until then, by queue; one that is to be emptied is there, too
     accepted -- messages that are put back if it can't be made safe
     failed -- what else to undo then
-    names -- what is known already and not safe yet: (address, name for de-duplication), (bound queue, topic)
+    names -- what is known already and not safe yet: (address, name for de-duplication), (bound lane, topic)
     octets -- of the messages that are new
     safe -- fires then, if somebody wants to know
     """
@@ -40,23 +40,23 @@ class Group:
         self.octets = 0
         self.safe: Deferred[None] | None = None
 
-    def part(self, queue: Stored) -> Part:
-        """Something about the queue changes."""
-        part = self.parts.get(queue)
+    def part(self, lane: Stored) -> Part:
+        """Something about the lane changes."""
+        part = self.parts.get(lane)
         if part is None:
-            part = self.parts[queue] = Part()
+            part = self.parts[lane] = Part()
         return part
 
-    def add(self, queue: Stored, message: Message, effect: Callable[[Message], object]) -> None:
+    def add(self, lane: Stored, message: Message, effect: Callable[[Message], object]) -> None:
         """A row for a new message, and what happens when it is safe."""
-        part = self.parts.get(queue) or self.part(queue)
+        part = self.parts.get(lane) or self.part(lane)
         part.added.append(message)
         self.effects.append((effect, message))
         self.octets += message.size
 
-    def remove(self, queue: Stored, message: Message) -> None:
+    def remove(self, lane: Stored, message: Message) -> None:
         """The row of a message that is done with."""
-        part = self.parts.get(queue) or self.part(queue)
+        part = self.parts.get(lane) or self.part(lane)
         part.removed.append(message)
 
     def when_safe(self) -> Deferred[None]:

@@ -100,8 +100,8 @@ class Journal:
             return  # flushed meanwhile
         error = self._refused_for or self._describe(sqlite3.OperationalError(FULL))[0]
         self._undo_all(group, error)
-        for queue in group.parts:
-            self._guarded(queue.go_on)
+        for lane in group.parts:
+            self._guarded(lane.go_on)
 
     def leave(self, number: int, has_rows: bool) -> None:
         """The queue of this number is no more: so says the next group, whenever that is written."""
@@ -146,15 +146,15 @@ class Journal:
         self._waiting.append(wanted)
         return wanted
 
-    def changes(self, queue: Stored) -> bool:
+    def changes(self, lane: Stored) -> bool:
         """Is something of it on its way to the disk?"""
         writing = self._writing
-        return queue in self._next.parts or (writing is not None and queue in writing.parts)
+        return lane in self._next.parts or (writing is not None and lane in writing.parts)
 
-    def added(self, queue: Stored) -> int:
+    def added(self, lane: Stored) -> int:
         """How many messages of it are on their way to the disk."""
         groups = (self._next,) if self._writing is None else (self._next, self._writing)
-        return sum(len(group.parts[queue].added) for group in groups if queue in group.parts)
+        return sum(len(group.parts[lane].added) for group in groups if lane in group.parts)
 
     def is_coming(self, queue: str) -> bool:
         """Is something without a row on its way to that queue, or is it to be emptied?"""
@@ -172,17 +172,17 @@ class Journal:
         self._next.coming[queue] = []
         return found
 
-    def has_cut(self, queue: Stored, position: int) -> None:
+    def has_cut(self, lane: Stored, position: int) -> None:
         """Its rows up to this position are no more: none of them need be removed."""
         for group in (self._next, self._refused):
-            part = None if group is None else group.parts.get(queue)
+            part = None if group is None else group.parts.get(lane)
             if part is not None and part.removed:
                 part.removed = [one for one in part.removed if one.position > position]
 
-    def next_expiry(self, queue: Stored) -> int:
+    def next_expiry(self, lane: Stored) -> int:
         """When the first message of it that is on its way to the disk will expire; 0: none will."""
         groups = (self._next,) if self._writing is None else (self._next, self._writing)
-        found = [one.keeping for group in groups if queue in group.parts for one in group.parts[queue].added]
+        found = [one.keeping for group in groups if lane in group.parts for one in group.parts[lane].added]
         return min((one.expires for one in found if one is not None and one.expires), default=0)
 
     def flush(self) -> Deferred[None]:
@@ -197,24 +197,24 @@ class Journal:
     def _leave_over(self, group: Group) -> None:
         """What has happened, whether it could be written or not: that is written some time."""
         attempts = self._next.changes.attempts
-        standing = {queue.number for queue in group.parts if queue.stands}
+        standing = {lane.number for lane in group.parts if lane.stands}
         for row, count in group.changes.attempts.items():
             if row[0] not in standing:
                 attempts.setdefault(row, count)
         accepted = {id(message) for message in group.accepted}
-        for queue, part in group.parts.items():
-            if queue.stands:
+        for lane, part in group.parts.items():
+            if lane.stands:
                 continue
             # Handed out, and nobody waits for its end.
             gone = [message for message in part.removed if id(message) not in accepted]
-            if not queue.number:
+            if not lane.number:
                 continue  # dropped meanwhile
             if gone:
-                self._next.part(queue).removed += gone
+                self._next.part(lane).removed += gone
             for message in part.removed:
                 if id(message) in accepted and self._counts(message):
                     # It reached somebody, and will be put back.
-                    attempts.setdefault((queue.number, message.position), message.attempts + 1)
+                    attempts.setdefault((lane.number, message.position), message.attempts + 1)
         self._left = True
 
     def _begin(self) -> None:
@@ -225,12 +225,12 @@ class Journal:
         self._octets = group.octets
         changes = group.changes
         changes.tidies = self._tidies
-        for queue, part in group.parts.items():
+        for lane, part in group.parts.items():
             if part.cut:
-                part.grow(queue.length_stored, queue.octets_stored)
+                part.grow(lane.length_stored, lane.octets_stored)
             else:
                 part.grow()
-            part.row = queue.row(part.rows, part.octets)
+            part.row = lane.row(part.rows, part.octets)
             changes.parts.append(part)
         self._worker.run(lambda: self._write(changes), self._done)
 
@@ -261,8 +261,8 @@ class Journal:
         if self.fails:
             self.fails = False
             self.log.info("the file can be written again")
-        for queue, part in group.parts.items():
-            self._guarded(queue.committed, part)
+        for lane, part in group.parts.items():
+            self._guarded(lane.committed, part)
         if group.safe is not None:
             group.safe.callback(None)
         for effect, message in group.effects:
@@ -270,8 +270,8 @@ class Journal:
                 effect(message)
             except Exception:
                 self.log.failure("{message} could not be handed on", message=message)
-        for queue in group.parts:
-            self._guarded(queue.go_on)
+        for lane in group.parts:
+            self._guarded(lane.go_on)
 
     def _guarded(self, call: Callable[..., object], *arguments: object) -> None:
         """One queue's fault is not the others'."""
@@ -304,8 +304,8 @@ class Journal:
         self._leave_over(group)
         for message in group.accepted:
             self._guarded(self._undo, message)
-        for queue in group.parts:
-            self._guarded(queue.not_committed)
+        for lane in group.parts:
+            self._guarded(lane.not_committed)
         if group.safe is not None:
             group.safe.errback(Failure(error))
             group.safe.addErrback(lambda _: None)  # those who wait for it were told

@@ -10,6 +10,7 @@ from itertools import islice
 from stomp_tx.engine.queue import Queue
 from stomp_tx.engine.sqlite.changes import Part, QueueRow
 from stomp_tx.engine.sqlite.damage import Damage
+from stomp_tx.engine.sqlite.delivery_mark import DeliveryMark
 from stomp_tx.engine.sqlite.rows import PAGE
 from stomp_tx.engine.sqlite.storage import Storage
 from stomp_tx.engine.waiting import AT_ONCE, WaitingMessages, position_of
@@ -34,8 +35,7 @@ class StoredLane:
     removing -- positions above the horizon whose rows are being removed
     arrived -- the position of the last persistent message that is safe
     horizon, unloaded -- see above; how many rows
-    mark -- persistent messages may be handed out up to this position: the file says so
-    handed -- up to this position they may have been handed out before the start, and the rows don't say so
+    mark -- up to where persistent messages may be handed out
     damage -- where the file can't be read any further; None: no damage is known
     stands -- nothing is handed out, for it could not be removed
     can_add -- new messages can be written
@@ -45,8 +45,6 @@ class StoredLane:
         "_expiring_rows",
         "_is_overlooked",
         "_journal",
-        "_mark_wanted",
-        "_mark_written",
         "_messages",
         "_page_reader",
         "_room",
@@ -55,7 +53,6 @@ class StoredLane:
         "arrives",
         "can_add",
         "damage",
-        "handed",
         "horizon",
         "length_stored",
         "mark",
@@ -102,19 +99,16 @@ class StoredLane:
         self.unloaded = 0
         self.spilling = 0
         self.removing: set[int] = set()
-        self.mark = 0
-        self._mark_wanted = 0
-        self._mark_written = 0
+        self.mark = DeliveryMark()
         self._is_overlooked = False
-        self.handed = 0
         self.damage: Damage | None = None
         self.stands = False
         self.can_add = True
 
     def restore(self, row: QueueRow, last: int, next_expiry: int) -> None:
         """As the file has it."""
-        self.number, _, self.topic, self.length_stored, self.octets_stored, self.handed = row
-        self.mark = self._mark_wanted = self._mark_written = self.handed
+        self.number, _, self.topic, self.length_stored, self.octets_stored, mark = row
+        self.mark.restore(mark)
         self._room.stored_octets += self.octets_stored
         self.unloaded = self.length_stored
         self.arrived = last
@@ -150,21 +144,21 @@ class StoredLane:
         if goes_out and soon:
             # What is written now is handed out as soon as it is safe, or soon after: a commit earlier than if
             # it had to be written then.
-            self._mark_wanted = max(self._mark_wanted, self._storage.last_position)
-        self._mark_written = self._mark_wanted
+            self.mark.wanted = max(self.mark.wanted, self._storage.last_position)
+        self.mark.written = self.mark.wanted
         return QueueRow(
             self.number,
             self.name,
             self.topic,
             self.length_stored + more,
             self.octets_stored + more_octets,
-            self._mark_written,
+            self.mark.written,
         )
 
     def committed(self, part: Part) -> None:
         if not self.number:
             return  # dropped meanwhile, and not counted any more
-        self.mark = self._mark_written
+        self.mark.safe = self.mark.written
         self.length_stored += part.rows
         self.octets_stored += part.octets
         self._room.stored_octets += part.octets
@@ -174,7 +168,7 @@ class StoredLane:
             self._room.wake(self.name)
 
     def not_committed(self) -> None:
-        self._mark_wanted = self._mark_written = self.mark
+        self.mark.not_written()
         if self.queue.taker is not None:
             self._page_reader.stuck[self] = None
 
@@ -195,16 +189,6 @@ class StoredLane:
         self._is_overlooked = False
         if self.queue.noticed is not None:
             self.queue.noticed(None)
-
-    def unmark(self) -> None:
-        """Nothing of it is in flight, and nothing will be."""
-        self._mark_wanted = self.handed
-
-    def count_attempts(self, messages: list[Message]) -> None:
-        """As the start does in the file, where that can be written."""
-        for message in messages if self.handed else ():
-            if message.position <= self.handed and not message.attempts:
-                message.attempts = 1
 
     def shut(self, adding: bool, removing: bool) -> None:
         self.can_add = self.can_add and not adding
@@ -229,7 +213,7 @@ class StoredLane:
         position = self.arrived = message.position
         queue = self.queue
         is_first = not self._messages and not self.unloaded and len(queue.lanes) == 1 and not self.stands
-        if queue.demand > 0 and is_first and position <= self.mark:
+        if queue.demand > 0 and is_first and position <= self.mark.safe:
             queue.demand -= 1
             if not queue.taker(message):  # type: ignore[misc]  # there is one: it asked
                 self._room.octets += message.size
@@ -289,7 +273,7 @@ class StoredLane:
                 break
             message = messages[0]
             keeping = message.keeping
-            if keeping is not None and message.position > self.mark and keeping.persistent:
+            if keeping is not None and message.position > self.mark.safe and keeping.persistent:
                 self._raise_mark()
                 return False
             messages.popleft()
@@ -309,8 +293,8 @@ class StoredLane:
         """Have the file say that the next messages may have been handed out: not all, there may be many."""
         messages = self._messages
         position = messages[min(len(messages), PAGE) - 1].position
-        if position > self._mark_wanted:
-            self._mark_wanted = position
+        if position > self.mark.wanted:
+            self.mark.wanted = position
             self._journal.group().part(self)
 
     def _load(self) -> bool:
@@ -401,9 +385,9 @@ class StoredLane:
         if self.stands or (self.damage is not None and message.position > self.damage.after):
             return False
         keeping = message.keeping
-        if keeping is None or not keeping.persistent or message.position <= self.mark:
+        if keeping is None or not keeping.persistent or message.position <= self.mark.safe:
             return True
-        self._mark_wanted = max(self._mark_wanted, self._storage.last_position)
+        self.mark.wanted = max(self.mark.wanted, self._storage.last_position)
         self._journal.group().part(self)
         return False
 

@@ -1,4 +1,4 @@
-"""PageReader: what is read from the file, queue by queue, whatever the disk does meanwhile."""
+"""PageReader: what is read from the file, lane by lane, whatever the disk does meanwhile."""
 
 from __future__ import annotations
 
@@ -21,10 +21,10 @@ T = TypeVar("T")
 class PageReader:
     """None of its answers raises for what a disk does.
 
-    A queue that can't be read is not read again before the next ``sweep``: a disk that fails takes its time.
+    A lane that can't be read is not read again before the next ``sweep``: a disk that fails takes its time.
     Where it is damaged it stands still.
 
-    stuck -- queues that go on after the next sweep
+    stuck -- lanes that go on after the next sweep
     """
 
     log = Logger()
@@ -44,86 +44,86 @@ class PageReader:
         self._unreadable: set[Stored] = set()  # those of which the log has told so
         self._not_now: set[Stored] = set()  # those that are not read before the next sweep
 
-    def page(self, queue: Stored, after: int) -> list[Message] | None:
-        """The next messages of a queue after a position; None: they can't be read now."""
-        damage = queue.damage
-        until = queue.arrived if damage is None else damage.after
+    def page(self, lane: Stored, after: int) -> list[Message] | None:
+        """The next messages of a lane after a position; None: they can't be read now."""
+        damage = lane.damage
+        until = lane.arrived if damage is None else damage.after
         if damage is not None and after >= until:
             return None
-        page = self._page(queue, after, until)
+        page = self._page(lane, after, until)
         if page is None or (not page.messages and (page.damage or damage) is not None):
             return None
         return page.messages
 
-    def _page(self, queue: Stored, after: int, until: int) -> rows.Page | None:
-        page = self._read(queue, lambda reader: rows.page(reader, queue.number, queue.name, after, until))
+    def _page(self, lane: Stored, after: int, until: int) -> rows.Page | None:
+        page = self._read(lane, lambda reader: rows.page(reader, lane.number, lane.name, after, until))
         if page is not None:
-            if page.damage is not None and (queue.damage is None or page.damage.after < queue.damage.after):
-                self._damaged_queues.found(queue, page.damage)
-            queue.count_attempts(page.messages)
+            if page.damage is not None and (lane.damage is None or page.damage.after < lane.damage.after):
+                self._damaged_queues.found(lane, page.damage)
+            lane.mark.count_attempts(page.messages)
         return page
 
-    def misses(self, queue: Stored, missing: int) -> None:
+    def misses(self, lane: Stored, missing: int) -> None:
         """So many messages should be there, and are not."""
-        self._damaged_queues.found(queue, Damage(queue.horizon, "some are missing", missing))
+        self._damaged_queues.found(lane, Damage(lane.horizon, "some are missing", missing))
 
-    def more(self, queue: Stored, surplus: int) -> int:
-        """How many messages follow on those that the queue says it has, and a surplus: some, if any."""
+    def more(self, lane: Stored, surplus: int) -> int:
+        """How many messages follow on those that the lane says it has, and a surplus: some, if any."""
         if surplus:
-            self._damaged_queues.miscounted(queue)
-            queue.length_stored += surplus
-        if queue.horizon >= queue.arrived:
+            self._damaged_queues.miscounted(lane)
+            lane.length_stored += surplus
+        if lane.horizon >= lane.arrived:
             return 0
-        page = self._page(queue, queue.horizon, queue.arrived)
+        page = self._page(lane, lane.horizon, lane.arrived)
         if page is None:
             return 0
-        found = [message for message in page.messages if message.position not in queue.removing]
+        found = [message for message in page.messages if message.position not in lane.removing]
         if found:
-            self._damaged_queues.miscounted(queue)
-            queue.length_stored += len(found)
+            self._damaged_queues.miscounted(lane)
+            lane.length_stored += len(found)
         return len(found) or int(page.damage is not None)
 
-    def one(self, queue: Stored, position: int) -> Message | None:
+    def one(self, lane: Stored, position: int) -> Message | None:
         """The message at that position; None: it is not there, or it can't be read now."""
-        page = self._page(queue, position - 1, position)
+        page = self._page(lane, position - 1, position)
         return page.messages[0] if page is not None and page.messages else None
 
-    def has(self, queue: Stored, position: int) -> bool:
+    def has(self, lane: Stored, position: int) -> bool:
         """Is that message still there?"""
-        return bool(self._read(queue, lambda reader: rows.exists(reader, queue.number, position)))
+        return bool(self._read(lane, lambda reader: rows.exists(reader, lane.number, position)))
 
-    def expired(self, queue: Stored, now: int) -> rows.Page | None:
+    def expired(self, lane: Stored, now: int) -> rows.Page | None:
         """Some that have expired by now, above the horizon; None: they can't be read now."""
         return self._read(
-            queue,
-            lambda reader: rows.expired(reader, queue.number, queue.name, now, queue.horizon, queue.arrived),
+            lane,
+            lambda reader: rows.expired(reader, lane.number, lane.name, now, lane.horizon, lane.arrived),
         )
 
-    def next_expiry(self, queue: Stored, now: int) -> int:
+    def next_expiry(self, lane: Stored, now: int) -> int:
         """When the first one will after ``now``; 0: none does, or that can't be read now."""
-        return self._read(queue, lambda reader: rows.next_expiry(reader, queue.number, now)) or 0
+        return self._read(lane, lambda reader: rows.next_expiry(reader, lane.number, now)) or 0
 
-    def _read(self, queue: Stored, read: Callable[[sqlite3.Connection], T]) -> T | None:
-        if queue in self._not_now:
+    def _read(self, lane: Stored, read: Callable[[sqlite3.Connection], T]) -> T | None:
+        if lane in self._not_now:
             return None
         try:
             found = read(self._reader())
         except sqlite3.Error as error:
             fault = file.file_error(self._path(), error)
-            if queue not in self._unreadable and queue.damage is None:
+            if lane not in self._unreadable and lane.damage is None:
                 self.log.critical(
-                    "{queue} can't be read: {fault}", queue=printable(queue.name), fault=fault.line
+                    "{queue} can't be read: {fault}", queue=printable(lane.name), fault=fault.line
                 )
-            self._unreadable.add(queue)
-            self._not_now.add(queue)
-            self.stuck[queue] = None
+            self._unreadable.add(lane)
+            self._not_now.add(lane)
+            self.stuck[lane] = None
             return None
-        self._unreadable.discard(queue)
+        self._unreadable.discard(lane)
         return found
 
-    def may_be_read(self, queue: Stored) -> bool:
+    def may_be_read(self, lane: Stored) -> bool:
         """Now; else after the next sweep."""
-        return queue not in self._not_now
+        return lane not in self._not_now
 
     @property
     def can_all_be_read(self) -> bool:
@@ -133,22 +133,22 @@ class PageReader:
     def sweep(self) -> None:
         """Called every second or so: what could not be read is tried again, where somebody waits for it."""
         self._not_now.clear()
-        for queue in self._damaged_queues.to_be_read():
-            assert queue.damage is not None
-            page = self._page(queue, queue.damage.after, queue.arrived)
+        for lane in self._damaged_queues.to_be_read():
+            assert lane.damage is not None
+            page = self._page(lane, lane.damage.after, lane.arrived)
             if page is not None and page.damage is None:
                 # It was read wrong, or somebody has mended it.
-                self._damaged_queues.readable(queue)
-                queue.go_on()
-                queue.look_again()
+                self._damaged_queues.readable(lane)
+                lane.go_on()
+                lane.look_again()
         stuck = list(self.stuck)
         self.stuck.clear()
-        for queue in stuck:
-            queue.go_on()
+        for lane in stuck:
+            lane.go_on()
 
-    def forget(self, queue: Stored) -> None:
+    def forget(self, lane: Stored) -> None:
         """It is no more."""
-        self.stuck.pop(queue, None)
-        self._unreadable.discard(queue)
-        self._not_now.discard(queue)
-        self._damaged_queues.forget(queue)
+        self.stuck.pop(lane, None)
+        self._unreadable.discard(lane)
+        self._not_now.discard(lane)
+        self._damaged_queues.forget(lane)

@@ -6,6 +6,7 @@ from typing import Protocol
 
 from stomp_tx.engine.sqlite.changes import Part, QueueRow
 from stomp_tx.engine.sqlite.damage import Damage
+from stomp_tx.engine.sqlite.delivery_mark import DeliveryMark
 from stomp_tx.message import Message
 
 
@@ -21,6 +22,7 @@ class Stored(Protocol):
     damage -- where the file can't be read any further; None: no damage is known
     stands -- nothing is handed out, for it could not be removed
     can_add -- new messages can be written
+    mark -- up to where persistent messages may be handed out
     """
 
     name: str
@@ -33,6 +35,7 @@ class Stored(Protocol):
     damage: Damage | None
     stands: bool
     can_add: bool
+    mark: DeliveryMark
 
     def row(self, more: int, more_octets: int) -> QueueRow:
         """Its own, as it is after the group that is written now, by which it grows so much."""
@@ -48,9 +51,6 @@ class Stored(Protocol):
 
     def look_again(self) -> None:
         """Who looks through what waits may have missed some that could not be read."""
-
-    def count_attempts(self, messages: list[Message]) -> None:
-        """They were read: those that may have been handed out before the start have an attempt."""
 
     def remove_rows(self, messages: list[Message]) -> None:
         """These were found in the file above the horizon, and go."""
