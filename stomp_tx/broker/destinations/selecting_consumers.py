@@ -1,8 +1,8 @@
 """SelectingConsumers: the subscriptions of a queue that want some of its messages and not the others.
 
-What an ordinary subscription gets is the next message there is.  A consumer looks for it: through all that
-waits, page by page, when it begins, and from then on at what comes.  It looks at each message once.  While it
-can't be given any, it remembers from where on it has not looked.
+An ordinary subscription gets the next message there is.  A selecting consumer looks for its own: through all
+that waits, page by page, when it begins, and from then on at what comes.  It looks at each message once.
+While it can't be given any, it remembers from where on it has not looked.
 """
 
 from __future__ import annotations
