@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from tests.e2e.running import Broker, Peer, broker, eventually, peer_of
-from tests.e2e.test_durability import hears, subscribes
+from tests.e2e.test_durability import subscribes
 
 SETTINGS = """
 port = ["tcp:0:interface=127.0.0.1"]
@@ -53,7 +53,7 @@ def fills(running: Broker, queue: str = "/queue/a") -> list[str]:
         for number in range(10_000):
             body = f"{number}-".ljust(10_000, "x")
             ann.says(f"SEND destination:{queue} persistent:true receipt:{number}", body)
-            answer = hears(ann)
+            answer = ann.hears_a_frame()
             if not answer.startswith("RECEIPT"):
                 assert "disk is full" in answer, answer
                 ann.hears_the_end()
@@ -65,7 +65,7 @@ def fills(running: Broker, queue: str = "/queue/a") -> list[str]:
 def is_refused(running: Broker) -> bool:
     with peer_of(running) as ann:
         ann.connects().says("SEND destination:/queue/b persistent:true receipt:1", "x")
-        return "disk is full" in hears(ann)
+        return "disk is full" in ann.hears_a_frame()
 
 
 def acknowledges(peer: Peer, count: int) -> list[str]:
@@ -73,7 +73,7 @@ def acknowledges(peer: Peer, count: int) -> list[str]:
     found: list[str] = []
     receipts = 0
     while receipts < count:
-        head, _, body = hears(peer).partition("\n\n")
+        head, _, body = peer.hears_a_frame().partition("\n\n")
         if head.startswith("RECEIPT"):
             receipts += 1
             continue

@@ -195,10 +195,6 @@ class StoredLane:
         self.stands = self.stands or removing
         self.waiting.may_expire = not self.stands  # it would expire, and come back
 
-    def has_row(self, message: Message) -> bool:
-        """Is its row here?  If not, it was dropped meanwhile."""
-        return self.number != 0 and message.position > self.since
-
     def forget_row(self, message: Message) -> None:
         """It is not needed any more, and nobody waits for its end."""
         if self.number and message.position > self.since and not self.stands:
