@@ -1,6 +1,7 @@
 """The documents say what the code does."""
 
 import re
+from collections.abc import Iterator
 from importlib import import_module
 from inspect import getdoc
 from pathlib import Path
@@ -18,6 +19,7 @@ from stomp_tx.broker.session.session import State
 from stomp_tx.wire.commands import VERSIONS
 
 ROOT = Path(__file__).parent.parent
+PAGES = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md"), ROOT / "newsfragments/README.md"])
 
 
 def row(state: State, *cells: object) -> str:
@@ -48,9 +50,42 @@ class MakeTests(SynchronousTestCase):
     def test_every_target_that_the_documents_name_is_there(self) -> None:
         makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
         targets = set(re.findall(r"^([a-z-]+):", makefile, re.MULTILINE))
-        for path in [ROOT / "README.md", ROOT / "tap-plugin-readme.md", *(ROOT / "docs").rglob("*.md")]:
+        for path in PAGES:
             named = set(re.findall(r"(?:^|`)make ([a-z]+)\b", path.read_text(encoding="utf-8"), re.MULTILINE))
             self.assertEqual(named - targets, set(), path.name)
+
+
+class PathTests(SynchronousTestCase):
+    def named(self, pattern: str) -> Iterator[tuple[str, Path]]:
+        """What the pages say that matches, with the page."""
+        for page in PAGES:
+            for found in re.findall(pattern, page.read_text(encoding="utf-8")):
+                yield found, page
+
+    def test_every_python_file_that_is_named_exists(self) -> None:
+        missing = set()
+        for name, page in self.named(r"(?<![\w/.-])[\w/.-]+\.py\b"):
+            is_the_pages_own = f"name={name}" in page.read_text(encoding="utf-8")
+            is_there = any((ROOT / folder / name).is_file() for folder in ("", "stomp_tx", "tests"))
+            if not is_there and not is_the_pages_own and name != "stomp.py":  # another project's client
+                missing.add((page.name, name))
+        self.assertEqual(missing, set())
+
+    def test_every_link_to_a_file_leads_to_it(self) -> None:
+        missing = set()
+        for target, page in self.named(r"\]\(([^)#:]+)(?:#[^)]*)?\)"):
+            if not (page.parent / target).exists():
+                missing.add((page.name, target))
+        self.assertEqual(missing, set())
+
+    def test_every_path_in_the_pages_for_contributors_exists(self) -> None:
+        missing = set()
+        for text, page in self.named(r"`([\w./-]*/[\w./-]*)`"):
+            if page.name in ("CONTRIBUTING.md", "architecture.md"):
+                folders = ("", "stomp_tx", "tests")
+                if not any((ROOT / folder / text).exists() for folder in folders):
+                    missing.add((page.name, text))
+        self.assertEqual(missing, set())
 
 
 PUBLIC = [
