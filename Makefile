@@ -39,7 +39,7 @@ lint: $(VENV)/installed-lint  ## style, types, layers
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
-	$(BIN)/lint-imports --no-cache
+	$(BIN)/lint-imports --no-cache --no-logo pyproject.toml import-contracts-with-types.toml
 
 format: $(VENV)/installed-lint  ## rewrite the sources as lint wants them
 	$(BIN)/ruff check --fix .

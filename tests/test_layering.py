@@ -1,4 +1,4 @@
-"""Who may import whom: the contracts of pyproject.toml, and the reactor, which they cannot single out."""
+"""Who may import whom: the contracts of import-linter, and the reactor, which they cannot single out."""
 
 import ast
 import subprocess
@@ -9,6 +9,8 @@ from pathlib import Path
 from twisted.trial.unittest import SkipTest, SynchronousTestCase
 
 ROOT = Path(__file__).parent.parent
+
+CONTRACTS = ("pyproject.toml", "import-contracts-with-types.toml")
 
 MAY_IMPORT_THE_REACTOR = {
     "stomp_tx/tap.py",
@@ -37,9 +39,15 @@ class LayeringTests(SynchronousTestCase):
             import importlinter  # noqa: F401
         except ImportError:
             raise SkipTest("import-linter is not installed: pip install -e '.[test]'") from None
-        lint = "import sys; from importlinter.cli import lint_imports; sys.exit(lint_imports(no_cache=True))"
-        ran = subprocess.run([sys.executable, "-c", lint], cwd=ROOT, capture_output=True, text=True)
+        lint = "import sys; from importlinter.cli import lint_imports_command as lint; lint(sys.argv[1:])"
+        options = ["--no-cache", "--no-logo", *CONTRACTS]
+        ran = subprocess.run([sys.executable, "-c", lint, *options], cwd=ROOT, capture_output=True, text=True)
         self.assertEqual(ran.returncode, 0, f"\n{ran.stdout}{ran.stderr}")
+        self.assertIn("No circles, not even for types", ran.stdout)
+
+    def test_make_lint_looks_at_them_all(self):
+        makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
+        self.assertIn(f"/lint-imports --no-cache --no-logo {' '.join(CONTRACTS)}\n", makefile)
 
     def test_only_the_edges_import_the_reactor(self):
         sources = (ROOT / "stomp_tx").rglob("*.py")
