@@ -156,7 +156,17 @@ class IEngine(Interface):
 
     An engine knows nothing of sessions and subscriptions: who gets a message is its taker's business.  A
     persistent message is handed out, or heard, when it is safe and not before.
+
+    While a message is in memory, ``message.owner.octets`` counts its size: from when it waits, or was handed
+    out to be settled, until it is settled or dropped.  One that is handed out and done with is never counted.
     """
+
+    octets = Attribute("Of all messages that are in memory: the same, for all owners together.")
+
+    owners = Attribute(
+        "For whom what is kept in bound queues takes memory; of those that are not here, nobody.  Whoever"
+        " binds a queue says so here, and ``unbind`` forgets it."
+    )
 
     def append(message: Message) -> Safe:
         """Keep one message on the queue that its address names.

@@ -7,6 +7,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
+from stomp_tx.account import NOBODY, Owner
+
 OVERHEAD = 950
 """Octets of memory that one message takes beside its frame's: measured, CPython 3.11."""
 
@@ -58,6 +60,7 @@ class Message:
     size -- octets that it counts for in limits: of its frame, and what keeping it costs besides
     attempts -- how often it has been handed out before; 0 for the first time
     position -- its place in its queue, kept by the engine that stores it
+    owner -- for whom it takes memory while it is kept
     keeping -- how it is to be kept; None for the usual: in memory, for ever, however often it is sent
     encoded -- a place for whoever sends it to keep its octets, where the same do for every receiver
     encoded_for -- the same where they differ, by protocol version
@@ -73,12 +76,20 @@ class Message:
         "headers",
         "id",
         "keeping",
+        "owner",
         "position",
         "size",
     )
 
     def __init__(
-        self, id: str, destination: str, address: str, headers: dict[str, str], body: bytes, size: int
+        self,
+        id: str,
+        destination: str,
+        address: str,
+        headers: dict[str, str],
+        body: bytes,
+        size: int,
+        owner: Owner = NOBODY,
     ) -> None:
         """``size``: octets of its frame."""
         self.id = id
@@ -87,15 +98,16 @@ class Message:
         self.headers = headers
         self.body = body
         self.size = size + OVERHEAD
-        self.attempts = 0
-        self.position = 0
+        self.owner = owner
+        self.attempts = self.position = 0
         self.keeping: Keeping | None = None
         self.encoded: bytes | None = None
         self.encoded_for: dict[str, bytes] | None = None
 
     def again(self) -> Message:
         """The same message, for its next delivery: one attempt more."""
-        copy = Message(self.id, self.destination, self.address, self.headers, self.body, self.size - OVERHEAD)
+        size = self.size - OVERHEAD
+        copy = Message(self.id, self.destination, self.address, self.headers, self.body, size, self.owner)
         copy.attempts = self.attempts + 1
         copy.position = self.position
         copy.keeping = self.keeping

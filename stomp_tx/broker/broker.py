@@ -13,6 +13,7 @@ from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IReactorTime
 from twisted.logger import Logger
 
+from stomp_tx.account import Account
 from stomp_tx.address import QUEUE, split, within
 from stomp_tx.broker.admission.connection_limits import ConnectionLimits
 from stomp_tx.broker.admission.lockout import Lockout
@@ -81,6 +82,7 @@ class Broker:
     portal -- twisted.cred's; None: nobody is asked who they are
     sessions -- those that there are, oldest first
     registry -- who has subscribed to what
+    account -- for whom memory is taken
     message_id_prefix, message_numbers -- what the id of each message is made of, see ``new_message_id``
     """
 
@@ -107,6 +109,7 @@ class Broker:
         self.policies = policies
         self.events = events
         self.sessions: dict[Session, None] = {}
+        self.account = Account(self._queued)
         self._now = now
         self._stopped: Deferred[None] | None = None  # set: the broker is stopping
         # A message's id is prefix and number: unique across restarts, and nothing in it needs an escape.
@@ -220,6 +223,10 @@ class Broker:
         host, _, name = split(topic)
         queue = within(host, QUEUE + name)
         return not self.registry.is_consumed(queue) and not self.engine.depth(queue)[0]
+
+    def _queued(self) -> int:
+        octets: int = self.engine.octets
+        return octets
 
     # -- time and ids -------------------------------------------------------------------------------------
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 
+from stomp_tx.account import NOBODY, Owner
 from stomp_tx.address import base_of, is_bound, is_shared
 from stomp_tx.engine.binding_selectors import BindingSelectors
 from stomp_tx.engine.priority_lanes import to_lane
@@ -17,12 +18,14 @@ class Bindings:
 
     topics -- of each queue
     selectors -- which messages each of them wants
+    owners -- for whom what waits there takes memory; of those that are not here, nobody
     """
 
     def __init__(self, changed: Callable[[], None]) -> None:
         """``changed`` is called when ``has_bound`` has changed for a topic."""
         self.topics: dict[str, str] = {}
         self.selectors = BindingSelectors()
+        self.owners: dict[str, Owner] = {}
         self._changed = changed
         self._queues: TopicIndex[str] = TopicIndex()
         self._since: dict[str, int] = {}  # the last position before each was bound
@@ -47,6 +50,7 @@ class Bindings:
         topic = self.topics.pop(queue, None)
         if topic is not None:
             self.selectors.forget(queue)
+            self.owners.pop(queue, None)
             del self._since[queue]
             self._change(topic, queue, self._queues.remove)
 
@@ -82,6 +86,7 @@ class Bindings:
             queues = self.selectors.keeping(queues, message)
         for queue in queues:
             copy = message.bound_for(queue)
+            copy.owner = self.owners.get(queue, NOBODY)
             if is_shared(queue) and copy.keeping is not None:
                 copy.keeping = copy.keeping._replace(persistent=False)  # nor does the queue outlive us
             to_lane(copy)

@@ -133,6 +133,7 @@ class Queues(Generic[L]):
     def arrive(self, lane: L, message: Message) -> None:
         """It has its position, and is handed out or waits."""
         self._room.octets += message.size
+        message.owner.octets += message.size
         lane.waiting.append(message)
         queue = lane.queue
         if message.keeping is not None and message.keeping.last_value is not None:
@@ -148,6 +149,7 @@ class Queues(Generic[L]):
         queue: Queue[L] = lane.queue
         if self._bindings.is_of_the_past(message):
             self._room.octets -= message.size  # its durable subscription is no more
+            message.owner.octets -= message.size
             self.forget_if_idle(lane)
         else:
             again = message.again() if outcome is Outcome.REJECTED else message
@@ -162,6 +164,7 @@ class Queues(Generic[L]):
         for message, outcome in sorted(settled, key=lambda pair: -pair[0].position):
             if outcome is Outcome.ACCEPTED:
                 self._room.octets -= message.size
+                message.owner.octets -= message.size
             else:
                 queue = self.put_back(message, outcome)
                 returned[queue.name] = queue
@@ -201,9 +204,11 @@ class Queues(Generic[L]):
             waiting = lane.waiting
             stay = [] if goes is None else waiting.staying(goes)
             self._room.octets -= waiting.octets
+            waiting.release()
             lane.clear()
             for message in stay:
                 waiting.append(message)
+                message.owner.octets += message.size
                 if message.keeping is not None and message.keeping.last_value is not None:
                     lane.queue.replace(message)
             self._room.octets += waiting.octets
@@ -215,6 +220,7 @@ class Queues(Generic[L]):
         """Drop all that waits in that queue."""
         for lane in self.lanes_of(name):
             self._room.octets -= lane.waiting.octets
+            lane.waiting.release()
             lane.clear()
             if self._room.waiting:
                 self._room.wake(name)

@@ -179,8 +179,7 @@ class WaitingMessages:
         place = bisect_left(messages, position, key=position_of)
         if place == len(messages) or messages[place].position != position:
             return False
-        self.octets -= message.size
-        self._has_left(message)
+        self._is_taken(messages[place], message)
         self.gone.add(position)
         self.patchy = True
         self._pass_over()
@@ -194,10 +193,17 @@ class WaitingMessages:
         place = bisect_left(tail, message.position, key=position_of)
         if place == len(tail) or tail[place].position != message.position or message.position in self.gone:
             return False
+        self._is_taken(tail[place], message)
         del tail[place]
-        self.octets -= message.size
-        self._has_left(message)
         return True
+
+    def _is_taken(self, found: Message, message: Message) -> None:
+        """It goes out of the middle.  Who takes it may have read it elsewhere, as nobody's."""
+        self.octets -= message.size
+        if found.owner is not message.owner:
+            found.owner.octets -= message.size
+            message.owner.octets += message.size
+        self._has_left(message)
 
     def _pass_over(self) -> None:
         """Out of the middle they are taken when they come to the head, or are most of what is there."""
@@ -236,6 +242,13 @@ class WaitingMessages:
         """Those of which ``goes(message)`` does not say that they go."""
         waiting = self.messages if self.tail is self.messages else (*self.messages, *self.tail)
         return [one for one in waiting if one.position not in self.gone and not goes(one)]
+
+    def release(self) -> None:
+        """None of them takes memory any more: they are about to go."""
+        for waiting in (self.messages,) if self.tail is self.messages else (self.messages, self.tail):
+            for message in waiting:
+                if message.position not in self.gone:
+                    message.owner.octets -= message.size
 
     def clear(self) -> None:
         """All of them go."""

@@ -149,6 +149,8 @@ class Model:
         assert len(held) == len(set(held)), "a message is in flight twice"
         assert set(held) <= set(self.owed), "a message came that was not owed"
         assert isinstance(self.broker.engine, MemoryEngine)
+        account = self.broker.factory.broker.account
+        assert sum(owner.octets for owner in account.owners) == account.octets, "the account is wrong"
         queue = self.broker.factory.registry.get(QUEUE)
         if queue is not None:
             assert isinstance(queue, Queue)
@@ -175,7 +177,9 @@ class Model:
         self.broker.clock.pump([0.0] * 100)  # a prefetch in each turn
         assert last.hears_bodies() == self.owed, "what is left is not what was not acknowledged"
         last.hangs_up()
-        assert self.broker.engine.octets == 0
+        account = self.broker.factory.broker.account
+        assert account.octets == 0
+        assert not any(owner.octets for owner in account.owners)
         assert self.broker.engine._lanes == {}
         assert self.broker.clock.getDelayedCalls() == []
 

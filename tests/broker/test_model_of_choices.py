@@ -144,6 +144,7 @@ class Life:
         self.broker.clock.advance(40)
         engine = self.broker.engine
         assert engine.octets == 0, engine.octets
+        assert not any(owner.octets for owner in self.broker.factory.broker.account.owners)
         assert engine.queues() == [], engine.queues()
 
 

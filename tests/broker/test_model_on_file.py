@@ -230,6 +230,7 @@ class Model:
         self.broker.clock.advance(1000)
         engine: Any = self.broker.engine
         assert (engine.octets, engine.stored_octets, engine._lanes) == (0, 0, {})
+        assert not any(owner.octets for owner in self.broker.factory.broker.account.owners)
         assert (self.broker.rows(), self.broker.rows("queue")) == (0, 0)
 
 

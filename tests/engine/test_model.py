@@ -21,6 +21,7 @@ from twisted.internet.task import Clock
 from twisted.python.failure import Failure
 from twisted.trial.unittest import SynchronousTestCase
 
+from stomp_tx.account import Owner
 from stomp_tx.address import base_of
 from stomp_tx.engine import waiting
 from stomp_tx.engine.limits import EngineLimits
@@ -98,6 +99,7 @@ class Life:
         self.engine, self.disk = open_engine(self.path, self.clock, lambda: self.seconds, self.limits)
         self.has_failed = self.full
         self.disk.full, self.disk.held = self.full, self.held
+        self.owners = [Owner("ann"), Owner("bob")]
         self.claims: dict[str, IClaim] = {}
         self.asked = dict.fromkeys(QUEUES, 0)
         self.auto = dict.fromkeys(QUEUES, False)
@@ -114,7 +116,8 @@ class Life:
     def message(
         self, address: str, persistent: bool, expires: int, priority: int = USUAL_PRIORITY
     ) -> Message:
-        message = Message("id", address, address, {}, b"%d" % (self.numbers + 1), 100)
+        owner = self.owners[self.numbers % 2]
+        message = Message("id", address, address, {}, b"%d" % (self.numbers + 1), 100, owner)
         if expires or priority != USUAL_PRIORITY:
             message.keeping = Keeping(persistent, expires, priority=priority)
         elif persistent:
@@ -514,10 +517,13 @@ class Life:
         assert not self.those(None, "pending"), "a message is neither safe nor has it failed"
         engine: Any = self.engine
         memory = 0
+        charged = [one.message for one in self.those(None, "taken") if one.message is not None]
         for lane in engine._lanes.values():
             here, queue = lane.waiting, lane.queue
             waiting = [*here.messages, *(here.tail if here.tail is not here.messages else ())]
-            left = [message.size for message in waiting if message.position not in here.gone]
+            there = [message for message in waiting if message.position not in here.gone]
+            left = [message.size for message in there]
+            charged += there
             assert (len(here), here.octets) == (len(left), sum(left)), (lane.name, here.octets, left)
             if lane.name == queue.name:
                 assert queue.depth()[0] == len(self.those(queue.name, "waiting")), queue.name
@@ -529,6 +535,9 @@ class Life:
             memory += here.octets
         taken = [one.message.size for one in self.those(None, "taken") if one.message is not None]
         assert engine.octets == memory + sum(taken), (engine.octets, memory, taken)
+        for owner in self.owners:
+            theirs = [message.size for message in charged if message.owner is owner]
+            assert owner.octets == sum(theirs), (owner, theirs)
         counted = engine._file.reader.execute(
             "SELECT queue, count(*), sum(size) FROM message WHERE queue NOT IN (SELECT number FROM doomed)"
             " GROUP BY queue"
@@ -571,6 +580,7 @@ class Life:
         self.turn()
         engine: Any = self.engine
         assert (engine.octets, engine.stored_octets, engine._lanes) == (0, 0, {})
+        assert [owner.octets for owner in self.owners] == [0, 0]
         assert engine._file.reader is not None
         for table in ("message", "queue", "doomed"):
             assert engine._file.reader.execute(f"SELECT count(*) FROM {table}").fetchone() == (0,), table

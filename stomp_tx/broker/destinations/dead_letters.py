@@ -102,6 +102,7 @@ class DeadLetters:
             headers,
             message.body,
             message.size - OVERHEAD + more,
+            message.owner,
         )
         if message.is_persistent or expires:
             letter.keeping = Keeping(message.is_persistent, expires)

@@ -93,7 +93,8 @@ class Scheduler:
         plan = json.dumps([address, job, schedule])
         headers = {**message.headers, _PLAN: plan}
         size = message.size - OVERHEAD + len(_PLAN) + len(plan)
-        waiting = Message(self._new_id(), message.destination, LATER, headers, message.body, size)
+        owner = message.owner
+        waiting = Message(self._new_id(), message.destination, LATER, headers, message.body, size, owner)
         waiting.keeping = Keeping(persistent, schedule.due)
         return waiting
 
@@ -143,7 +144,9 @@ class Scheduler:
         plan = headers.pop(_PLAN)
         headers[JOB] = job
         size = waiting.size - OVERHEAD - len(_PLAN) - len(plan)
-        message = Message(self._new_id(), waiting.destination, address, headers, waiting.body, size)
+        message = Message(
+            self._new_id(), waiting.destination, address, headers, waiting.body, size, waiting.owner
+        )
         policy = self._policies.of(address)
         keeping = keeping_of(headers, policy, lambda: now)
         if keeping is not None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import NoReturn
 
+from stomp_tx.account import Owner
 from stomp_tx.address import QUEUE, is_bound, split
 from stomp_tx.auth.identity import ANONYMOUS
 from stomp_tx.broker.broker import Broker
@@ -28,6 +29,12 @@ class Access:
         """Whose is what this session leaves behind?  Empty: nobody's, as nobody has said who they are."""
         name: str = self._login.user.name
         return "" if self._broker.portal is None or name == ANONYMOUS else name
+
+    @property
+    def charged(self) -> Owner:
+        """For whom memory is taken by what this session keeps."""
+        owner: Owner = self._login.owner
+        return owner
 
     def must_be_open(self, permission: str, address: str, names: Names) -> None:
         """A destination can be used so: it is there, or comes to be.

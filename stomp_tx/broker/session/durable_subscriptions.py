@@ -75,6 +75,7 @@ class DurableSubscriptions:
                 continue
             self._must_be_bindable("subscribe", topic)
             safe = engine.bind(queue, topic) or safe
+            engine.owners[queue] = self._access.charged
         return safe
 
     def _must_be_bindable(self, permission: str, topics: str) -> None:
@@ -104,9 +105,11 @@ class DurableSubscriptions:
                 "durable subscription to another topic",
                 f"{durable.name[:60]!a} is to {bound_to}: UNSUBSCRIBE it there, or use another name",
             )
-        if not durable.shared:
-            return self._broker.durable_selectors.bind(durable.queue, topic, selector, self._session_id)
-        safe: Safe = engine.bind(durable.queue, topic)
+        if durable.shared:
+            safe: Safe = engine.bind(durable.queue, topic)
+        else:
+            safe = self._broker.durable_selectors.bind(durable.queue, topic, selector, self._session_id)
+        engine.owners[durable.queue] = self._access.charged
         return safe
 
     def unbind(self, durable: Durable) -> Safe:

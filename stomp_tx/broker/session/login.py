@@ -10,7 +10,9 @@ from twisted.cred.portal import Portal
 from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IDelayedCall
 
+from stomp_tx.account import Owner
 from stomp_tx.auth.credentials import BearerToken, IBearerToken
+from stomp_tx.auth.identity import ANONYMOUS
 from stomp_tx.broker.admission.connection_limits import place_of
 from stomp_tx.broker.admission.login_attempt import LoginAttempt, login_attempt_of
 from stomp_tx.broker.broker import Broker
@@ -33,6 +35,7 @@ class Login:
     renewed -- called when the user is the same, and may do other things
     login -- who they say they are
     user -- who it is, once that is known
+    owner -- for whom what it keeps takes memory: the user, or the place of who has not said who they are
     """
 
     __slots__ = (
@@ -49,10 +52,12 @@ class Login:
         "_timer",
         "_trying",
         "login",
+        "owner",
         "user",
     )
 
     user: IStompUser
+    owner: Owner
 
     def __init__(
         self,
@@ -148,6 +153,9 @@ class Login:
     def _is(self, user: IStompUser, logout: Callable[[], None] | None) -> None:
         self._broker.connection_limits.enter_as(user.name, self._sender)
         self.user = user
+        name = user.name
+        is_named = self._broker.portal is not None and name != ANONYMOUS
+        self.owner = self._broker.account.owner(f"user {name}" if is_named else f"address {self._place}")
         self._is_known = True
         self._logout = logout
         self._watch()

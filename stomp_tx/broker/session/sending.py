@@ -49,6 +49,7 @@ class Sending:
         "_login",
         "_now",
         "_numbers",
+        "_owner",
         "_read_on",
         "_receipts",
         "_reply_to",
@@ -79,6 +80,7 @@ class Sending:
         self._sender = sender
         self._dialect = dialect
         self._login = login
+        self._owner = login.owner
         self._access = access
         self._routes = routes
         self._known_routes = routes.known
@@ -103,8 +105,8 @@ class Sending:
             if manages(route[1]):
                 return self._manage(frame, route[1])
         put, address, policy = route
-        message_id = f"{self._id_prefix}{next(self._numbers)}"
-        message = Message(message_id, destination or "", address, headers, frame.body, frame.size)
+        new_id = f"{self._id_prefix}{next(self._numbers)}"
+        message = Message(new_id, destination or "", address, headers, frame.body, frame.size, self._owner)
         if not UNUSUAL.isdisjoint(headers):
             keeping = message.keeping = keeping_of(headers, policy, self._now)
             if keeping is not PERSISTENT:

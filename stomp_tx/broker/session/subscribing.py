@@ -156,6 +156,7 @@ class Subscribing:
                 address = durable.queue
             elif shared is not None:
                 self._broker.engine.bind(shared, address)
+                self._broker.engine.owners[shared] = self._access.charged
                 address = shared
             else:
                 safe = self._durable_subscriptions.bind_virtual(address)

@@ -43,6 +43,7 @@ class MemoryEngine:
         self._topics: TopicIndex[Callable[[Message], None]] = TopicIndex()
         self._bindings = Bindings(self._tell_bound)
         self.bindings = self._bindings.topics
+        self.owners = self._bindings.owners
         self.selectors = self._bindings.selectors.texts
         self.unsifted = self._bindings.selectors.unsifted
         self._dedupe = DedupeNames(limits, seconds)
@@ -103,11 +104,13 @@ class MemoryEngine:
             queue.demand -= 1
             if not queue.taker(message):  # type: ignore[misc]  # there is one: it asked
                 self._room.octets += message.size
+                message.owner.octets += message.size
             return None
         waiting = lane.waiting
         messages.append(message)
         octets = waiting.octets = waiting.octets + message.size
         total = self._room.octets = self._room.octets + message.size
+        message.owner.octets += message.size
         if len(messages) >= self._length or octets >= self._queue_octets or total >= self._total_octets:
             queue.notice((message,))
             return succeed(None)
@@ -132,6 +135,7 @@ class MemoryEngine:
     def settle(self, message: Message, outcome: Outcome) -> Safe:
         if outcome is Outcome.ACCEPTED:
             self._room.octets -= message.size
+            message.owner.octets -= message.size
             if self._room.waiting:
                 self._room.wake(message.address)
             return None

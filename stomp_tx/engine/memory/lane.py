@@ -43,6 +43,7 @@ class MemoryLane:
             queue.demand -= 1
             if queue.taker(message):  # type: ignore[misc]  # there is one: it asked
                 self._room.octets -= message.size
+                message.owner.octets -= message.size
         return True
 
     def put_back(self, message: Message) -> None:

@@ -79,6 +79,7 @@ class SQLiteEngine:
         self._topics: TopicIndex[Callable[[Message], None]] = TopicIndex()
         self._bindings = Bindings(self._tell_bound)
         self.bindings = self._bindings.topics
+        self.owners = self._bindings.owners
         self.selectors = self._bindings.selectors.texts
         self.unsifted = self._bindings.selectors.unsifted
         self._dedupe = DedupeNames(limits, clock.seconds)
@@ -250,6 +251,7 @@ class SQLiteEngine:
         if message.is_persistent and lane is not None and message.position <= lane.since:
             return
         self._room.octets += message.size
+        message.owner.octets += message.size
         reached = self._reached_somebody(message)
         outcome = Outcome.REJECTED if reached else Outcome.RELEASED
         self._queues.put_back(message, outcome).after_put_back()
@@ -275,11 +277,13 @@ class SQLiteEngine:
             queue.demand -= 1
             if not queue.taker(message):  # type: ignore[misc]  # there is one: it asked
                 self._room.octets += message.size
+                message.owner.octets += message.size
             return None
         waiting = lane.waiting
         messages.append(message)
         octets = waiting.octets = waiting.octets + message.size
         total = self._room.octets = self._room.octets + message.size
+        message.owner.octets += message.size
         if len(messages) >= self._length or octets >= self._queue_octets or total >= self._total_octets:
             return self._over(lane, message)
         if queue.noticed is not None:
@@ -294,6 +298,7 @@ class SQLiteEngine:
         lane.waiting.tail.pop()
         lane.waiting.octets -= message.size
         self._room.octets -= message.size
+        message.owner.octets -= message.size
         return self._spill(message)
 
     def _append_kept(self, message: Message) -> Safe:
@@ -349,6 +354,7 @@ class SQLiteEngine:
         self._rows.settle(message, outcome, group)
         if outcome is Outcome.ACCEPTED:
             self._room.octets -= message.size
+            message.owner.octets -= message.size
             if self._room.waiting:
                 self._room.wake(message.address)
         else:
@@ -358,6 +364,7 @@ class SQLiteEngine:
     def _settle_in_memory(self, message: Message, outcome: Outcome) -> Safe:
         if outcome is Outcome.ACCEPTED:
             self._room.octets -= message.size
+            message.owner.octets -= message.size
             if self._room.waiting:
                 self._room.wake(message.address)
             return None

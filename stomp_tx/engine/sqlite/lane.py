@@ -213,6 +213,7 @@ class StoredLane:
             queue.demand -= 1
             if not queue.taker(message):  # type: ignore[misc]  # there is one: it asked
                 self._room.octets += message.size
+                message.owner.octets += message.size
             elif message.is_persistent:
                 self.forget_row(message)
             return True
@@ -220,6 +221,7 @@ class StoredLane:
         if stays:
             self.waiting.insert(message)
             self._room.octets += message.size
+            message.owner.octets += message.size
         else:
             self._leave_in_file(message)
         if message.keeping is not None and message.keeping.last_value is not None:
@@ -279,6 +281,7 @@ class StoredLane:
             queue.demand -= 1
             if queue.taker(message):  # type: ignore[misc]  # there is one: it asked
                 self._room.octets -= message.size
+                message.owner.octets -= message.size
                 if keeping is not None and keeping.persistent:
                     self.forget_row(message)
         if self.unloaded and len(messages) < LOW:
@@ -311,6 +314,7 @@ class StoredLane:
         for message in loaded:
             self.waiting.octets += message.size
             self._room.octets += message.size
+            message.owner.octets += message.size
             if message.keeping is not None:
                 self.waiting.note(message)
             if not message.is_persistent:
@@ -333,7 +337,9 @@ class StoredLane:
     def remove_rows(self, messages: list[Message]) -> None:
         self.removing.update([message.position for message in messages])
         self.unloaded -= len(messages)
-        self._room.octets += sum(message.size for message in messages)
+        for message in messages:
+            self._room.octets += message.size
+            message.owner.octets += message.size
         if not self.unloaded:
             self._extend_window([])
         for message in messages:
