@@ -10,9 +10,12 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from stomp_tx.cli.connection import Target, broker_options, header_option, headers_of, run
+from stomp_tx.cli.broker_options import broker_options
+from stomp_tx.cli.headers import header_option, headers_of
 from stomp_tx.cli.number import SECONDS
 from stomp_tx.cli.progress import progress
+from stomp_tx.cli.running import run
+from stomp_tx.cli.target import Target
 from stomp_tx.cli.text import size as size_of
 
 if TYPE_CHECKING:

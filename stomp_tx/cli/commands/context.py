@@ -9,7 +9,8 @@ from typing import Any
 
 import click
 
-from stomp_tx.cli.connection import KEPT_OPTIONS, URL, URLS, names_completed
+from stomp_tx.cli.broker_options import KEPT_OPTIONS, URLS, names_completed
+from stomp_tx.cli.chosen_context import URL
 from stomp_tx.cli.contexts import Context, Contexts
 from stomp_tx.cli.text import complain
 from stomp_tx.cli.usage import WrongUsage, usage

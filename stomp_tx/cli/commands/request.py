@@ -9,9 +9,12 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from stomp_tx.cli.broker_options import broker_options
 from stomp_tx.cli.commands.subscribe import FORMAT, FORMATS
-from stomp_tx.cli.connection import Target, broker_options, header_option, headers_of, run
+from stomp_tx.cli.headers import header_option, headers_of
 from stomp_tx.cli.number import SECONDS
+from stomp_tx.cli.running import run
+from stomp_tx.cli.target import Target
 from stomp_tx.cli.text import is_text
 from stomp_tx.cli.usage import WrongUsage
 

@@ -14,10 +14,13 @@ from typing import TYPE_CHECKING, Any, BinaryIO
 
 import click
 
-from stomp_tx.cli.connection import Target, broker_options, header_option, headers_of, run, run_lasting
+from stomp_tx.cli.broker_options import broker_options
+from stomp_tx.cli.headers import header_option, headers_of
 from stomp_tx.cli.number import Number
 from stomp_tx.cli.progress import progress
+from stomp_tx.cli.running import run, run_lasting
 from stomp_tx.cli.tally import Tally
+from stomp_tx.cli.target import Target
 from stomp_tx.cli.text import count as counted
 from stomp_tx.cli.usage import WrongUsage
 from stomp_tx.errors import ConfigurationError

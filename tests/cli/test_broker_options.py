@@ -9,7 +9,7 @@ import click
 from click.shell_completion import ShellComplete
 from twisted.trial.unittest import SynchronousTestCase
 
-from stomp_tx.cli import connection
+from stomp_tx.cli.broker_options import broker_options
 from stomp_tx.cli.contexts import Context, Contexts
 from stomp_tx.cli.main import stomp_tx
 from stomp_tx.cli.usage import WrongUsage
@@ -34,7 +34,7 @@ class TargetCase(SynchronousTestCase):
 
     def target(self, *arguments):
         targets = []
-        command = click.command()(connection.broker_options(targets.append))
+        command = click.command()(broker_options(targets.append))
         self.err = io.StringIO()
         with contextlib.redirect_stderr(self.err):
             command.main(arguments, standalone_mode=False)
