@@ -1,4 +1,4 @@
-"""PasscodeCache: passcodes that were right a moment ago."""
+"""PasscodeCache: passcodes that were right a moment ago need no hashing again."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ from collections import OrderedDict
 from collections.abc import Callable
 
 USERS = 10_000
-"""Of so many the passcode is remembered, those whose was compared last."""
+"""Users whose passcode is in the cache; of more, those whose was compared last."""
 
 NONE = bytes(32)
-"""What no passcode's code is."""
+"""What no passcode's MAC is."""
 
 
 class PasscodeCache:
@@ -20,8 +20,8 @@ class PasscodeCache:
 
     now -- gives seconds that only go forward, in whatever thread
 
-    Only a code of it is kept, by a key that ends with the process.  Wrong passcodes are not remembered: each
-    of them costs whoever guesses as much time as the first one.
+    Only a MAC of it is kept, by a key that ends with the process.  Wrong passcodes are not cached: each of
+    them costs whoever guesses as much time as the first one.
     """
 
     def __init__(self, seconds: float, now: Callable[[], float] = time.monotonic) -> None:
@@ -33,7 +33,7 @@ class PasscodeCache:
     def add(self, user: str, passcode: str, hash: str) -> None:
         """It is the passcode of that hash, which has just been compared."""
         now = self._now()
-        self._users[user] = self._code(user, passcode, hash), now + self._seconds
+        self._users[user] = self._mac(user, passcode, hash), now + self._seconds
         self._users.move_to_end(user)
         while self._users:
             _, until = next(iter(self._users.values()))
@@ -43,11 +43,11 @@ class PasscodeCache:
 
     def knows(self, user: str, passcode: str, hash: str) -> bool:
         """Is it known to be the passcode of that hash?  May be asked in any thread."""
-        code, until = self._users.get(user, (NONE, 0.0))
+        mac, until = self._users.get(user, (NONE, 0.0))
         # Compared whether there is one or not: how long it takes tells nothing.
-        is_same = hmac.compare_digest(code, self._code(user, passcode, hash))
+        is_same = hmac.compare_digest(mac, self._mac(user, passcode, hash))
         return is_same and self._now() < until
 
-    def _code(self, *texts: str) -> bytes:
+    def _mac(self, *texts: str) -> bytes:
         octets = [text.encode() for text in texts]
         return hmac.digest(self._key, b"".join(len(one).to_bytes(8, "big") + one for one in octets), "sha256")

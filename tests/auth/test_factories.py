@@ -49,7 +49,7 @@ class FactoryTests(SynchronousTestCase):
         PasswordFile(str(users)).add("ann", "secret")
         for said, seconds in (("", 300), (":remember=60", 60), (":remember=0", 0)):
             checker: Any = makeChecker(f"passwd:{users}{said}")
-            self.assertEqual(checker._remembered._seconds, seconds)
+            self.assertEqual(checker._passcode_cache._seconds, seconds)
 
     def test_a_colon_in_the_name_of_the_file_is_one(self) -> None:
         users = scratch(self) / "the:users"

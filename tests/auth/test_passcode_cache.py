@@ -1,4 +1,4 @@
-"""remembered.py: passcodes that were right a moment ago."""
+"""passcode_cache.py: passcodes that were right a moment ago."""
 
 from __future__ import annotations
 

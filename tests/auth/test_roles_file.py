@@ -1,4 +1,4 @@
-"""written.py: roles in a TOML file."""
+"""roles_file.py: roles in a TOML file."""
 
 from __future__ import annotations
 

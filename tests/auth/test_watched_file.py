@@ -1,4 +1,4 @@
-"""watched.py: a file that changes, and what is made of it."""
+"""watched_file.py: a file that changes, and what is made of it."""
 
 from __future__ import annotations
 

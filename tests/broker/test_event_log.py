@@ -1,4 +1,4 @@
-"""eventlog.py: what the log says, and to whom it can be shown."""
+"""event_log.py: what the log says, and to whom it can be shown."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""proxied.py: connections through a proxy."""
+"""net/proxy_protocol.py: connections through a proxy."""
 
 from __future__ import annotations
 

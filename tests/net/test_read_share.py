@@ -1,4 +1,4 @@
-"""reading.py: how much a connection reads at a time."""
+"""net/read_share.py: how much a connection reads at a time."""
 
 from __future__ import annotations
 

@@ -27,7 +27,7 @@ REMEMBER = 300.0
 class PasswordChecker:
     """Takes as long for a user that there is not as for a wrong passcode, and says the same.
 
-    The reactor does not wait: hashes are compared in threads of its own.  See Workers for whose turn it is.
+    The reactor does not wait: hashes are compared in worker threads.  See WorkerThreads for whose turn it is.
 
     remember -- seconds for which a passcode that was right is not compared again; 0: it always is
     now -- gives seconds that only go forward
@@ -44,8 +44,8 @@ class PasswordChecker:
         now: Callable[[], float] = time.monotonic,
     ) -> None:
         self._users = users
-        self._workers = WorkerThreads(reactor, pool)
-        self._remembered = PasscodeCache(remember, now)
+        self._worker_threads = WorkerThreads(reactor, pool)
+        self._passcode_cache = PasscodeCache(remember, now)
         users.hashes()  # what is wrong with the file is said at the start
 
     def requestAvatarId(self, credentials: Any) -> Deferred[Identity]:  # type: ignore[override]  # see StompRealm
@@ -56,7 +56,7 @@ class PasswordChecker:
         was_compared = False
 
         def is_known() -> bool:
-            return self._remembered.knows(name, passcode, hash or nobody)
+            return self._passcode_cache.knows(name, passcode, hash or nobody)
 
         def compare() -> bool:
             # Asked again: of a crowd that waits with one passcode, the first one has it compared for all.
@@ -68,11 +68,11 @@ class PasswordChecker:
             if hash is None or not right:
                 raise UnauthorizedLogin()
             if was_compared:
-                self._remembered.add(name, passcode, hash)
-            self._workers.favour(place)
+                self._passcode_cache.add(name, passcode, hash)
+            self._worker_threads.favour(place)
             return Identity(name, is_valid=lambda: self._has_still(name, hash))
 
-        found = succeed(True) if is_known() else self._workers.do(place, compare)
+        found = succeed(True) if is_known() else self._worker_threads.do(place, compare)
         return found.addCallback(decide)
 
     def _has_still(self, name: str, hash: str) -> bool:

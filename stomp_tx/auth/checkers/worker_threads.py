@@ -1,4 +1,4 @@
-"""WorkerThreads: a few threads, and whoever waits for one, place by place."""
+"""WorkerThreads: a few threads that check passcodes, and a queue for them in which places take turns."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from stomp_tx.auth.credentials import GuessAbandoned
 from stomp_tx.errors import LimitExceeded
 
 AT_A_TIME = 2
-"""Passcodes that are checked at a time: each takes 64 MiB and a good part of a processor."""
+"""Threads, and so passcodes that are checked at a time: each takes 64 MiB and a good part of a processor."""
 
 WAITING = 2000
 """No more than that wait for their turn; how long each may wait is up to whoever asks."""

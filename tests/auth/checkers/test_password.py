@@ -129,7 +129,7 @@ class PasswordCheckerTests(SynchronousTestCase):
         self.checker.requestAvatarId(Passcode("ann", "secret", "192.0.2.1"))
         self.checker.requestAvatarId(Passcode("ann", "wrong", "192.0.2.2")).addErrback(lambda _: None)
         self.threads.do()
-        self.assertEqual(list(self.checker._workers._favoured), ["192.0.2.1"])
+        self.assertEqual(list(self.checker._worker_threads._favoured), ["192.0.2.1"])
 
     def known(self, name: str, passcode: str) -> Identity:
         """Who needs no hash."""
@@ -182,7 +182,7 @@ class PasswordCheckerTests(SynchronousTestCase):
         self.checker = self.remembering(300)
         self.answer("ann", "secret")
         self.checker.requestAvatarId(Passcode("ann", "secret", "192.0.2.1"))
-        self.assertIn("192.0.2.1", self.checker._workers._favoured)
+        self.assertIn("192.0.2.1", self.checker._worker_threads._favoured)
 
     def test_without_a_file_there_is_no_checker(self) -> None:
         self.assertRaises(

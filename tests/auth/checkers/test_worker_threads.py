@@ -1,4 +1,4 @@
-"""checkers/workers.py: whose turn it is."""
+"""checkers/worker_threads.py: whose turn it is."""
 
 from __future__ import annotations
 

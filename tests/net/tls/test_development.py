@@ -1,4 +1,4 @@
-"""certificates.py: an authority for development."""
+"""net/tls/development.py: an authority for development."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""tls_fault.py: each mistake made for real, and what the client's user and the broker's log are told."""
+"""net/tls/faults.py: each mistake made for real, and what the client's user and the broker's log are told."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""tls.py: the endpoint stomps:, with real handshakes over a loopback of memory."""
+"""net/tls/server.py: the endpoint stomps:, with real handshakes over a loopback of memory."""
 
 from __future__ import annotations
 
