@@ -20,7 +20,7 @@ MODULES = {
     "stomp_tx.auth.remembered": "stomp_tx.auth.passcode_cache",
     "stomp_tx.auth.watched": "stomp_tx.auth.watched_file",
     "stomp_tx.auth.written": "stomp_tx.auth.roles_file",
-    "stomp_tx.certificates": "stomp_tx.net.tls.development",
+    "stomp_tx.certificates": "stomp_tx.net.tls.development_certificates",
     "stomp_tx.engine.worker": "stomp_tx.engine.sqlite.writer",
     "stomp_tx.keepalive": "stomp_tx.net.keepalive",
     "stomp_tx.parts": "stomp_tx.service.components",

@@ -7,10 +7,9 @@ from collections.abc import Callable
 from typing import Any
 
 from twisted.internet.interfaces import IDelayedCall, IReactorTime
-from zope.interface import implementer
+from zope.interface import classImplements
 
 
-@implementer(IReactorTime)
 class MonotonicClock:
     """A reactor's timers, and seconds that only go forward.
 
@@ -33,3 +32,6 @@ class MonotonicClock:
 
     def getDelayedCalls(self) -> list[IDelayedCall]:
         return list(self._reactor.getDelayedCalls())
+
+
+classImplements(MonotonicClock, IReactorTime)

@@ -27,7 +27,7 @@ from stomp_tx.broker.events import Disconnected
 from stomp_tx.broker.factory import StompBrokerFactory
 from stomp_tx.client import ConnectionLost, TLSFailed, connect
 from stomp_tx.errors import StompError
-from stomp_tx.net.tls.development import Authority
+from stomp_tx.net.tls.development_certificates import Authority
 from tests.net.tls.test_server import authority_of
 from tests.scratch import scratch
 

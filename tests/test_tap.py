@@ -14,7 +14,7 @@ from twisted.trial.unittest import SynchronousTestCase, TestCase
 from stomp_tx import __version__
 from stomp_tx.errors import ConfigurationError
 from stomp_tx.net.tls import server
-from stomp_tx.net.tls.development import Authority
+from stomp_tx.net.tls.development_certificates import Authority
 from stomp_tx.net.tls.server import ServerContext
 from stomp_tx.service.components import checkers_of
 from stomp_tx.service.configuration import Configuration

@@ -21,7 +21,7 @@ from twisted.protocols.haproxy._v1parser import V1Parser
 from twisted.protocols.haproxy._v2parser import V2Parser
 from twisted.protocols.policies import ProtocolWrapper, WrappingFactory
 from twisted.python.failure import Failure
-from zope.interface import directlyProvides, implementer, providedBy
+from zope.interface import classImplements, directlyProvides, providedBy
 
 from stomp_tx.alarm import Alarm
 
@@ -35,7 +35,6 @@ ANYWHERE = IPv4Address("TCP", "0.0.0.0", 0)
 UNKNOWN = b"PROXY UNKNOWN\r\n"
 
 
-@implementer(IHalfCloseableProtocol)
 class ProxiedProtocol(ProtocolWrapper):
     """One connection.  For the protocol in it, it begins when the header has come.
 
@@ -109,6 +108,9 @@ class ProxiedProtocol(ProtocolWrapper):
         return self._peer
 
 
+classImplements(ProxiedProtocol, IHalfCloseableProtocol)
+
+
 class ProxiedFactory(WrappingFactory):
     """Another factory, as a proxy in front of it has it."""
 
@@ -120,7 +122,6 @@ class ProxiedFactory(WrappingFactory):
         self.clock = clock
 
 
-@implementer(IStreamServerEndpoint)
 class ProxiedEndpoint:
     """Another endpoint, with a proxy in front of it."""
 
@@ -131,3 +132,6 @@ class ProxiedEndpoint:
     def listen(self, factory: IProtocolFactory) -> Deferred[IListeningPort]:
         """What the other endpoint's ``listen`` gives."""
         return self._endpoint.listen(ProxiedFactory(factory, self._clock))
+
+
+classImplements(ProxiedEndpoint, IStreamServerEndpoint)

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from stomp_tx.net.tls.development import Authority
+from stomp_tx.net.tls.development_certificates import Authority
 from stomp_tx.testing import BrokerProcess, run_broker
 from stomp_tx.testing.process import eventually
 from tests.cli.commandline import process

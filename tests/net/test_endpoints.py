@@ -7,7 +7,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from stomp_tx.errors import ConfigurationError
 from stomp_tx.net.endpoints import KINDS, development_certificate, endpoint_from_string
-from stomp_tx.net.tls.development import Authority
+from stomp_tx.net.tls.development_certificates import Authority
 from tests.scratch import scratch
 
 

@@ -19,7 +19,7 @@ from stomp_tx.client.settings import ClientSettings
 from stomp_tx.errors import ConfigurationError
 from stomp_tx.net.endpoints import endpoint_from_string
 from stomp_tx.net.keepalive import Keepalive
-from stomp_tx.net.tls.development import Authority
+from stomp_tx.net.tls.development_certificates import Authority
 from tests.scratch import scratch
 
 IDLE = getattr(socket, "TCP_KEEPIDLE", getattr(socket, "TCP_KEEPALIVE", None))

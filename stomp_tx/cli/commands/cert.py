@@ -39,7 +39,7 @@ def cert(folder: str, host: tuple[str, ...], client: tuple[str, ...], days: int)
           stomps:61617:privateKey=certs/server.key:certKey=certs/server.pem:ca=certs/ca.pem
           and clients that show theirs: certs/client-ann.pem with certs/client-ann.key
     """
-    from stomp_tx.net.tls.development import LOCAL, Authority
+    from stomp_tx.net.tls.development_certificates import LOCAL, Authority
 
     if days < 1:
         raise ConfigurationError("they must be good for a day at least")

@@ -24,7 +24,7 @@ from stomp_tx.net.tls.explanations import (
     REFUSED,
     WANTED,
     WANTED_IN_OTHER_WORDS,
-    Words,
+    Explanation,
 )
 from stomp_tx.net.tls.verification import OTHER_HOST
 from stomp_tx.printable import printable
@@ -48,13 +48,13 @@ _log = Logger()
 class TLSFault(Exception):
     """``str()`` is for the broker's log."""
 
-    def __init__(self, words: Words) -> None:
-        super().__init__(words.log)
-        self._words = words
+    def __init__(self, explanation: Explanation) -> None:
+        super().__init__(explanation.log)
+        self._explanation = explanation
 
     def failed(self) -> TLSFailed:
         """The same for the client's user."""
-        error = TLSFailed(self._words.summary, self._words.detail)
+        error = TLSFailed(self._explanation.summary, self._explanation.detail)
         error.__cause__ = self
         return error
 
@@ -75,24 +75,24 @@ def explained(reason: Failure, transport: Any) -> Failure:
     if not has_tls or reason.value is None:
         return reason
     try:
-        words = _words(reason.value, transport.getHandle())
+        explanation = _explanation(reason.value, transport.getHandle())
     except Exception:
         _log.failure("can't tell why TLS failed")
         return reason
-    if words is None:
+    if explanation is None:
         return reason
-    fault = TLSFault(words)
+    fault = TLSFault(explanation)
     fault.__cause__ = reason.value
     return Failure(fault)
 
 
-def _words(error: BaseException, connection: SSL.Connection) -> Words | None:
+def _explanation(error: BaseException, connection: SSL.Connection) -> Explanation | None:
     """None: TLS has not failed."""
     from OpenSSL import SSL
 
     is_agreed_on = connection.get_peer_finished() is not None
     if isinstance(error, SSL.Error):
-        return _words_of(error, connection, is_agreed_on)
+        return _explanation_of(error, connection, is_agreed_on)
     if type(error).__module__.startswith("service_identity"):
         chain = connection.get_peer_cert_chain()
         return _filled(REFUSED[OTHER_HOST], chain[0] if chain else None, text=_host_of(error))
@@ -115,7 +115,7 @@ def _reasons(error: BaseException) -> list[str]:
     return [str(one[-1]).lower().replace("_", " ") for one in queue]
 
 
-def _words_of(error: SSL.Error, connection: SSL.Connection, is_agreed_on: bool) -> Words:
+def _explanation_of(error: SSL.Error, connection: SSL.Connection, is_agreed_on: bool) -> Explanation:
     own = connection.get_certificate()
     for reason in _reasons(error):
         alert = _ALERT.fullmatch(reason)
@@ -132,21 +132,21 @@ def _words_of(error: SSL.Error, connection: SSL.Connection, is_agreed_on: bool) 
     return _filled(OTHER, own, text=in_words(error))
 
 
-def _refusal(connection: SSL.Connection) -> Words:
+def _refusal(connection: SSL.Connection) -> Explanation:
     from stomp_tx.net.tls.verification import refused_by
 
     refused = refused_by(connection)
     if refused is None:
         return _filled(REFUSED[None], None, text="it is not known why")
-    words = REFUSED.get(refused.code, REFUSED[None])
-    return _filled(words, refused.certificate, text=refused.text or f"OpenSSL's error {refused.code}")
+    explanation = REFUSED.get(refused.code, REFUSED[None])
+    return _filled(explanation, refused.certificate, text=refused.text or f"OpenSSL's error {refused.code}")
 
 
-def _filled(words: Words, certificate: crypto.X509 | None, **known: str) -> Words:
+def _filled(explanation: Explanation, certificate: crypto.X509 | None, **known: str) -> Explanation:
     """With what is known in place of ``{...}``."""
     known = {key: _shown(text) for key, text in known.items()}
     known.update(_facts(certificate))
-    return Words(*(text.format_map(known) for text in words))
+    return Explanation(*(text.format_map(known) for text in explanation))
 
 
 def _facts(certificate: crypto.X509 | None) -> dict[str, str]:

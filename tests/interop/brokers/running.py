@@ -17,7 +17,7 @@ from typing import Any
 from brokers import activemq, rabbitmq
 from stomp_tx import __version__
 from stomp_tx.auth.passwords import PasswordFile
-from stomp_tx.net.tls.development import Authority
+from stomp_tx.net.tls.development_certificates import Authority
 from stomp_tx.testing.process import COMMAND, environment
 
 PATIENCE = 90.0

@@ -357,7 +357,7 @@ async def test_tls(broker, queue):
 @awaited()
 async def test_tls_of_somebody_else(broker, tmp_path):
     from stomp_tx.client import connect
-    from stomp_tx.net.tls.development import Authority
+    from stomp_tx.net.tls.development_certificates import Authority
 
     Authority(str(tmp_path)).server()
     with pytest.raises(StompError, match="certificate"):

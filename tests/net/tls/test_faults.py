@@ -20,8 +20,8 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from stomp_tx.client import ConnectionLost, StompClientService, TLSFailed, connect
 from stomp_tx.net.tls import explanations
-from stomp_tx.net.tls.development import Authority
-from stomp_tx.net.tls.explanations import ALERTS, REASONS, REFUSED, Words
+from stomp_tx.net.tls.development_certificates import Authority
+from stomp_tx.net.tls.explanations import ALERTS, REASONS, REFUSED, Explanation
 from stomp_tx.net.tls.faults import MOST_NAMES, TLSFault, explained
 from tests.handshakes import HandshakeCase
 from tests.net.tls.test_server import revocation_list
@@ -288,10 +288,10 @@ class NothingInCommonTests(HandshakeCase):
         await self.is_logged("client and port have no cipher in common")
 
 
-class WordsTests(SynchronousTestCase):
+class ExplanationTests(SynchronousTestCase):
     """The tables, and what OpenSSL's versions call the same thing."""
 
-    def told(self, *reasons: str, is_agreed_on: bool = False) -> Words:
+    def told(self, *reasons: str, is_agreed_on: bool = False) -> Explanation:
         connection = SimpleNamespace(
             get_peer_finished=lambda: b"x" if is_agreed_on else None,
             get_certificate=lambda: None,
@@ -301,7 +301,7 @@ class WordsTests(SynchronousTestCase):
         assert isinstance(fault, TLSFault)
         self.assertIs(fault.__cause__, failure.value)
         failed = fault.failed()
-        return Words(str(fault), failed.summary, failed.detail)
+        return Explanation(str(fault), failed.summary, failed.detail)
 
     def test_versions_of_openssl_name_the_same_alert_differently(self) -> None:
         for alert, names in {
@@ -344,7 +344,7 @@ class WordsTests(SynchronousTestCase):
 
     def test_all_that_is_to_be_filled_in_is_known(self) -> None:
         known = {"subject", "issuer", "since", "until", "names", "text"}
-        alone = [one for one in vars(explanations).values() if isinstance(one, Words)]
+        alone = [one for one in vars(explanations).values() if isinstance(one, Explanation)]
         for words in (*alone, *ALERTS.values(), *REASONS.values(), *REFUSED.values()):
             for text in words:
                 fields = {name for _, name, _, _ in string.Formatter().parse(text) if name is not None}

@@ -14,7 +14,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from stomp_tx.errors import ConfigurationError
 from stomp_tx.net.tls import pem
-from stomp_tx.net.tls.development import Authority
+from stomp_tx.net.tls.development_certificates import Authority
 from tests.scratch import scratch
 
 PEM, DER = serialization.Encoding.PEM, serialization.Encoding.DER

@@ -21,7 +21,7 @@ from stomp_tx.auth.checkers.certificate import CertificateChecker
 from stomp_tx.auth.credentials import PeerCertificate
 from stomp_tx.errors import ConfigurationError
 from stomp_tx.net.tls import server
-from stomp_tx.net.tls.development import Authority
+from stomp_tx.net.tls.development_certificates import Authority
 from stomp_tx.net.tls.server import ServerContext, reload_certificates
 from tests.scratch import scratch
 

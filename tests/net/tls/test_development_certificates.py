@@ -1,4 +1,4 @@
-"""net/tls/development.py: an authority for development."""
+"""net/tls/development_certificates.py: an authority for development."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from cryptography.x509.verification import PolicyBuilder, Store
 from twisted.trial.unittest import SynchronousTestCase
 
 from stomp_tx.errors import ConfigurationError
-from stomp_tx.net.tls.development import Authority
+from stomp_tx.net.tls.development_certificates import Authority
 from tests.scratch import scratch
 
 
