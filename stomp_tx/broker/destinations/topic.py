@@ -16,6 +16,23 @@ from stomp_tx.interfaces import IEngine
 from stomp_tx.message import Message
 
 
+class _Unsorted(Subscription):
+    """Stands for all of a topic's subscriptions while some have come or gone since the last message.
+
+    So each of them costs the same, however many there are, and usual messages cost nothing for it.
+    """
+
+    __slots__ = ("_hear",)
+
+    def __init__(self, hear: Callable[[Message], None]) -> None:
+        self.backlog = None
+        self._hear = hear
+
+    def offer(self, message: Message) -> bool:
+        self._hear(message)
+        return True
+
+
 class Topic(Destination):
     """Everyone who has subscribed hears each message; what was sent before is not heard.
 
@@ -23,7 +40,7 @@ class Topic(Destination):
     that is full it loses the oldest, or its connection ends, as the settings say.
     """
 
-    __slots__ = ("_dropped", "_everyone", "_retained", "_selecting", "_stops", "_too_slow")
+    __slots__ = ("_dropped", "_everyone", "_retained", "_selecting", "_stops", "_too_slow", "_unsorted")
 
     def __init__(
         self,
@@ -44,6 +61,7 @@ class Topic(Destination):
         """
         # Nobody else waits for what one subscriber of a topic does not take.
         super().__init__(address, clock, settings, policy, dead_letters, not_kept)
+        self._unsorted: tuple[Subscription, ...] = (_Unsorted(self._sort_and_hear),)
         self._everyone: tuple[Subscription, ...] = ()  # but for those who want some messages only
         self._selecting: tuple[Subscription, ...] = ()  # those
         self._dropped = dropped
@@ -82,7 +100,7 @@ class Topic(Destination):
     def add(self, subscription: Subscription) -> None:
         subscription.destination = self
         self.subscriptions[subscription] = None
-        self._sort()
+        self._everyone = self._unsorted
         if subscription.paused:
             subscription.backlog = deque()
         if subscription.wants_retained:
@@ -92,12 +110,15 @@ class Topic(Destination):
 
     def remove(self, subscription: Subscription) -> None:
         self.subscriptions.pop(subscription, None)
-        self._sort()
+        self._everyone = self._unsorted
         subscription.backlog = None
 
-    def _sort(self) -> None:
+    def _sort_and_hear(self, message: Message) -> None:
+        """Find out who is there now; those who want all messages hear this one, the others are next."""
         self._everyone = tuple(one for one in self.subscriptions if one.wants is None)
         self._selecting = tuple(one for one in self.subscriptions if one.wants is not None)
+        for subscription in self._everyone:
+            self._hear(subscription, message)
 
     def pause(self, subscription: Subscription) -> None:
         if subscription.backlog is None:

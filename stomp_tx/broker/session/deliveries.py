@@ -30,13 +30,14 @@ class Deliveries:
     naming -- the version by whose rules ACK names them
     """
 
-    __slots__ = ("_ended", "_subscriptions", "by_ack", "naming")
+    __slots__ = ("_by_number", "_ended", "_subscriptions", "by_ack", "naming")
 
-    def __init__(self, subscriptions: dict[str, Subscription]) -> None:
-        """``subscriptions``: the session's own, by id."""
+    def __init__(self, subscriptions: dict[str, Subscription], by_number: dict[int, Subscription]) -> None:
+        """``subscriptions``: the session's own, by id; ``by_number``: the same."""
         self.by_ack: dict[str, Delivery] = {}
         self.naming: str = V12
         self._subscriptions = subscriptions
+        self._by_number = by_number
         self._ended: list[str | None] = []  # ids of the subscriptions that ended last, see ENDED
 
     def take(self, ack: str) -> list[Named]:
@@ -146,14 +147,14 @@ class Deliveries:
             return False
         if len(ack) > 30 or not 1 <= int(number) <= count:
             return False
-        for subscription in self._subscriptions.values():
-            if subscription.number == int(number):
-                return (
-                    isinstance(subscription, AckSubscription)
-                    and subscription.order is not None
-                    and 1 <= int(sent) <= subscription.sent
-                )
-        return True
+        subscription = self._by_number.get(int(number))
+        if subscription is None:
+            return True
+        return (
+            isinstance(subscription, AckSubscription)
+            and subscription.order is not None
+            and 1 <= int(sent) <= subscription.sent
+        )
 
     def _is_late_named(self, subscription_id: str | None) -> bool:
         """The same in 1.0 and 1.1; None: ACK named no subscription."""

@@ -180,7 +180,7 @@ class Subscribing:
         subscription = make_subscription(
             self._sender, self._version, terms, subscriptions.exhausted, subscriptions.deliveries
         )
-        subscriptions.by_key[key] = subscription
+        subscriptions.add(key, subscription)
         if view is None:
             return subscription, address, safe
         return subscription, browse_of(self._broker, address, headers.get("destination", ""), view), safe
@@ -194,7 +194,7 @@ class Subscribing:
         if selector is None and not is_deaf:
             return None
         subscriptions = self._subscriptions
-        if sum(one.wants is not None for one in subscriptions) >= most:
+        if subscriptions.selecting >= most:
             raise LimitExceeded("too many selectors", f"a connection may have {most} subscriptions with one")
         if not is_deaf:
             return selector.matches if selector is not None else None

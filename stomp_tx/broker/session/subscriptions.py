@@ -15,20 +15,34 @@ from stomp_tx.broker.session.no_local import OwnMessages
 class Subscriptions:
     """The subscriptions of one session.
 
-    by_key -- each by what its client calls it
+    by_key -- each by what its client calls it; ``add`` and ``end`` change it
+    by_number -- each by its number
+    selecting -- how many of them want some messages only
     deliveries -- what they were given, and nobody has acknowledged
     count -- how many there have been
     own_messages -- what the session sends, while a subscription does not want it; None: all want it
     exhausted -- those whose credit comes back when what they were given has been written
     """
 
-    __slots__ = ("_broker", "_session_id", "by_key", "count", "deliveries", "exhausted", "own_messages")
+    __slots__ = (
+        "_broker",
+        "_session_id",
+        "by_key",
+        "by_number",
+        "count",
+        "deliveries",
+        "exhausted",
+        "own_messages",
+        "selecting",
+    )
 
     def __init__(self, broker: Broker, session_id: str) -> None:
         self._broker = broker
         self._session_id = session_id
         self.by_key: dict[str, Subscription] = {}
-        self.deliveries = Deliveries(self.by_key)
+        self.by_number: dict[int, Subscription] = {}
+        self.deliveries = Deliveries(self.by_key, self.by_number)
+        self.selecting = 0
         self.exhausted: list[Subscription] = []
         self.count = 0
         self.own_messages: OwnMessages | None = None
@@ -37,7 +51,9 @@ class Subscriptions:
         return iter(list(self.by_key.values()))
 
     def __contains__(self, subscription: object) -> bool:
-        return subscription in self.by_key.values()
+        return isinstance(subscription, Subscription) and (
+            self.by_number.get(subscription.number) is subscription
+        )
 
     def consume_from(self, address: str) -> bool:
         """Is one of them to this destination, or to a queue that is bound to it?"""
@@ -47,9 +63,16 @@ class Subscriptions:
             for one in self.by_key.values()
         )
 
+    def add(self, key: str, subscription: Subscription) -> None:
+        """It is one of them from now on."""
+        self.by_key[key] = self.by_number[subscription.number] = subscription
+        self.selecting += subscription.wants is not None
+
     def end(self, key: str) -> list[Delivery]:
         """No message reaches this one any more; what it held."""
         subscription = self.by_key.pop(key)
+        del self.by_number[subscription.number]
+        self.selecting -= subscription.wants is not None
         self._broker.registry.remove(subscription)
         self._broker.events.emit(
             Unsubscribed, self._session_id, subscription.name, subscription.destination.address
@@ -61,4 +84,6 @@ class Subscriptions:
         for subscription in self:
             self._broker.registry.remove(subscription)
         self.by_key.clear()
+        self.by_number.clear()
+        self.selecting = 0
         self.exhausted.clear()
