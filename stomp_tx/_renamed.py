@@ -63,7 +63,7 @@ class OldModuleLoader(Loader):
 
 
 class OldModuleFinder:
-    """The last in `sys.meta_path`: asked when no module of that name is there."""
+    """The last in ``sys.meta_path``: asked when no module of that name is there."""
 
     def find_spec(
         self, fullname: str, path: Sequence[str] | None, target: ModuleType | None = None

@@ -77,10 +77,24 @@ class Reference(System):
         return found
 
     def privacyClass(self, ob: Documentable) -> PrivacyClass:
-        """What no docstring tells of is promised to nobody."""
+        """What no docstring tells of is promised to nobody; nor are modules of a package with an ``__all__``.
+
+        The package at the top has one for the usual names of public modules.
+        """
         privacy = super().privacyClass(ob)
-        told = not isinstance(ob, Attribute | Function) or is_documented(ob)
-        return privacy if told or privacy is PrivacyClass.HIDDEN else PrivacyClass.PRIVATE
+        if privacy is PrivacyClass.HIDDEN or any(ob.fullName() == named for _, named in self.options.privacy):
+            return privacy
+        if isinstance(ob, Attribute | Function):
+            told = is_documented(ob)
+        else:
+            package = ob.parent
+            told = not (
+                isinstance(ob, Module)
+                and isinstance(package, Module)
+                and package.parent is not None
+                and package.all is not None
+            )
+        return privacy if told else PrivacyClass.PRIVATE
 
 
 def is_documented(ob: Documentable) -> bool:

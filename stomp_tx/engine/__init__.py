@@ -9,6 +9,8 @@ from stomp_tx.engine.memory.engine import MemoryEngine
 from stomp_tx.errors import ConfigurationError
 from stomp_tx.interfaces import IEngine
 
+__all__ = ["engineFromString"]
+
 FILE = "stomp.db"
 """Where ``sqlite:`` alone keeps its messages: in the folder that the process runs in."""
 
