@@ -100,6 +100,9 @@ class StompBrokerFactory(ServerFactory):
         if log is not None:
             EventLog(broker.events, log, clock.seconds)
 
+    def __repr__(self) -> str:
+        return f"<StompBrokerFactory {type(self.engine).__name__}, sessions: {len(self.sessions)}>"
+
     @property
     def anonymous(self) -> IStompUser:
         """Who everyone is while there is no portal."""

@@ -13,6 +13,7 @@ from stomp_tx.broker.policy import Policy
 from stomp_tx.broker.settings import BrokerSettings
 from stomp_tx.interfaces import Safe
 from stomp_tx.message import Batch, Message, Outcome
+from stomp_tx.printable import printable
 
 
 class Destination(Source):
@@ -36,6 +37,9 @@ class Destination(Source):
         self.subscriptions: dict[Subscription, None] = {}
         self._clock = clock
         self._settings = settings
+
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__} {printable(self.address)}, subscriptions: {len(self.subscriptions)}>"
 
     def add(self, subscription: Subscription) -> None:
         """Give it messages from now on."""

@@ -14,6 +14,7 @@ from stomp_tx.broker.dialects import AUTO, Dialect
 from stomp_tx.broker.policy import Redelivery
 from stomp_tx.interfaces import Safe
 from stomp_tx.message import Batch, Message, Outcome
+from stomp_tx.printable import printable
 
 
 class Terms(NamedTuple):
@@ -88,6 +89,11 @@ class Subscription:
         self.backlog: deque[Message] | None = None
         self.backlog_octets = 0
         self.exhausted = exhausted
+
+    def __repr__(self) -> str:
+        source = getattr(self, "destination", None)
+        shown = self.name if source is None else f"{self.name} to {source.address}"
+        return f"<{type(self).__name__} {printable(shown)}, ack: {self.mode}, credit: {self.credit}>"
 
     @property
     def name(self) -> str:

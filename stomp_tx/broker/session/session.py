@@ -35,6 +35,7 @@ from stomp_tx.errors import (
     UnexpectedTLS,
 )
 from stomp_tx.interfaces import IFrameReceiver, IFrameSender, IStompUser
+from stomp_tx.printable import printable
 from stomp_tx.wire.commands import V10
 from stomp_tx.wire.frame import Frame
 
@@ -89,6 +90,12 @@ class BrokerSession:
         self._timeout: IDelayedCall | None = None
         self._conversation: Conversation | None = None  # once it is open
         self._why_over = ""  # it ends for this, and its client gets no ERROR
+
+    def __repr__(self) -> str:
+        user = getattr(self._login, "user", None)  # not who it says it is: that may be a secret
+        name = "" if user is None else printable(user.name)
+        peer = self._peer if hasattr(self, "_sender") else ""
+        return f"<BrokerSession {' '.join(filter(None, (self.id, name, self.state.name, peer)))}>"
 
     # -- what the protocol calls --------------------------------------------------------------------------
 
