@@ -1,4 +1,4 @@
-"""broker/policy.py, routing.py, handshake.py: rules without state."""
+"""broker/policy.py, names.py, handshake.py: rules without state."""
 
 from twisted.trial.unittest import SynchronousTestCase
 

@@ -1,4 +1,4 @@
-"""descriptors.py: limits on connections that fit the process."""
+"""file_descriptors.py: limits on connections that fit the process."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""lockout.py and login_turns.py: logins that fail."""
+"""lockout.py and login_queue.py: logins that fail."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""login_turns.py: many who log in at once, in the order in which they came."""
+"""login_queue.py: many who log in at once, in the order in which they came."""
 
 from __future__ import annotations
 
