@@ -16,7 +16,6 @@ from twisted.protocols.basic import LineReceiver
 from twisted.python.failure import Failure
 from zope.interface import classImplements
 
-from stomp_tx.alarm import Alarm
 from stomp_tx.errors import FrameError, IdleTooLong, NoHeartBeat, StompError
 from stomp_tx.interfaces import IFrameReceiver, IFrameSender
 from stomp_tx.net.frame_memory import FrameMemory
@@ -28,6 +27,7 @@ from stomp_tx.net.outbox import Outbox
 from stomp_tx.net.rate import Rate
 from stomp_tx.net.read_share import MOST
 from stomp_tx.net.tls.faults import explained
+from stomp_tx.timer import Timer
 from stomp_tx.wire.commands import V12
 from stomp_tx.wire.frame import Frame
 from stomp_tx.wire.limits import Limits
@@ -133,7 +133,7 @@ class StompFrameProtocol(LineReceiver):
         self._dropped = 0
         self._beat: Beat | None = None
         self._monitor: Monitor | None = None
-        self._cut = Alarm(outbox.clock)
+        self._cut = Timer(outbox.clock)
 
     # -- the transport calls ------------------------------------------------------------------------------
 

@@ -32,7 +32,7 @@ from stomp_tx.broker.destinations.subscription import Subscription
 from stomp_tx.broker.destinations.temporary import TemporaryDestinations
 from stomp_tx.broker.dialects import DIALECTS
 from stomp_tx.broker.events import Dropped, Events, LockedOut, QueueDamaged
-from stomp_tx.broker.headers.foreign import ForeignHeaders
+from stomp_tx.broker.headers.ignored import IgnoredHeaders
 from stomp_tx.broker.maintenance import Maintenance
 from stomp_tx.broker.policy import Policies
 from stomp_tx.broker.settings import BrokerSettings
@@ -139,7 +139,7 @@ class Broker:
         self.durable_selectors = DurableSelectors(engine, self.registry, settings, clock, events)
         self.temporary_destinations = TemporaryDestinations(engine, events)
         self.producers = Producers(policies)
-        self.foreign_headers = ForeignHeaders()
+        self.ignored_headers = IgnoredHeaders()
         self.scheduler = Scheduler(
             engine, policies, clock, self.now, self.new_message_id, settings.scheduled, self.retained
         )

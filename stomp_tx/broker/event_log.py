@@ -21,7 +21,7 @@ from stomp_tx.broker.events import (
     Refused,
     SelectorChanged,
 )
-from stomp_tx.broker.headers.foreign import NOTES
+from stomp_tx.broker.headers.ignored import NOTES
 from stomp_tx.broker.log_limit import LogLimit
 from stomp_tx.errors import AccessDenied, LoginDenied, TooManyConnections
 from stomp_tx.printable import printable

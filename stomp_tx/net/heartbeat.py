@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 from twisted.internet.interfaces import IReactorTime
 
-from stomp_tx.alarm import Alarm
+from stomp_tx.timer import Timer
 
 EARLY = 0.95
 """A beat leaves after this part of its interval, so that it arrives within it."""
@@ -26,8 +26,8 @@ class Beat:
         self._wait = every * EARLY
         self._beat = beat
         self._last = clock.seconds()
-        self._alarm = Alarm(clock)
-        self._alarm.set(self._wait, self._fire)
+        self._timer = Timer(clock)
+        self._timer.set(self._wait, self._fire)
 
     def said(self) -> None:
         """Something was given to the transport just now."""
@@ -40,11 +40,11 @@ class Beat:
             self._beat()
             self._last = now
             wait = self._wait
-        self._alarm.set(wait, self._fire)
+        self._timer.set(wait, self._fire)
 
     def stop(self) -> None:
         """End; may be called again."""
-        self._alarm.cancel()
+        self._timer.cancel()
 
 
 class Monitor:
@@ -61,8 +61,8 @@ class Monitor:
         self._silent = silent
         self._last = clock.seconds()
         self._due = self._last + within
-        self._alarm = Alarm(clock)
-        self._alarm.set(within, self._fire)
+        self._timer = Timer(clock)
+        self._timer.set(within, self._fire)
 
     def heard(self) -> None:
         """Octets arrived just now: any octets, half a frame or a lone line end."""
@@ -75,7 +75,7 @@ class Monitor:
         wait = self._last + self._within - now
         if wait <= 0:
             # What has come already is read before the timers of the next turn.
-            self._alarm.set(0, self._look_again)
+            self._timer.set(0, self._look_again)
         else:
             self._schedule(wait)
 
@@ -88,7 +88,7 @@ class Monitor:
 
     def _schedule(self, wait: float) -> None:
         self._due = self._clock.seconds() + wait
-        self._alarm.set(wait, self._fire)
+        self._timer.set(wait, self._fire)
 
     def suspend(self) -> None:
         """Nothing is being read: silence means nothing."""
@@ -101,4 +101,4 @@ class Monitor:
 
     def stop(self) -> None:
         """End; may be called again."""
-        self._alarm.cancel()
+        self._timer.cancel()

@@ -23,7 +23,7 @@ from twisted.protocols.policies import ProtocolWrapper, WrappingFactory
 from twisted.python.failure import Failure
 from zope.interface import classImplements, directlyProvides, providedBy
 
-from stomp_tx.alarm import Alarm
+from stomp_tx.timer import Timer
 
 HEADER_TIMEOUT = 5.0
 """Seconds that a proxy has for the header, which it sends as soon as it has connected."""
@@ -48,7 +48,7 @@ class ProxiedProtocol(ProtocolWrapper):
         super().__init__(factory, wrapped)  # type: ignore[arg-type]  # it is generic in newer Twisteds alone
         self._peer: IAddress | None = None  # once the header has come
         self._parser: V1Parser | V2Parser | None = None
-        self._timeout = Alarm(factory.clock)
+        self._timeout = Timer(factory.clock)
 
     def makeConnection(self, transport: Any) -> None:
         directlyProvides(self, providedBy(transport))

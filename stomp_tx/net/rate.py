@@ -5,7 +5,7 @@ from __future__ import annotations
 from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IReactorTime
 
-from stomp_tx.alarm import Alarm
+from stomp_tx.timer import Timer
 
 BURST = 1.0
 """Seconds' worth that may come at once."""
@@ -25,7 +25,7 @@ class Rate:
         self._clock = clock
         self._each = 1 / per_second  # seconds
         self._until = clock.seconds() - BURST  # when what has come would have come at that rate
-        self._alarm = Alarm(clock)
+        self._timer = Timer(clock)
         self._waits: Deferred[None] | None = None
 
     def came(self, amount: int) -> Deferred[None] | None:
@@ -40,7 +40,7 @@ class Rate:
         if seconds <= 0:
             return None
         self._waits = Deferred()
-        self._alarm.set(seconds + PAUSE, self._go_on)
+        self._timer.set(seconds + PAUSE, self._go_on)
         return self._waits
 
     def _go_on(self) -> None:
@@ -50,5 +50,5 @@ class Rate:
 
     def stop(self) -> None:
         """Nothing comes any more: who waits goes on."""
-        self._alarm.cancel()
+        self._timer.cancel()
         self._go_on()

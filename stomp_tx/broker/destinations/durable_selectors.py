@@ -13,7 +13,7 @@ from twisted.logger import Logger
 
 from stomp_tx.auth.identity import ANONYMOUS
 from stomp_tx.broker.destinations.registry import SubscriptionRegistry
-from stomp_tx.broker.destinations.sifting import Sifter, Sifting
+from stomp_tx.broker.destinations.selector_changes import SelectorChanges, Sifting
 from stomp_tx.broker.durable_names import owner_and_name
 from stomp_tx.broker.events import Events, SelectorChanged
 from stomp_tx.broker.selector.selector import compiled
@@ -48,18 +48,18 @@ class DurableSelectors:
         self._registry = registry
         self._settings = settings
         self._events = events
-        self._sifter = Sifter(engine, clock, events, self._sifted)
+        self._selector_changes = SelectorChanges(engine, clock, events, self._sifted)
         self._senseless: dict[str, str] = {}  # by queue: unsifted ones that can't be understood
         self._changing: dict[str, Deferred[None]] = {}  # by queue: fires when its new selector is safe
         engine.select(self._test_of)
 
     def start(self) -> None:
         """The broker is open."""
-        self._sifter.start()
+        self._selector_changes.start()
 
     def stop(self) -> None:
         """Look at no more: the next broker begins with what is left."""
-        self._sifter.stop()
+        self._selector_changes.stop()
 
     def bind(self, queue: str, topic: str, selector: str, session: str) -> Safe:
         """Make a durable subscription of one's own with this selector (empty: none), or give it this one.
@@ -116,7 +116,7 @@ class DurableSelectors:
 
     def _changed(self, _: None, queue: str, selector: str, before: str | None, session: str) -> None:
         """That is safe."""
-        self._sifter.end(queue)
+        self._selector_changes.end(queue)
         if self._engine.selectors.get(queue) != selector:
             return  # it has become another one since, or the subscription has ended
         if queue in self._engine.unsifted:
@@ -153,9 +153,12 @@ class DurableSelectors:
         """Begin with what was left to be looked through.  Called every second or so."""
         for queue in self._senseless.keys() - self._engine.unsifted.keys():
             del self._senseless[queue]
-        self._sifter.sweep()
+        self._selector_changes.sweep()
         for queue in list(self._engine.unsifted):
-            if queue not in self._sifter and self._senseless.get(queue) != self._engine.selectors[queue]:
+            if (
+                queue not in self._selector_changes
+                and self._senseless.get(queue) != self._engine.selectors[queue]
+            ):
                 self._sift(queue, "")
 
     def _sift(self, queue: str, session: str) -> None:
@@ -166,7 +169,7 @@ class DurableSelectors:
         except Exception:
             self._senseless[queue] = selector
             return  # it keeps all, as was told when the engine asked
-        self._sifter.begin(Sifting(queue, engine.bindings[queue], selector, wants, session))
+        self._selector_changes.begin(Sifting(queue, engine.bindings[queue], selector, wants, session))
 
     def _sifted(self, sifting: Sifting) -> None:
         """It is looked through no further; say what came of it."""

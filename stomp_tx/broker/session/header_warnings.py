@@ -31,7 +31,7 @@ class HeaderWarnings:
 
     def look_for_foreign(self, frame: Frame) -> None:
         """Tell of headers that other brokers have, or nobody, and that do nothing here."""
-        for name in self._broker.foreign_headers.new_among(frame.command, frame.headers):
+        for name in self._broker.ignored_headers.new_among(frame.command, frame.headers):
             self._broker.events.emit(
                 HeaderUnknown, self._session_id, address_text(self._sender.peer()), frame.command, name
             )

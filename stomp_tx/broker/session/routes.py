@@ -13,7 +13,7 @@ from stomp_tx.broker.names import Names, is_temporary
 from stomp_tx.broker.policy import Policy
 from stomp_tx.broker.session.access import Access, must_be_bound
 from stomp_tx.broker.session.login import Login
-from stomp_tx.broker.session.steps import Remembered, Signed, Stamped, Told, WhileBound
+from stomp_tx.broker.session.put_steps import Remembered, Signed, Stamped, Told, WhileBound
 from stomp_tx.broker.session.subscriptions import Subscriptions
 from stomp_tx.errors import ProtocolViolation
 from stomp_tx.interfaces import Put

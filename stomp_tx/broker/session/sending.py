@@ -18,11 +18,11 @@ from stomp_tx.broker.session.access import Access
 from stomp_tx.broker.session.backpressure import Backpressure
 from stomp_tx.broker.session.header_warnings import HeaderWarnings
 from stomp_tx.broker.session.login import RENEWAL, Login
+from stomp_tx.broker.session.put_steps import sign
 from stomp_tx.broker.session.reading_on import ReadOn
 from stomp_tx.broker.session.receipts import Receipts
 from stomp_tx.broker.session.reply_to import ReplyTo
 from stomp_tx.broker.session.routes import Routes, key_of
-from stomp_tx.broker.session.steps import sign
 from stomp_tx.broker.session.transaction import Transaction
 from stomp_tx.broker.session.transactions import Transactions
 from stomp_tx.errors import ProtocolViolation

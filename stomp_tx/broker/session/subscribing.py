@@ -31,13 +31,13 @@ from stomp_tx.broker.headers.values import is_false
 from stomp_tx.broker.names import Names
 from stomp_tx.broker.selector.selector import Selector
 from stomp_tx.broker.session.access import Access
+from stomp_tx.broker.session.browsing import browse_of, viewed
 from stomp_tx.broker.session.durable_subscriptions import DurableSubscriptions
 from stomp_tx.broker.session.handshake import Agreement
 from stomp_tx.broker.session.header_warnings import HeaderWarnings
 from stomp_tx.broker.session.no_local import OwnMessages
 from stomp_tx.broker.session.receipts import Receipts
 from stomp_tx.broker.session.subscriptions import Subscriptions
-from stomp_tx.broker.session.views import browse_of, viewed
 from stomp_tx.errors import LimitExceeded, ProtocolViolation
 from stomp_tx.interfaces import IFrameSender, Safe, Test
 from stomp_tx.wire.commands import ACK_MODES, V10, V11

@@ -16,7 +16,7 @@ from stomp_tx.client.session.inbox import Inbox
 from stomp_tx.client.session.message import Message
 from stomp_tx.client.session.message_handler import Handler, MessageHandler
 from stomp_tx.client.session.outgoing import Outgoing
-from stomp_tx.client.session.returning import Returning
+from stomp_tx.client.session.release import Release
 from stomp_tx.errors import ConnectionLost, ErrorReceived, StompError, SubscriptionEnded
 from stomp_tx.wire import frames
 from stomp_tx.wire.frame import Frame
@@ -103,7 +103,7 @@ class Consumer:
         self._is_unsettled = self.acknowledgments.are_needed  # each message, when it has come
         self._unsettled = self.acknowledgments.unsettled
         self._lost: StompError | None = None
-        self._returning: Returning | None = None
+        self._release: Release | None = None
         self._count = 0
 
     @property
@@ -122,8 +122,8 @@ class Consumer:
         """A MESSAGE has come for it."""
         if self.ended:
             # It was on its way when the subscription ended.
-            if self._returning is not None:
-                self._returning.received(frame)
+            if self._release is not None:
+                self._release.received(frame)
             return
         self._count = number = self._count + 1
         message = self.new_message(frame, number=number)
@@ -178,8 +178,8 @@ class Consumer:
         A lasting one outlives its connection: it is only made again, on the next one.
         """
         self._unsettled.clear()
-        if self._returning is not None:
-            self._returning.lost()
+        if self._release is not None:
+            self._release.lost()
         if lost is not None:
             self.goes_stale()
         if lost is not None and self.lasting:
@@ -190,14 +190,14 @@ class Consumer:
         self._stop(lost)
 
     def return_unsettled(self, unsubscribing: list[Frame], receipt: bool) -> Deferred[None]:
-        """End, but leave nothing with the connection: see Returning."""
+        """End, but leave nothing with the connection: see release.py."""
         unsettled = self._unsettled.frames()
         self.end(None)
         session = self.session
-        self._returning = Returning(
+        self._release = Release(
             session.outgoing, session.active_work, session.clock, self.prefetch, unsubscribing, receipt
         )
-        return self._returning.begin(unsettled)
+        return self._release.begin(unsettled)
 
     def goes_stale(self) -> None:
         """What has come can't be acknowledged any more: its connection is gone."""

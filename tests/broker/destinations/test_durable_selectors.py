@@ -7,7 +7,7 @@ from typing import Any
 from twisted.logger import Logger, formatEvent
 from twisted.trial.unittest import SynchronousTestCase
 
-from stomp_tx.broker.destinations import sifting
+from stomp_tx.broker.destinations import selector_changes
 from stomp_tx.broker.events import Dropped, SelectorChanged
 from stomp_tx.broker.policy import Policy
 from stomp_tx.engine.limits import EngineLimits
@@ -407,13 +407,13 @@ class ChangeTests(Conversations):
         self.assertEqual(self.told(), [(RED, 0), (f"{RED} OR {GREEN}", 1)])
 
     def test_many_are_looked_through_bit_by_bit(self) -> None:
-        self.patch(sifting, "AT_ONCE", 10)
+        self.patch(selector_changes, "AT_ONCE", 10)
         self.begin(upkeep=True)
         self.sets()
         self.publish(*[f"{number} {('red', 'blue')[number % 2]}" for number in range(200)])
         self.passes()
         turns = 0
-        look = self.broker.factory.broker.durable_selectors._sifter._look
+        look = self.broker.factory.broker.durable_selectors._selector_changes._look
 
         def counting(sifting: Any) -> bool:
             nonlocal turns
@@ -421,7 +421,7 @@ class ChangeTests(Conversations):
             self.publish(f"new {turns} red", f"new {turns} blue")
             return bool(look(sifting))
 
-        self.broker.factory.broker.durable_selectors._sifter._look = counting
+        self.broker.factory.broker.durable_selectors._selector_changes._look = counting
         bob = self.bob(RED, prefetch_count="1", ack="client-individual")
         self.assertTrue(bob.everything())
         self.passes(100)
@@ -434,7 +434,7 @@ class ChangeTests(Conversations):
         self.assertEqual(self.broker.engine.unsifted, {})
 
     def test_many_subscriptions_take_turns(self) -> None:
-        self.patch(sifting, "AT_ONCE", 10)
+        self.patch(selector_changes, "AT_ONCE", 10)
         for client_id in "xy":
             client = self.broker.connect(client_id=client_id)
             self.subscribes(client)
@@ -442,7 +442,7 @@ class ChangeTests(Conversations):
         self.publish(*["blue"] * 100)
         self.passes()
         looked: list[str] = []
-        look = self.broker.factory.broker.durable_selectors._sifter._look
+        look = self.broker.factory.broker.durable_selectors._selector_changes._look
 
         def looking(sifting: Any) -> bool:
             looked.append(sifting.queue)
@@ -451,7 +451,7 @@ class ChangeTests(Conversations):
             self.assertLessEqual(before - self.depths(), 10, "in one turn")
             return bool(more)
 
-        self.broker.factory.broker.durable_selectors._sifter._look = looking
+        self.broker.factory.broker.durable_selectors._selector_changes._look = looking
         self.broker.factory.broker.durable_selectors.stop()
         for client_id in "xy":
             client = self.broker.connect(client_id=client_id)
@@ -468,19 +468,19 @@ class ChangeTests(Conversations):
         self.publish("1 red", "2 blue")
         self.passes()
         keeper = self.broker.factory.broker.durable_selectors
-        look = keeper._sifter._look
+        look = keeper._selector_changes._look
 
         def failing(sifting: Any) -> bool:
             raise RuntimeError("no")
 
-        keeper._sifter._look = failing
+        keeper._selector_changes._look = failing
         self.sets(RED)
         for _ in range(3):
             keeper.sweep()
             self.passes()
         self.assertEqual(len(self.flushLoggedErrors(RuntimeError)), 1)
         self.assertEqual(self.told(), [])
-        keeper._sifter._look = look
+        keeper._selector_changes._look = look
         keeper.sweep()
         self.assertEqual((self.waiting(), self.told()), ([b"1 red"], [(RED, 1)]))
 
@@ -490,12 +490,12 @@ class ChangeTests(Conversations):
 
     def half_done(self) -> None:
         """A change to RED that has looked at 100 of 200 blue ones."""
-        self.patch(sifting, "AT_ONCE", 10)
+        self.patch(selector_changes, "AT_ONCE", 10)
         self.sets()
         self.publish(*["blue"] * 200)
         self.passes()
         keeper = self.broker.factory.broker.durable_selectors
-        look, looks = keeper._sifter._look, []
+        look, looks = keeper._selector_changes._look, []
 
         def looking(sifting: Any) -> bool:
             looks.append(sifting)
@@ -503,9 +503,9 @@ class ChangeTests(Conversations):
                 keeper.stop()
             return bool(look(sifting))
 
-        keeper._sifter._look = looking
+        keeper._selector_changes._look = looking
         self.sets(RED)
-        keeper._sifter._look = look
+        keeper._selector_changes._look = look
         self.assertEqual(self.depths(), 100)
 
     def goes_on(self) -> None:
@@ -638,4 +638,4 @@ class TurnTests(SynchronousTestCase):
         short = Message("1", "/queue/a", "/queue/a", {}, b"x" * 100_000, 100_100)
         long = Message("2", "/queue/a", "/queue/a", {"a": "a" * 65_000}, b"", 65_050)
         self.assertEqual(short.looks, 1)
-        self.assertGreater(long.looks, sifting.AT_ONCE)
+        self.assertGreater(long.looks, selector_changes.AT_ONCE)

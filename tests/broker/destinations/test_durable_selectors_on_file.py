@@ -9,7 +9,7 @@ from typing import Any
 
 from twisted.logger import formatEvent, globalLogPublisher
 
-from stomp_tx.broker.destinations import durable_selectors, sifting
+from stomp_tx.broker.destinations import durable_selectors, selector_changes
 from stomp_tx.engine.sqlite import file
 from stomp_tx.errors import ConfigurationError
 from tests.broker.destinations.test_destination import send
@@ -172,19 +172,19 @@ class RestartTests(OnFile, Conversations):
             self.assertEqual(self.bob(RED).hears_bodies(), [b"1 red", b"2 red"])
 
     def test_what_could_not_be_dropped_is_dropped_later(self) -> None:
-        self.patch(sifting, "AT_ONCE", 10)
+        self.patch(selector_changes, "AT_ONCE", 10)
         self.sets()
         self.publish(*["1 red"], *["blue"] * 95)
         self.passes()
         keeper = self.broker.factory.broker.durable_selectors
-        look = keeper._sifter._look
+        look = keeper._selector_changes._look
 
         def looking(sifting: Any) -> bool:
             self.broker.disk.full = True
-            keeper._sifter._look = look
+            keeper._selector_changes._look = look
             return bool(look(sifting))
 
-        keeper._sifter._look = looking
+        keeper._selector_changes._look = looking
         bob = self.bob(RED, ack="client")
         self.passes()
         self.assertEqual(self.told(), [])
@@ -200,7 +200,7 @@ class RestartTests(OnFile, Conversations):
         self.assertEqual(self.waiting(), [b"1 red"])
 
     def test_killed_in_the_middle_nothing_that_matches_is_lost_and_the_rest_goes(self) -> None:
-        self.patch(sifting, "AT_ONCE", 5)
+        self.patch(selector_changes, "AT_ONCE", 5)
         reds = [b"%d red" % number for number in range(0, 40, 2)]
         seen = set()
         for looks in range(10):
@@ -233,7 +233,7 @@ class RestartTests(OnFile, Conversations):
         disk.held = True
         bob = self.broker.connect()
         self.subscribes(bob, RED, ack="client")
-        look, done = keeper._sifter._look, 0
+        look, done = keeper._selector_changes._look, 0
 
         def looking(sifting: Any) -> bool:
             nonlocal done
@@ -242,7 +242,7 @@ class RestartTests(OnFile, Conversations):
                 keeper.stop()
             return bool(look(sifting))
 
-        keeper._sifter._look = looking
+        keeper._selector_changes._look = looking
         if not looks:
             keeper.stop()
         for _ in range(steps):

@@ -1,4 +1,4 @@
-"""Returning: the end of a subscription to a broker that gives nothing to others by itself."""
+"""Release: the end of a subscription to a broker that gives what it held to nobody else by itself."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ LONGEST = 2.0
 """Seconds after which it ends, though messages are still coming: it was to have as many as there are."""
 
 
-class Returning:
+class Release:
     """Refuses what was not acknowledged, so that it goes to others, and then unsubscribes.
 
     RabbitMQ leaves unacknowledged messages with the connection when their subscription ends, and those that

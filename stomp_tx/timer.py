@@ -1,4 +1,4 @@
-"""Alarm: one call that is due later, and can be moved or cancelled."""
+"""Timer: one call that is due later, and can be moved or cancelled."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections.abc import Callable
 from twisted.internet.interfaces import IDelayedCall, IReactorTime
 
 
-class Alarm:
+class Timer:
     """Calls something once, some seconds after the last ``set``."""
 
     __slots__ = ("_clock", "_due")

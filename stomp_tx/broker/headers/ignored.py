@@ -1,4 +1,4 @@
-"""ForeignHeaders: headers of other brokers on SUBSCRIBE and UNSUBSCRIBE that mean nothing here."""
+"""IgnoredHeaders: headers of other brokers on SUBSCRIBE and UNSUBSCRIBE that mean nothing here."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ _KNOWN = frozenset((*PREFETCH, *DURABLE, *SHARES, *RANK, *EXCLUSIVE, *DEAF_TO_OW
 """Those that mean something here, or are refused: on either command."""
 
 
-class ForeignHeaders:
+class IgnoredHeaders:
     """Those that there have been."""
 
     def __init__(self) -> None:

@@ -1,4 +1,4 @@
-"""Sifter: looks through what waits in queues whose selector has changed, and drops what is unwanted now."""
+"""SelectorChanges: after a selector has changed, what waits is looked through, and the unwanted dropped."""
 
 from __future__ import annotations
 
@@ -77,7 +77,7 @@ class Sifting:
         return failure
 
 
-class Sifter:
+class SelectorChanges:
     """One queue after the other has a turn of the reactor, so that neither others nor their messages wait."""
 
     log = Logger()

@@ -1,4 +1,4 @@
-"""Views: what a session looks at without taking anything."""
+"""Browsing: what a session looks at without taking anything."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""broker/headers/foreign.py: headers that look as if they mean something, and do nothing here."""
+"""broker/headers/ignored.py: headers that look as if they mean something, and do nothing here."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from stomp_tx.broker.events import HeaderUnknown
 from stomp_tx.broker.headers import subscribe
-from stomp_tx.broker.headers.foreign import MOST, ForeignHeaders
+from stomp_tx.broker.headers.ignored import MOST, IgnoredHeaders
 from stomp_tx.wire import booleans
 from tests.conversation import Broker
 
@@ -62,7 +62,7 @@ class ForeignHeadersTests(SynchronousTestCase):
         names = {text for text in texts if re.fullmatch(r"(activemq\.|x-)[A-Za-z-]+", text)}
         self.assertGreaterEqual(names, {"activemq.noLocal", "x-queue-name", "activemq.prefetchSize"})
         for command in ("SUBSCRIBE", "UNSUBSCRIBE"):
-            self.assertEqual(ForeignHeaders().new_among(command, names), [])
+            self.assertEqual(IgnoredHeaders().new_among(command, names), [])
 
     def test_what_means_something_and_what_is_the_user_s_own_is_not_logged(self) -> None:
         ann = self.broker.connect()
@@ -75,7 +75,7 @@ class ForeignHeadersTests(SynchronousTestCase):
         self.assertEqual(self.told, [])
 
     def test_no_more_than_a_hundred_are_noticed(self) -> None:
-        foreign = ForeignHeaders()
+        foreign = IgnoredHeaders()
         found = foreign.new_among("SUBSCRIBE", (f"x-{number}" for number in range(MOST + 50)))
         self.assertEqual(len(found), MOST)
         self.assertEqual(foreign.new_among("SUBSCRIBE", ["x-new", "x-1"]), [])
