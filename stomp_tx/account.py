@@ -34,13 +34,15 @@ class Account:
     its queues, ``charge`` and ``release`` for everything else.
 
     elsewhere -- octets that are not in queues
+    held -- of those, in frames that wait for room
     """
 
-    __slots__ = ("_owners", "_queued", "elsewhere")
+    __slots__ = ("_owners", "_queued", "elsewhere", "held")
 
     def __init__(self, queued: Callable[[], int]) -> None:
         """``queued`` gives the octets that an engine's queues take."""
         self.elsewhere = 0
+        self.held = 0
         self._queued = queued
         # An owner is known as long as somebody has it: a session, or a message.
         self._owners: WeakValueDictionary[str, Owner] = WeakValueDictionary()
@@ -71,3 +73,13 @@ class Account:
         """So much less is."""
         owner.octets -= octets
         self.elsewhere -= octets
+
+    def hold(self, owner: Owner, octets: int) -> None:
+        """A frame of so much waits for room."""
+        self.charge(owner, octets)
+        self.held += octets
+
+    def let_go(self, owner: Owner, octets: int) -> None:
+        """It does no more."""
+        self.release(owner, octets)
+        self.held -= octets

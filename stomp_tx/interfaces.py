@@ -302,12 +302,31 @@ class IEngine(Interface):
         Or some time before.
         """
 
-    def room(queue: str, message: Message | None = None) -> Deferred[None] | None:
-        """None when the queue is within its limits; else a Deferred that fires when it is again.
+    full = Attribute(
+        "The queues that have been found full, as keys of a mapping: the same one, always.  While it is empty"
+        " nobody needs to ask for room."
+    )
 
-        Of a topic: when the queues are that are bound to it; of those, with a message, the ones that want it.
+    is_short = Attribute("Has what all queues share, memory or the file, reached its limit?")
 
-        Whoever appends asks after a Deferred from ``append``, and appends no more until this one has fired.
+    def is_full(queue: str, message: Message | None = None) -> bool:
+        """Has the queue reached a limit, its own or one that all queues share?  Then it is in ``full``.
+
+        Of a topic: has a queue that is bound to it; with a message: one that wants it?
+
+        Whoever appends asks after a Deferred from ``append``.
+        """
+
+    def is_full_itself(queue: str, message: Message | None = None) -> bool:
+        """The same, but for the limits that all queues share."""
+
+    def room(queue: str, message: Message, is_next: bool = False) -> Deferred[None] | None:
+        """None when there is room for a message there; else it fires when it is its turn there.
+
+        Those who wait have their turns one after the other, each when the one before has used its room, and
+        owners of messages take turns.  Whoever waits no more cancels it.
+
+        is_next -- it was its turn; if there is no room all the same it is again before all others
         """
 
     def caught_up() -> Deferred[None] | None:

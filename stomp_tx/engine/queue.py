@@ -216,7 +216,7 @@ class Queue(Generic[L]):
                         break  # nor can what comes after it
         finally:
             self._handing_out = False
-        if self._room.waiting:
+        if self._room.lines:
             self._room.wake(self.name)
 
     def withhold(self) -> None:

@@ -173,7 +173,7 @@ class Queues(Generic[L]):
 
     def wake_for(self, batch: Batch) -> None:
         """What it has settled may have made room."""
-        if self._room.waiting:
+        if self._room.lines:
             for name in {message.address for message, _ in batch.settled}:
                 self._room.wake(name)
 
@@ -213,7 +213,7 @@ class Queues(Generic[L]):
                     lane.queue.replace(message)
             self._room.octets += waiting.octets
             self.forget_if_idle(lane)
-        if self._room.waiting:
+        if self._room.lines:
             self._room.wake(name)
 
     def purge(self, name: str) -> None:
@@ -222,7 +222,7 @@ class Queues(Generic[L]):
             self._room.octets -= lane.waiting.octets
             lane.waiting.release()
             lane.clear()
-            if self._room.waiting:
+            if self._room.lines:
                 self._room.wake(name)
             self.forget_if_idle(lane)
 

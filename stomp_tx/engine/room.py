@@ -3,13 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from itertools import islice
 from typing import Protocol
 
 from twisted.internet.defer import Deferred
 
+from stomp_tx.account import Owner
 from stomp_tx.address import base_of
 from stomp_tx.engine.limits import ENOUGH, EngineLimits
+from stomp_tx.engine.line import Line
 from stomp_tx.message import OVERHEAD
+
+AT_ONCE = 100
+"""Those who wait, of whom so many go on before it is others' turn."""
 
 
 class Measured(Protocol):
@@ -33,7 +39,7 @@ class Room:
 
     octets -- of all messages that are in memory, those handed out and not settled among them
     stored_octets -- of all that are stored elsewhere
-    waiting -- for room, by queue
+    lines -- of the queues that have been found full, who waits for room there
     limits_of -- gives the queues' own limits; None: they have none
     roomy -- below so many octets in memory no limit of it can have been reached
     most_stored -- the limit of ``stored_octets``
@@ -44,7 +50,7 @@ class Room:
         """``queue_of`` gives the queue of a name; None: there is none."""
         self.octets = 0
         self.stored_octets = 0
-        self.waiting: dict[str, list[Deferred[None]]] = {}
+        self.lines: dict[str, Line] = {}
         self.limits_of: Callable[[str], tuple[int, int]] | None = None
         self.spills = False
         self._queue_of = queue_of
@@ -53,17 +59,35 @@ class Room:
         self._total_octets = limits.total_octets
         self.most_stored = limits.stored_octets
         self.roomy = min(self._queue_octets, self._total_octets, self._length * OVERHEAD)
+        self._to_wake: dict[str, None] = {}
+        self._is_waking = False
         self._total_is_short = False  # somebody waits for room in what all queues share
 
+    @property
+    def is_roomy(self) -> bool:
+        """Can no limit have been reached?"""
+        return self.octets < self.roomy and self.limits_of is None and self.stored_octets < self.most_stored
+
     def is_full(self, queue: Measured) -> bool:
-        """Has it reached a limit?"""
-        if self.octets < self.roomy and self.limits_of is None and self.stored_octets < self.most_stored:
+        """Has it reached a limit?  If so it has a line from now on."""
+        if self.is_roomy:
             return False
+        if self.is_short or not self._has_room_itself(queue, 1.0):
+            self.found_full(queue.name)
+            return True
+        return False
+
+    def found_full(self, name: str) -> None:
+        """That queue has reached a limit: it has a line from now on."""
+        if name not in self.lines:
+            self.lines[name] = Line()
+
+    @property
+    def is_short(self) -> bool:
+        """Has what all queues share reached a limit?"""
         if self.stored_octets >= self.most_stored:
             return True
-        if self.spills:
-            return not self._has_own_room(queue, 1.0)
-        return self.memory_is_full(queue)
+        return self.octets >= self._total_octets and not self.spills
 
     def memory_is_full(self, queue: Measured) -> bool:
         """Has it reached one of the memory's limits, or its own?"""
@@ -87,13 +111,20 @@ class Room:
         length, octets = queue.depth()
         return (not most[0] or length < part * most[0]) and (not most[1] or octets < part * most[1])
 
-    def _has_room_again(self, queue: Measured) -> bool:
-        if not (self._total_has_room() and self._has_own_room(queue, ENOUGH)):
+    def _has_room_again(self, name: str) -> bool:
+        queue = self._queue_of(name)
+        return self._total_has_room() and (queue is None or self._has_room_itself(queue, ENOUGH))
+
+    def _has_room_itself(self, queue: Measured, part: float) -> bool:
+        """Is less than a part of its limits taken, apart from what all queues share?"""
+        if not self._has_own_room(queue, part):
             return False
         if self.spills:
             return True
         length, octets = queue.depth_in_memory()
-        return length <= ENOUGH * self._length and octets <= ENOUGH * self._queue_octets
+        if part == 1.0:
+            return length < self._length and octets < self._queue_octets
+        return length <= part * self._length and octets <= part * self._queue_octets
 
     def _total_has_room(self) -> bool:
         """Is there room in what all queues share?"""
@@ -101,36 +132,88 @@ class Room:
             return False
         return self.spills or self.octets <= ENOUGH * self._total_octets
 
-    def wait(self, names: Iterable[str]) -> Deferred[None] | None:
-        """None when none of these queues is full; else a Deferred that fires when one that is has room."""
+    def find_full(self, names: Iterable[str]) -> bool:
+        """Is one of these queues full?"""
+        return any(map(self._is_full, names))
+
+    def _is_full(self, name: str) -> bool:
+        queue = self._queue_of(name)
+        if queue is not None:
+            return self.is_full(queue)
+        if self.is_short:  # it would come to be
+            self.found_full(name)
+            return True
+        return False
+
+    def find_full_itself(self, names: Iterable[str]) -> bool:
+        """The same, but for what all queues share."""
         for name in names:
             queue = self._queue_of(name)
-            if queue is not None and self.is_full(queue):
+            if queue is not None and not self._has_room_itself(queue, 1.0):
+                return True
+        return False
+
+    def wait(self, names: Iterable[str], owner: Owner, is_next: bool = False) -> Deferred[None] | None:
+        """None when none of these queues is full; else it fires when it is the owner's turn at one that is.
+
+        is_next -- it has been, and goes on before all others
+        """
+        for name in names:
+            if self._is_full(name) or (self.lines.get(name) and not is_next):
                 self._total_is_short |= not self._total_has_room()
-                waiting = self.waiting.setdefault(name, [])
-                wanted: Deferred[None] = Deferred(waiting.remove)
-                waiting.append(wanted)
-                return wanted
+                return self.lines[name].add(owner, is_next)
         return None
 
     def wake(self, name: str) -> None:
-        """Let those go on who waited for room in that queue, once there is enough to be worth their while."""
-        names: Iterable[str] = (base_of(name),)
-        if self._total_is_short and self._total_has_room():
-            self._total_is_short = False
-            names = list(self.waiting)
-        for one in names:
-            if one not in self.waiting:
-                continue
-            queue = self._queue_of(one)
-            if queue is None or self._has_room_again(queue):
-                # (Who goes on may wait again, or wake others.)
-                for wanted in list(self.waiting.pop(one)):
-                    wanted.callback(None)
-            else:
-                self._total_is_short |= not self._total_has_room()
+        """Let those go on whose turn it is, once there is enough room in that queue to be worth while.
 
-    def wake_all(self) -> None:
-        """The same of all queues: the limits have changed."""
-        for name in list(self.waiting):
+        One after the other, each when the one before has used its room; not more at a time than others can
+        wait for.  The rest goes on with ``wake_some``.
+        """
+        self._to_wake[base_of(name)] = None
+        if self._is_waking:
+            return
+        self._is_waking = True
+        left = AT_ONCE
+        try:
+            while self._to_wake:
+                one = next(iter(self._to_wake))
+                del self._to_wake[one]
+                left = self._wake(one, left)
+                if self._total_is_short and self._total_has_room():
+                    self._total_is_short = False
+                    for other in list(islice(self.lines, AT_ONCE)):
+                        left = self._wake(other, left)
+        finally:
+            self._is_waking = False
+
+    def _wake(self, name: str, left: int) -> int:
+        """Those of one line; gives how many more may go on now."""
+        line = self.lines.get(name)
+        if line is None:
+            return left
+        while self._has_room_again(name):
+            if not line:
+                if self.lines.get(name) is line:
+                    del self.lines[name]
+                return left
+            if left <= 0:
+                return 0
+            left -= 1
+            line.take().callback(None)  # (who goes on may wait again, or make room for others)
+        self._total_is_short |= not self._total_has_room()
+        return left
+
+    def wake_some(self) -> bool:
+        """The same of queues that may have room by now.  True: there is more to do, soon."""
+        for name in list(islice(self.lines, AT_ONCE)):
+            line = self.lines.get(name)
+            if line is None:
+                continue
             self.wake(name)
+            if self.lines.get(name) is line:  # others have their turn
+                del self.lines[name]
+                self.lines[name] = line
+                if line and self._has_room_again(name):
+                    return True
+        return False

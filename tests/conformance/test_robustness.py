@@ -147,10 +147,10 @@ class HeartBeatTests(promises.Conversation):
     def test_a_client_that_is_not_read_from_is_not_called_silent(self) -> None:
         self.broker = Broker(EngineLimits(queue_length=1))
         dave = self.connect(heart_beat="1000,0")
-        self.send("1", "2", by=dave)  # the second one is not read
+        self.send("1", "2", "3", by=dave)  # the third one is not read
         self.broker.clock.pump([0.5] * 100)
         self.assertFalse(dave.is_closed)
-        self.waits_in("/queue/a", "1", "2")
+        self.waits_in("/queue/a", "1", "2", "3")
         self.broker.clock.pump([0.5] * 3)
         self.assertFalse(dave.is_closed)
         self.broker.clock.pump([0.5] * 2)

@@ -75,6 +75,12 @@ class Expiry:
 
     def dead_letters_of(self, late: Late, session: str, peer: str) -> list[Message]:
         """What is appended instead; nothing: it is dropped.  It is told, by this session's events."""
+        letters = self.letters_of(late)
+        self.tell(late, letters, session, peer)
+        return letters
+
+    def letters_of(self, late: Late) -> list[Message]:
+        """The same, and nobody is told."""
         message = late.message
         addresses = message.address.split(",")
         letters = []
@@ -84,9 +90,12 @@ class Expiry:
                 copy = message.bound_for(address)
                 copy.destination = "".join(split(address)[1:])
             letters += self._dead_letters.expired(copy)
+        return letters
+
+    def tell(self, late: Late, letters: list[Message], session: str, peer: str) -> None:
+        """These are appended instead."""
         where = tuple(letter.address for letter in letters)
         self._events.emit(ExpiredOnArrival, session, peer, *late, where)
-        return letters
 
 
 def reason(event: ExpiredOnArrival) -> str:

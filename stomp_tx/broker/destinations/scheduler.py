@@ -86,6 +86,10 @@ class Scheduler:
     def _must_have_room(self, count: int) -> None:
         if self._engine.depth(LATER)[0] + count > self._most:
             raise LimitExceeded("too many scheduled messages", f"the broker keeps {self._most}")
+        if self._engine.is_full(LATER):  # room comes there with time alone: nobody waits for it
+            raise LimitExceeded(
+                "too many scheduled messages", "they take all the room that there is: send later"
+            )
 
     def _waiting(
         self, message: Message, address: str, persistent: bool, job: str, schedule: Schedule

@@ -78,7 +78,9 @@ class Conversation:
         )
         self._transactions = transactions = Transactions(broker.settings)
         self._routes = routes = Routes(broker, session_id, names, login, access, dialect, subscriptions)
-        self._backpressure = Backpressure(broker.engine, subscriptions, routes.known, sender)
+        self._backpressure = Backpressure(
+            broker.engine, broker.account, broker.settings.unfinished_octets, subscriptions, sender
+        )
         self._acknowledging = Acknowledging(
             broker.engine, subscriptions, transactions, receipts, header_warnings
         )
@@ -160,6 +162,7 @@ class Conversation:
 
     def end(self) -> None:
         """Give back all that it holds.  Its subscriptions have ended."""
+        self._backpressure.end()
         in_flight = self._subscriptions.deliveries.by_ack
         held = list(in_flight.values())
         in_flight.clear()

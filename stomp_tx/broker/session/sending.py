@@ -22,7 +22,7 @@ from stomp_tx.broker.session.put_steps import sign
 from stomp_tx.broker.session.reading_on import ReadOn
 from stomp_tx.broker.session.receipts import Receipts
 from stomp_tx.broker.session.reply_to import ReplyTo
-from stomp_tx.broker.session.routes import Routes, key_of
+from stomp_tx.broker.session.routes import Routes
 from stomp_tx.broker.session.transaction import Transaction
 from stomp_tx.broker.session.transactions import Transactions
 from stomp_tx.errors import ProtocolViolation
@@ -43,8 +43,10 @@ class Sending:
         "_backpressure",
         "_broker",
         "_dialect",
+        "_full",
         "_header_warnings",
         "_id_prefix",
+        "_is_next",
         "_known_routes",
         "_login",
         "_now",
@@ -90,6 +92,8 @@ class Sending:
         self._backpressure = backpressure
         self._header_warnings = header_warnings
         self._read_on = read_on
+        self._full = broker.engine.full
+        self._is_next = False  # it was the turn of this SEND
         self._now = broker.now
         self._id_prefix = broker.message_id_prefix
         self._numbers = broker.message_numbers
@@ -105,6 +109,10 @@ class Sending:
             if manages(route[1]):
                 return self._manage(frame, route[1])
         put, address, policy = route
+        if self._full:
+            waiting = self._wait_for_room(frame, address)
+            if waiting is not None:
+                return waiting
         new_id = f"{self._id_prefix}{next(self._numbers)}"
         message = Message(new_id, destination or "", address, headers, frame.body, frame.size, self._owner)
         if not UNUSUAL.isdisjoint(headers):
@@ -115,8 +123,27 @@ class Sending:
         if safe is not None or "receipt" in headers:
             self._receipts.done(frame, safe)
             if safe is not None:
-                return self._backpressure.wait(destination, message)
+                return self._backpressure.after_one(message)
         return None
+
+    def _wait_for_room(self, frame: Frame, address: str) -> Deferred[None] | None:
+        """Something is full: None: not where this is to go, or not before COMMIT, or before it is due."""
+        headers = frame.headers
+        if "transaction" in headers or not SCHEDULING.isdisjoint(headers):
+            return None
+        if "destination-type" in headers:
+            address = self._routes.of(headers)[1]
+        message = Message("", "", address, headers, frame.body, frame.size, self._owner)
+        room = self._backpressure.before((message,), self._is_next)
+        return None if room is None else self._read_on(room, frame, self._send_now)
+
+    def _send_now(self, frame: Frame, _: None) -> Deferred[None] | None:
+        """It is its turn."""
+        self._is_next = True
+        try:
+            return self.send(frame)
+        finally:
+            self._is_next = False
 
     def _send_unusual(
         self, frame: Frame, message: Message, put: Put, policy: Policy
@@ -156,7 +183,7 @@ class Sending:
             return self._send_later(frame, message)
         safe = put(message)
         self._receipts.done(frame, safe)
-        return None if safe is None else self._backpressure.wait(key_of(headers), message)
+        return None if safe is None else self._backpressure.after_one(message)
 
     def _is_late(self, frame: Frame, message: Message, late: Late) -> Deferred[None] | None:
         """It had expired when it came: nobody gets it.  What it says of others counts all the same."""
@@ -167,8 +194,12 @@ class Sending:
             transaction.send_late(late)
             self._accept(transaction, frame)
             return None
-        peer = address_text(self._sender.peer())
-        letters = self._broker.expiry.dead_letters_of(late, self._session_id, peer)
+        letters = self._broker.expiry.letters_of(late)
+        if self._full:
+            room = self._backpressure.before(letters, self._is_next)
+            if room is not None:
+                return self._read_on(room, frame, self._send_now)
+        self._broker.expiry.tell(late, letters, self._session_id, address_text(self._sender.peer()))
         safe = self._broker.engine.commit(Batch(letters, emptied=emptied)) if letters or emptied else None
         self._receipts.done(frame, safe)
         return None if safe is None else self._backpressure.after(letters)
@@ -192,10 +223,7 @@ class Sending:
         """It waits in the scheduler's queue, where nobody consumes: room there comes with time."""
         safe = self._broker.scheduler.append(waiting)
         self._receipts.done(frame, safe)
-        if safe is None:
-            return None
-        engine = self._broker.engine
-        return engine.caught_up() or engine.room(waiting.address)
+        return None if safe is None else self._backpressure.after(())
 
     # -- to the broker itself -----------------------------------------------------------------------------
 

@@ -28,6 +28,7 @@ class Transacting:
         "_backpressure",
         "_broker",
         "_give_back",
+        "_is_next",
         "_read_on",
         "_receipts",
         "_routes",
@@ -61,6 +62,7 @@ class Transacting:
         self._backpressure = backpressure
         self._give_back = give_back
         self._read_on = read_on
+        self._is_next = False  # it was the turn of this COMMIT
 
     def begin(self, frame: Frame) -> None:
         self._transactions.begin(frame.headers.get("transaction"))
@@ -81,10 +83,21 @@ class Transacting:
         commit = Commit(transaction, found, self._routes, self._broker)
         # Else it ends with the session, which gives back what it took.
         commit.must_be_possible(self._backpressure)
+        room = self._backpressure.before(commit.appended, self._is_next) if self._broker.engine.full else None
+        if room is not None:
+            return self._read_on(room, frame, self._commit_now)
         self._transactions.end(frame)
         safe = commit.perform(self._session_id, address_text(self._sender.peer()) if transaction.late else "")
         self._receipts.committed(transaction.owed, frame, safe)
         return None if safe is None else self._backpressure.after(commit.appended)
+
+    def _commit_now(self, frame: Frame, _: None) -> Deferred[None] | None:
+        """It is its turn: with what is there now."""
+        self._is_next = True
+        try:
+            return self.commit(frame)
+        finally:
+            self._is_next = False
 
     def abort(self, frame: Frame) -> None:
         transaction = self._transactions.end(frame)

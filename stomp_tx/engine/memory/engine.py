@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from twisted.internet.defer import Deferred, succeed
@@ -112,6 +112,7 @@ class MemoryEngine:
         total = self._room.octets = self._room.octets + message.size
         message.owner.octets += message.size
         if len(messages) >= self._length or octets >= self._queue_octets or total >= self._total_octets:
+            self._room.found_full(queue.name)
             queue.notice((message,))
             return succeed(None)
         if queue.noticed is not None:
@@ -136,7 +137,7 @@ class MemoryEngine:
         if outcome is Outcome.ACCEPTED:
             self._room.octets -= message.size
             message.owner.octets -= message.size
-            if self._room.waiting:
+            if self._room.lines:
                 self._room.wake(message.address)
             return None
         self._queues.put_back(message, outcome).after_put_back()
@@ -185,7 +186,8 @@ class MemoryEngine:
 
     def expire(self, now: int, judge: Judge) -> bool:
         self._dedupe.tidy()
-        return self._queues.expire(now, lambda over: self._bury(over, judge))
+        there_is_more = self._queues.expire(now, lambda over: self._bury(over, judge))
+        return self._room.wake_some() or there_is_more
 
     def _bury(self, over: list[Message], judge: Judge) -> None:
         for message in over:
@@ -200,13 +202,30 @@ class MemoryEngine:
     def limit(self, limits_of: Callable[[str], tuple[int, int]] | None) -> None:
         self._room.limits_of = limits_of
         self._queues.forget_limits()
-        self._room.wake_all()
+        self._room.wake_some()
 
-    def room(self, queue: str, message: Message | None = None) -> Deferred[None] | None:
-        if self._room.octets < self._room.roomy and self._room.limits_of is None:
-            return None
-        names: Iterable[str] = (queue,)
-        return self._room.wait(self._bindings.wanting(queue, message) if is_topic(queue) else names)
+    @property
+    def full(self) -> Mapping[str, object]:
+        return self._room.lines
+
+    @property
+    def is_short(self) -> bool:
+        return self._room.is_short
+
+    def is_full(self, queue: str, message: Message | None = None) -> bool:
+        if self._room.is_roomy:
+            return False
+        return self._room.find_full(self._where(queue, message))
+
+    def is_full_itself(self, queue: str, message: Message | None = None) -> bool:
+        return self._room.find_full_itself(self._where(queue, message))
+
+    def room(self, queue: str, message: Message, is_next: bool = False) -> Deferred[None] | None:
+        return self._room.wait(self._where(queue, message), message.owner, is_next)
+
+    def _where(self, address: str, message: Message | None) -> Iterable[str]:
+        """The queues in which a message to that address is kept; None: any message."""
+        return self._bindings.wanting(address, message) if is_topic(address) else (address,)
 
     def caught_up(self) -> Deferred[None] | None:
         return None

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import partial
 from typing import Any
 
@@ -293,6 +293,7 @@ class SQLiteEngine:
     def _over(self, lane: StoredLane, message: Message) -> Safe:
         """This message, the last of the queue, has reached a limit."""
         if not self._room.spills:
+            self._room.found_full(lane.queue.name)
             lane.queue.notice((message,))
             return succeed(None)
         lane.waiting.tail.pop()
@@ -355,7 +356,7 @@ class SQLiteEngine:
         if outcome is Outcome.ACCEPTED:
             self._room.octets -= message.size
             message.owner.octets -= message.size
-            if self._room.waiting:
+            if self._room.lines:
                 self._room.wake(message.address)
         else:
             self._queues.put_back(message, outcome).after_put_back()
@@ -365,7 +366,7 @@ class SQLiteEngine:
         if outcome is Outcome.ACCEPTED:
             self._room.octets -= message.size
             message.owner.octets -= message.size
-            if self._room.waiting:
+            if self._room.lines:
                 self._room.wake(message.address)
             return None
         self._queues.put_back(message, outcome).after_put_back()
@@ -477,6 +478,7 @@ class SQLiteEngine:
         there_is_more |= self._storage.expiring_rows.expire(now, lambda over: self._bury(over, judge))
         if not self._storage.is_stopping:
             self._intake.sweep()
+            there_is_more |= self._room.wake_some()
         self._journal.retry()
         self._page_reader.sweep()
         if self._names.are_old():
@@ -506,14 +508,30 @@ class SQLiteEngine:
     def limit(self, limits_of: Callable[[str], tuple[int, int]] | None) -> None:
         self._room.limits_of = limits_of
         self._queues.forget_limits()
-        self._room.wake_all()
+        self._room.wake_some()
 
-    def room(self, queue: str, message: Message | None = None) -> Deferred[None] | None:
-        room = self._room
-        if room.octets < room.roomy and room.stored_octets < room.most_stored and room.limits_of is None:
-            return None
-        names: Iterable[str] = (queue,)
-        return room.wait(self._bindings.wanting(queue, message) if is_topic(queue) else names)
+    @property
+    def full(self) -> Mapping[str, object]:
+        return self._room.lines
+
+    @property
+    def is_short(self) -> bool:
+        return self._room.is_short
+
+    def is_full(self, queue: str, message: Message | None = None) -> bool:
+        if self._room.is_roomy:
+            return False
+        return self._room.find_full(self._where(queue, message))
+
+    def is_full_itself(self, queue: str, message: Message | None = None) -> bool:
+        return self._room.find_full_itself(self._where(queue, message))
+
+    def room(self, queue: str, message: Message, is_next: bool = False) -> Deferred[None] | None:
+        return self._room.wait(self._where(queue, message), message.owner, is_next)
+
+    def _where(self, address: str, message: Message | None) -> Iterable[str]:
+        """The queues in which a message to that address is kept; None: any message."""
+        return self._bindings.wanting(address, message) if is_topic(address) else (address,)
 
     def caught_up(self) -> Deferred[None] | None:
         return self._journal.caught_up()

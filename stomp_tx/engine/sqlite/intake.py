@@ -58,7 +58,7 @@ class Intake:
         if self.is_open:
             self.group = self._journal.group
             self.log.info("{path} has room again: persistent messages are taken", path=self._file.path)
-            self._room.wake_all()
+            self._room.wake_some()
         else:
             self.group = self._journal.refused
             self.log.critical(

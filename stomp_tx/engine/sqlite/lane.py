@@ -164,7 +164,7 @@ class StoredLane:
         self._room.stored_octets += part.octets
         if self.removing:
             self.removing.difference_update([message.position for message in part.removed])
-        if part.octets < 0 and self._room.waiting:
+        if part.octets < 0 and self._room.lines:
             self._room.wake(self.name)
 
     def not_committed(self) -> None:

@@ -120,7 +120,7 @@ class MessageRows:
         room.stored_octets -= lane.octets_stored
         lane.number = 0
         self._queues.remove(lane)
-        if room.waiting:
+        if room.lines:
             room.wake(lane.name)
 
     # -- where damage is in the way -----------------------------------------------------------------------

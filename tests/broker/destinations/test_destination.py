@@ -416,4 +416,4 @@ class FullQueueTests(SynchronousTestCase):
         ann.hangs_up()
         bob.subscribes("/queue/a")
         self.assertEqual(bob.hears_bodies(), [b"1"])
-        self.assertEqual(broker.engine._room.waiting, {})
+        self.assertEqual(broker.engine._room.lines, {})

@@ -111,9 +111,9 @@ class AwayTests(Conversations):
         for number in range(10):
             self.publish(f"{number} red")
             self.passes(3)
-        self.publish("waits blue")
+        self.publish("waits red", "is not read")
         self.assertEqual(self.ann.transport.producerState, "paused")
-        self.assertEqual(len(self.bob(RED).hears_bodies()), 10)
+        self.assertEqual(len(self.bob(RED).hears_bodies()), 11)
         self.assertEqual(self.ann.transport.producerState, "producing")
 
     def test_producers_do_not_stand_still_over_what_a_full_one_does_not_want(self) -> None:
@@ -125,7 +125,7 @@ class AwayTests(Conversations):
         for number in range(10):
             self.publish(f"{number} red")
         self.passes()
-        self.publish("waits red")
+        self.publish("waits red", "is not read")
         self.assertEqual(self.ann.transport.producerState, "paused")
         for headers in ({}, {"transaction": "t"}, {"message_dedupe_id": "x"}):
             self.ann = self.broker.connect()

@@ -323,9 +323,11 @@ class OverdueOnFile(OnFile, Expiry):
     def test_who_sends_waits_for_room_for_the_dead_letters(self) -> None:
         self.open(patterns={"/queue/a": Policy(expired="dead-letter"), "/queue/DLQ.a": Policy(length=2)})
         self.send("1", "2", expires=SECONDS)
-        self.ann.says("SEND", {"destination": "/queue/b", "receipt": "r"})
+        late = {"destination": "/queue/a", "persistent": "true", "expires": SECONDS}
+        self.ann.says("SEND", {**late, "receipt": "r"}, b"3")
         self.assertTrue(self.ann.hears_nothing())
         bob = self.broker.connect()
         bob.subscribes("/queue/DLQ.a")
-        self.assertEqual(bob.hears_bodies(), [b"1", b"2"])
+        self.assertEqual(bob.hears_bodies(), [b"1", b"2", b"3"])
+        self.broker.clock.pump([0.0] * 3)
         self.ann.hears("RECEIPT")

@@ -60,16 +60,16 @@ class Bounded(InMemory, SynchronousTestCase):
             self.send("1", "2", "3", priority="7", **transaction)
             if transaction:
                 self.ann.says("COMMIT", transaction="t")
-            self.ann.says("SEND", destination="/queue/b", receipt="r")
+            self.send("4", priority="7", receipt="r")
             self.assertTrue(self.ann.hears_nothing())
             bob = self.broker.connect()
             bob.subscribes("/queue/a")
             heard: list[bytes] = []
             for _ in range(5):
                 heard += bob.hears_bodies()
-            self.assertEqual(heard, [b"1", b"2", b"3"])
+            self.assertEqual(heard, [b"1", b"2", b"3", b"4"])
             self.assertEqual(self.ann.hears("RECEIPT").headers["receipt-id"], "r")
-            self.assertEqual(self.broker.engine._room.waiting, {})
+            self.assertEqual(self.broker.engine._room.lines, {})
 
     def test_octets_count_too(self) -> None:
         self.start(octets=10_000, overflow="drop-oldest")

@@ -385,12 +385,12 @@ class WaitingTests(Conversations):
             if self.ann.transport.producerState != "producing":
                 break
             self.publish(str(number), persistent="false")
-        self.assertEqual((number, self.ann.transport.producerState), (11, "paused"))
+        self.assertEqual((number, self.ann.transport.producerState), (12, "paused"))
         dan = self.broker.connect()
         send(dan, "/topic/other", "x", receipt="r")
         dan.hears("RECEIPT")
         self.assertEqual(dan.transport.producerState, "producing")
-        self.assertEqual(self.bob().hears_bodies(), [b"%d" % number for number in range(11)])
+        self.assertEqual(self.bob().hears_bodies(), [b"%d" % number for number in range(12)])
         self.assertEqual(self.ann.transport.producerState, "producing")
 
 

@@ -57,12 +57,14 @@ class LimitTests(SynchronousTestCase):
             while engine.append(case.message("x")) is None:
                 kept += 1
             self.assertEqual(kept, 9, limits)
-            room = engine.room("/queue/a")
+            room = engine.room("/queue/a", case.message("x"))
             self.assertNoResult(room)
             taker = Taker(engine, "/queue/a", done=True)
             taker.claim.request(1)
             self.assertIsNone(self.successResultOf(room))
-            self.assertIsNone(engine.room("/queue/b") if "total_octets" not in limits else None)
+            self.assertIsNone(
+                engine.room("/queue/b", case.message("x")) if "total_octets" not in limits else None
+            )
 
     def test_room_that_an_ack_makes_in_another_queue(self) -> None:
         case = self.full(total_octets=10_500)
@@ -71,7 +73,7 @@ class LimitTests(SynchronousTestCase):
         taker.claim.request(8)
         case.append(*"12345678", address="/queue/b")
         case.append("1", "2")
-        room = engine.room("/queue/a")
+        room = engine.room("/queue/a", case.message("x"))
         self.assertNoResult(room)
         engine.settle(taker.got[0], Outcome.ACCEPTED)
         self.successResultOf(room)
@@ -79,7 +81,7 @@ class LimitTests(SynchronousTestCase):
     def test_who_waits_no_more_is_forgotten(self) -> None:
         case = self.full(queue_length=1)
         case.append("1")
-        room = case.engine.room("/queue/a")
+        room = case.engine.room("/queue/a", case.message("x"))
         room.addErrback(lambda _: None)
         room.cancel()
         taker = Taker(case.engine, "/queue/a", done=True)

@@ -235,7 +235,7 @@ class RefusingTests(FullDisk):
         self.reopens(overflow="spill", queue_length=2)
         self.is_gone()
         self.append("1", "2", "3", persistent=False)
-        room = self.engine.room("/queue/a")
+        room = self.engine.room("/queue/a", self.message("x"))
         assert room is not None
         self.assertNoResult(room)
         self.is_emptied()

@@ -585,7 +585,7 @@ class PagingTests(Files):
         self.append(*map(str, range(100)), persistent=False)
         queue = self.engine._lanes["/queue/a"]
         self.assertLess(len(queue.waiting), 40)
-        self.assertIsNone(self.engine.room("/queue/a"))
+        self.assertIsNone(self.engine.room("/queue/a", self.message("x")))
         taker = self.taker(50)
         self.assertEqual(taker.bodies(), [b"%d" % number for number in range(50)])
         self.assertEqual(self.left(), [])
@@ -601,7 +601,7 @@ class PagingTests(Files):
     def test_the_file_has_a_limit_too(self) -> None:
         self.reopens(stored_octets=3000)
         self.append(*map(str, range(40)))
-        room = self.engine.room("/queue/a")
+        room = self.engine.room("/queue/a", self.message("x"))
         assert room is not None
         self.assertNoResult(room)
         taker = self.taker(20, done=True)
