@@ -28,9 +28,10 @@ test: $(VENV)/installed-test node-clients  ## every test: make test ARGS='-m "no
 interop: $(VENV)/installed-test  ## the client with RabbitMQ and ActiveMQ, where installed: make interop ARGS='-k rabbitmq'
 	$(BIN)/python -m pytest $(ARGS) tests/interop/brokers
 
-torture: $(VENV)/installed-test  ## what looks at a clock, then brokers killed under load: make torture ROUNDS=1000 ARGS='--seed 1'
+torture: $(VENV)/installed-test  ## what looks at a clock, brokers killed under load, unfriendly clients: make torture ROUNDS=1000 ARGS='--seed 1'
 	$(BIN)/python -m pytest tests/timed
 	$(BIN)/python -m tests.torture --rounds $(ROUNDS) $(ARGS)
+	$(BIN)/python -m tests.torture.unfriendly --seconds 60 $(ARGS)
 
 trial: $(VENV)/installed-test  ## the tests that are trial's, by trial: make trial ARGS=tests.wire
 	$(BIN)/python -m twisted.trial $(or $(ARGS),tests)
