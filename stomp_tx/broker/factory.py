@@ -121,6 +121,11 @@ class StompBrokerFactory(ServerFactory):
     def portal(self, portal: Portal | None) -> None:
         self.broker.portal = portal
 
+    @property
+    def is_stopping(self) -> bool:
+        """Has ``stop`` been called?  No more connections are taken then."""
+        return self.broker.is_stopping
+
     def buildProtocol(self, addr: IAddress | None, dialect: Dialect | None = None) -> StompFrameProtocol:
         """A connection that has been accepted.
 

@@ -8,9 +8,6 @@ V12 = "1.2"
 VERSIONS = (V10, V11, V12)
 """The protocol versions, oldest first."""
 
-CONNECTING_COMMANDS = frozenset({"CONNECT", "STOMP"})
-"""The commands that open a session (STOMP 1.2, "CONNECT or STOMP Frame")."""
-
 BODY_COMMANDS = frozenset({"SEND", "MESSAGE", "ERROR"})
 """The frames that may have a body (STOMP 1.2, "Body")."""
 

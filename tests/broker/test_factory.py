@@ -30,6 +30,12 @@ class FactoryTests(SynchronousTestCase):
         self.assertEqual(len(ids), 50)
         self.assertFalse(any(":" in one or "\\" in one for one in ids))
 
+    def test_it_tells_that_it_is_stopping(self) -> None:
+        factory = Broker().factory
+        self.assertFalse(factory.is_stopping)
+        factory.stop()
+        self.assertTrue(factory.is_stopping)
+
 
 class Reader(Protocol):
     def __init__(self) -> None:

@@ -1,4 +1,4 @@
-"""SEND: when a message is to be delivered, and how often."""
+"""When a message is to be delivered, and how often."""
 
 from __future__ import annotations
 

@@ -146,7 +146,7 @@ class StompClientService(Operations, Service):
         )
         self._outbox = Outbox(window, window_octets)
         self._resuming = Resuming(self._outbox, self._clock, self._settings.connect_timeout)
-        self._sends = SendFactory(self._settings.codecs, random)
+        self._send_factory = SendFactory(self._settings.codecs, random)
         self._ids = 0
         self._stoppers: list[Deferred[None]] = []
         self._starters: list[Deferred[StompClient]] = []
@@ -328,7 +328,7 @@ class StompClientService(Operations, Service):
                 content_length=content_length,
             )
         try:
-            entry = self._sends.new(destination, body, content_type, headers, content_length)
+            entry = self._send_factory.new(destination, body, content_type, headers, content_length)
         except Exception as error:  # it is made of what a user gave
             return failed(error)
         return self._outbox.add(entry, receipt)
@@ -364,4 +364,4 @@ class StompClientService(Operations, Service):
         Sent again, whole, when the connection is lost before the broker has receipted COMMIT.  It can hold
         messages to send, but no acknowledgements: those are of one connection.
         """
-        return ReplayedTransaction(self._sends, self._outbox)
+        return ReplayedTransaction(self._send_factory, self._outbox)

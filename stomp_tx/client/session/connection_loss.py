@@ -1,4 +1,4 @@
-"""Loss: why a connection is gone, for those who waited for something."""
+"""Why a connection is gone, for those who waited for something."""
 
 from __future__ import annotations
 

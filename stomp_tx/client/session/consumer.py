@@ -90,16 +90,16 @@ class Consumer:
         self.acknowledgments = Acknowledgments(ack, ack == "auto" and prefetch > 0, session.outgoing)
         self.inbox: Inbox | None = None
         self._deliver: Callable[[Message], None]
-        self._calls: MessageHandler | None = None
+        self._message_handler: MessageHandler | None = None
         if handler is None:
             self.inbox = Inbox(self.acknowledgments)
             self._deliver = self.inbox.deliver
         else:
             run = run_in_task if in_task() else session.run
-            self._calls = MessageHandler(
+            self._message_handler = MessageHandler(
                 handler, concurrency, destination, run, self.acknowledgments, session.active_work
             )
-            self._deliver = self._calls.deliver
+            self._deliver = self._message_handler.deliver
         self._is_unsettled = self.acknowledgments.are_needed  # each message, when it has come
         self._unsettled = self.acknowledgments.unsettled
         self._lost: StompError | None = None
@@ -115,8 +115,8 @@ class Consumer:
         """From now on it is on that session."""
         self.session = session
         self.acknowledgments.outgoing = session.outgoing
-        if self._calls is not None:
-            self._calls.active_work = session.active_work
+        if self._message_handler is not None:
+            self._message_handler.active_work = session.active_work
 
     def received(self, frame: Frame) -> None:
         """A MESSAGE has come for it."""
@@ -216,7 +216,7 @@ class Consumer:
 
     def _clear(self) -> None:
         """Nobody gets the messages that wait here."""
-        waiting = self.inbox if self._calls is None else self._calls
+        waiting = self.inbox if self._message_handler is None else self._message_handler
         if waiting is not None:
             waiting.clear()
 
@@ -232,7 +232,7 @@ class Consumer:
         return self.session.outgoing.status.lost()
 
     def __repr__(self) -> str:
-        waiting = self.inbox if self._calls is None else self._calls
+        waiting = self.inbox if self._message_handler is None else self._message_handler
         counts = f"to acknowledge: {len(self._unsettled)}, waiting: {len(waiting or ())}"
         ack, state = self.acknowledgments.mode, "has ended" if self.ended else counts
         return f"<Subscription {self.id!r} to {self.destination!r}, ack={ack!r}, {state}>"

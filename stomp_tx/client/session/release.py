@@ -47,7 +47,7 @@ class Release:
         self._active_work = active_work
         self._clock = clock
         self._prefetch = prefetch
-        self._disconnecting = unsubscribing
+        self._unsubscribing = unsubscribing
         self._receipt = receipt
         self._transaction = outgoing.new_transaction()
         self._refused = 0
@@ -89,9 +89,9 @@ class Release:
     def _end(self) -> None:
         self._stop()
         perform = self._outgoing.perform
-        for frame in self._disconnecting[:-1]:
+        for frame in self._unsubscribing[:-1]:
             perform(frame)
-        ended = perform(self._disconnecting[-1], self._receipt)
+        ended = perform(self._unsubscribing[-1], self._receipt)
         perform(frames.commit(self._transaction)).addErrback(lambda _: None)  # as UNSUBSCRIBE
         ended.chainDeferred(self._done)
         self._over()
