@@ -8,8 +8,8 @@ from typing import Any, NoReturn
 from twisted.internet.defer import Deferred, succeed
 
 from stomp_tx.client.deferred import failed
-from stomp_tx.client.reconnecting.outbox import Outbox
 from stomp_tx.client.reconnecting.sends import ReplayedSends, Send, SendFactory
+from stomp_tx.client.reconnecting.unconfirmed import UnconfirmedSends
 from stomp_tx.errors import ProtocolViolation
 from stomp_tx.wire.headers import Headers
 
@@ -26,9 +26,9 @@ class ReplayedTransaction:
     Leaving the block commits: the broker has all of it then.  An exception drops it: nothing was sent.
     """
 
-    def __init__(self, send_factory: SendFactory, outbox: Outbox) -> None:
+    def __init__(self, send_factory: SendFactory, unconfirmed: UnconfirmedSends) -> None:
         self._send_factory = send_factory
-        self._outbox = outbox
+        self._unconfirmed = unconfirmed
         self._sends: list[Send] | None = []
 
     def send(
@@ -65,7 +65,7 @@ class ReplayedTransaction:
         sends, self._sends = self._sends, None
         if sends is None:
             return failed(ProtocolViolation("the transaction is over"))
-        return self._outbox.add(ReplayedSends(self._send_factory.new_name(), sends), True)
+        return self._unconfirmed.add(ReplayedSends(self._send_factory.new_name(), sends), True)
 
     def abort(self, *, receipt: bool = False) -> Deferred[None]:
         """Drop it; the broker knows nothing of it, and answers nothing."""

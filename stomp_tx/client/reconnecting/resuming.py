@@ -10,8 +10,8 @@ from twisted.logger import Logger
 from twisted.python.failure import Failure
 
 from stomp_tx.client.deferred import ClientDeferred, failed
-from stomp_tx.client.reconnecting.outbox import Outbox
 from stomp_tx.client.reconnecting.poison_frames import PATIENCE, QUIET, PoisonSearch, may_be_about, quiet
+from stomp_tx.client.reconnecting.unconfirmed import UnconfirmedSends
 from stomp_tx.client.session.consumer import Consumer
 from stomp_tx.client.session.session import ClientSession
 from stomp_tx.errors import (
@@ -24,7 +24,7 @@ from stomp_tx.errors import (
 
 
 class Resuming:
-    """The subscriptions that are made again, in their order, and the outbox that is sent again.
+    """The subscriptions that are made again, in their order, and the sends that are repeated.
 
     An ERROR that names no receipt may be about anything: something that was sent, or the broker's own end.
     After one, what there is to do is done one by one.  What the broker can't bear, as a PoisonSearch finds
@@ -35,8 +35,8 @@ class Resuming:
 
     log = Logger()
 
-    def __init__(self, outbox: Outbox, clock: IReactorTime, timeout: float | None) -> None:
-        self._outbox = outbox
+    def __init__(self, unconfirmed: UnconfirmedSends, clock: IReactorTime, timeout: float | None) -> None:
+        self._unconfirmed = unconfirmed
         self._clock = clock
         self._timeout = timeout
         self._subscriptions: dict[str, Consumer] = {}
@@ -76,7 +76,7 @@ class Resuming:
             await self._resume_one_by_one(session)
         else:
             making = [self._make(one, session) for one in list(self._subscriptions.values())]
-            self._outbox.resume(session)
+            self._unconfirmed.resume(session)
             for made in making:
                 await self._in_time(made)
         if session.status.is_over:
@@ -97,15 +97,15 @@ class Resuming:
             if session.status.is_over:
                 return
         unanswered = None
-        while not session.status.is_over and (entry := self._outbox.first) not in (None, unanswered):
+        while not session.status.is_over and (entry := self._unconfirmed.first) not in (None, unanswered):
             assert entry is not None
-            say = partial(self._outbox.say, entry, session)
+            say = partial(self._unconfirmed.say, entry, session)
             if await self._poison_search.alone(entry, say, True, session, PATIENCE):
                 assert session.status.reason is not None
-                self._outbox.refuse(entry, session.status.reason)
+                self._unconfirmed.refuse(entry, session.status.reason)
             unanswered = entry
         if not session.status.is_over:
-            self._outbox.resume(session, unanswered)
+            self._unconfirmed.resume(session, unanswered)
 
     def _make_alone(self, one: Consumer, session: ClientSession) -> Deferred[None]:
         made = self._in_time(self._make(one, session))
@@ -122,7 +122,7 @@ class Resuming:
     def lost(self, session: ClientSession) -> None:
         """The connection is gone.  May it be for something that is to be done again?"""
         asks_not = len(self._without_receipt)
-        asks = len(self._outbox) + len(self._subscriptions) - asks_not
+        asks = len(self._unconfirmed) + len(self._subscriptions) - asks_not
         if (asks and may_be_about(session, True)) or (asks_not and may_be_about(session, False)):
             self._careful = True
 

@@ -20,11 +20,11 @@ from stomp_tx.client.operations import Operations
 from stomp_tx.client.reconnecting.brokers import Brokers, Credentials, Endpoint
 from stomp_tx.client.reconnecting.callbacks import Callbacks
 from stomp_tx.client.reconnecting.connecting import Connecting, State
-from stomp_tx.client.reconnecting.outbox import Outbox
 from stomp_tx.client.reconnecting.replayed import ReplayedTransaction
 from stomp_tx.client.reconnecting.resuming import Resuming
 from stomp_tx.client.reconnecting.retry import Retry
 from stomp_tx.client.reconnecting.sends import SendFactory
+from stomp_tx.client.reconnecting.unconfirmed import UnconfirmedSends
 from stomp_tx.client.session.consumer import Consumer
 from stomp_tx.client.session.session import ClientSession
 from stomp_tx.client.session.transaction import Transaction
@@ -144,8 +144,8 @@ class StompClientService(Operations, Service):
             self._over,
             callbacks,
         )
-        self._outbox = Outbox(window, window_octets)
-        self._resuming = Resuming(self._outbox, self._clock, self._settings.connect_timeout)
+        self._unconfirmed = UnconfirmedSends(window, window_octets)
+        self._resuming = Resuming(self._unconfirmed, self._clock, self._settings.connect_timeout)
         self._send_factory = SendFactory(self._settings.codecs, random)
         self._ids = 0
         self._stoppers: list[Deferred[None]] = []
@@ -165,7 +165,7 @@ class StompClientService(Operations, Service):
     @property
     def unconfirmed(self) -> int:
         """How many messages (and transactions) the broker has not receipted yet."""
-        return len(self._outbox)
+        return len(self._unconfirmed)
 
     def whenConnected(self, failAfterFailures: int | None = None) -> Deferred[StompClient]:
         """The client of the connection that there is, or of the next one; see StompClient.
@@ -214,7 +214,7 @@ class StompClientService(Operations, Service):
         return starting
 
     def _begin(self) -> None:
-        self._outbox.begin()
+        self._unconfirmed.begin()
         self._connecting.start()
 
     def stopService(self) -> Deferred[None]:
@@ -257,7 +257,7 @@ class StompClientService(Operations, Service):
         if not self._stoppers:
             Service.stopService(self)
         self._session = self._no_session(lost)
-        self._outbox.end(lost)
+        self._unconfirmed.end(lost)
         self._resuming.end(None if self._stoppers else lost)
 
     async def __aenter__(self) -> StompClientService:
@@ -295,12 +295,12 @@ class StompClientService(Operations, Service):
             await self._resuming.resume(session)
         except Exception:
             session.abort()
-            self._outbox.pause()
+            self._unconfirmed.pause()
             await session.status.when_gone()  # its end must not be taken for that of the next one
             raise
 
     def _lost(self, reason: StompError | None) -> None:
-        self._outbox.pause()
+        self._unconfirmed.pause()
         self._resuming.lost(self._session)
 
     # -- operations ---------------------------------------------------------------------------------------
@@ -331,7 +331,7 @@ class StompClientService(Operations, Service):
             entry = self._send_factory.new(destination, body, content_type, headers, content_length)
         except Exception as error:  # it is made of what a user gave
             return failed(error)
-        return self._outbox.add(entry, receipt)
+        return self._unconfirmed.add(entry, receipt)
 
     @property
     def _current(self) -> ClientSession:
@@ -364,4 +364,4 @@ class StompClientService(Operations, Service):
         Sent again, whole, when the connection is lost before the broker has receipted COMMIT.  It can hold
         messages to send, but no acknowledgements: those are of one connection.
         """
-        return ReplayedTransaction(self._send_factory, self._outbox)
+        return ReplayedTransaction(self._send_factory, self._unconfirmed)

@@ -1,4 +1,4 @@
-"""outbox.py: what is sent again until it is safe."""
+"""unconfirmed.py: what is sent again until it is safe."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Outbox: what was sent and has not been receipted; it is sent again on the next connection."""
+"""UnconfirmedSends: what was sent and has not been receipted; it is sent again on the next connection."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ from stomp_tx.client.session.session import ClientSession
 from stomp_tx.errors import ConnectionLost, LimitExceeded, ReceiptTimeout
 
 MOST = 10
-"""As many times what the outbox has room for is kept of those who don't wait for room; no more."""
+"""As many times what the window has room for is kept of those who don't wait for room; no more."""
 
 
-class Outbox:
+class UnconfirmedSends:
     """SENDs in their order, as many as fit; who sends more waits for room.
 
     most -- messages and transactions
