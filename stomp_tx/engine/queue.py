@@ -237,7 +237,10 @@ class Queue(Generic[L]):
             self._came_back.append(message)
 
     def after_put_back(self) -> None:
-        """All that comes back now is in its place."""
+        """All that comes back now has come."""
+        for lane in self.lanes:
+            if lane.waiting.returned:
+                lane.waiting.merge()
         if self.demand > 0:
             self.hand_out()
         came_back = self._came_back

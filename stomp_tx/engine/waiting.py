@@ -33,6 +33,7 @@ class WaitingMessages:
     messages -- what can be handed out now; whoever takes the first away calls ``leaves`` if it is ``patchy``
     tail -- where the next one waits: the same, unless older ones are elsewhere
     octets -- of all of them
+    returned -- those that came back into the middle of ``messages``, until ``merge``
     expiring -- those of them that will expire; None: there are none
     gone -- positions that are to be passed over: those messages are not there
     last_values -- the last of each ``last_value`` in the queue; None: none has any
@@ -50,6 +51,7 @@ class WaitingMessages:
         "messages",
         "octets",
         "patchy",
+        "returned",
         "tail",
     )
 
@@ -63,6 +65,7 @@ class WaitingMessages:
         self.messages: deque[Message] = deque()
         self.tail = self.messages
         self.octets = 0
+        self.returned: list[Message] = []
         self.expiring: Expiring | None = None
         self.gone: set[int] = set()
         self.last_values: LastValues | None = None
@@ -104,21 +107,42 @@ class WaitingMessages:
             self.patchy = True
 
     def put_back(self, message: Message) -> None:
-        """Into its place: nearly always the first."""
+        """Into its place: nearly always the first.  When all have come that come now, call ``merge``."""
         if message.position in self.gone:
             self._remove_gone(message.position)
-        self.put_into(self.messages, message)
-
-    def put_into(self, waiting: deque[Message], message: Message) -> None:
-        """The same, among ``messages`` or in the ``tail``."""
-        position = message.position
-        if not waiting or position < waiting[0].position:
-            waiting.appendleft(message)
+        messages = self.messages
+        if not messages or message.position < messages[0].position:
+            messages.appendleft(message)
         else:
-            waiting.insert(bisect_left(waiting, position, key=position_of), message)
+            self.returned.append(message)
+        self._is_back(message)
+
+    def put_back_into_tail(self, message: Message) -> None:
+        """The same, into the ``tail``, where that is a place of its own."""
+        tail = self.tail
+        tail.insert(bisect_left(tail, message.position, key=position_of), message)
+        self._is_back(message)
+
+    def _is_back(self, message: Message) -> None:
         self.octets += message.size
         if message.keeping is not None:
             self.note(message)
+
+    def merge(self) -> None:
+        """Those that came back into the middle get their places.
+
+        One search and one turn of the deque for all: each by itself would pass by thousands of others.
+        """
+        returned, messages = sorted(self.returned, key=position_of, reverse=True), self.messages
+        self.returned = []
+        before = bisect_left(messages, returned[0].position, key=position_of)
+        messages.rotate(-before)
+        for message in returned:
+            while before and messages[-1].position > message.position:
+                messages.appendleft(messages.pop())
+                before -= 1
+            messages.appendleft(message)
+        messages.rotate(before)
 
     def _remove_gone(self, position: int) -> None:
         """It was taken out of the middle, and was left there to be passed over: now it is not."""

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections import deque
+from typing import Any
+
 from hypothesis import given
 from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
@@ -19,6 +22,20 @@ def message(position: int, expires: int = 0) -> Message:
     return found
 
 
+class Counting(deque[Message]):
+    """How often something is done in its middle, which takes as long as the way there from an end."""
+
+    looked_into = 0
+
+    def __getitem__(self, index: Any) -> Any:
+        self.looked_into += index not in (0, -1)
+        return super().__getitem__(index)
+
+    def insert(self, *arguments: Any) -> None:
+        self.looked_into += 1000
+        super().insert(*arguments)
+
+
 class WaitingTests(SynchronousTestCase):
     def setUp(self) -> None:
         self.will_expire: dict[str, None] = {}
@@ -33,7 +50,20 @@ class WaitingTests(SynchronousTestCase):
             self.waiting.append(message(position))
         for position in (4, 2, 0):
             self.waiting.put_back(message(position))
+        self.waiting.merge()
         self.assertEqual([one.position for one in self.waiting.messages], [0, 1, 2, 3, 4, 5])
+
+    def test_many_that_come_back_are_put_between_others_in_one_go(self) -> None:
+        waiting = self.waiting
+        counting = waiting.messages = waiting.tail = Counting()
+        for position in range(0, 4000, 2):
+            waiting.append(message(position))
+        for position in range(2001, 1, -2):
+            waiting.put_back(message(position))
+        waiting.merge()
+        expected = sorted([*range(0, 4000, 2), *range(3, 2002, 2)])
+        self.assertEqual([one.position for one in waiting.messages], expected)
+        self.assertLess(counting.looked_into, 50)  # and not for each of them
 
     def test_one_that_was_taken_out_may_come_back(self) -> None:
         for position in (1, 2, 3, 4):
@@ -41,6 +71,7 @@ class WaitingTests(SynchronousTestCase):
         self.assertTrue(self.waiting.take_out(message(2)))
         self.assertFalse(self.waiting.take_out(message(2)))
         self.waiting.put_back(message(2))
+        self.waiting.merge()
         self.assertEqual(self.positions(), [1, 2, 3, 4])
         self.assertEqual(len(self.waiting), 4)
 
@@ -99,6 +130,8 @@ class WaitingTests(SynchronousTestCase):
                 one = out.pop()
                 there[one.position] = one
                 waiting.put_back(one)
+                if waiting.returned:
+                    waiting.merge()
             page = waiting.present(waiting.page(0))
             self.assertEqual([one.position for one in page], sorted(there))
             octets = sum(one.size for one in there.values())

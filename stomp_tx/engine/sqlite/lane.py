@@ -250,7 +250,7 @@ class StoredLane:
     def put_back(self, message: Message) -> None:
         if self.unloaded and message.position > self.horizon and message.position in self.removing:
             # It came from the file, and waits here now: its row is passed over there.
-            self.waiting.put_into(self.waiting.tail, message)
+            self.waiting.put_back_into_tail(message)
             return
         self.removing.discard(message.position)
         self.waiting.put_back(message)
