@@ -7,6 +7,8 @@ from collections.abc import Callable
 from types import FrameType
 from typing import Any
 
+from twisted.internet.task import Clock
+
 
 def lines_run(call: Callable[[], object]) -> int:
     """How many lines of Python the call runs, those of all it calls among them.
@@ -27,3 +29,25 @@ def lines_run(call: Callable[[], object]) -> int:
     finally:
         sys.settrace(before)
     return count
+
+
+class Ticking(Clock):
+    """A clock for work in slices: each look at it takes a millisecond, ``turn`` is one turn of a reactor."""
+
+    def seconds(self) -> float:
+        self.rightNow += 0.001
+        return float(self.rightNow)
+
+    def turn(self) -> int:
+        """Make the calls that are due, and none that they ask for; how many they were.
+
+        With ``advance`` those are made as well, as if all of it were one turn.
+        """
+        now = self.rightNow
+        due = [call for call in self.calls if call.getTime() <= now]
+        for call in due:
+            if call.active():
+                self.calls.remove(call)
+                call.called = 1
+                call.func(*call.args, **call.kw)
+        return len(due)

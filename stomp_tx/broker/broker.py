@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from functools import partial
 from itertools import count
 from typing import Protocol
@@ -36,6 +36,7 @@ from stomp_tx.broker.headers.ignored import IgnoredHeaders
 from stomp_tx.broker.maintenance import Maintenance
 from stomp_tx.broker.policy import Policies
 from stomp_tx.broker.settings import BrokerSettings
+from stomp_tx.broker.slices import Slices
 from stomp_tx.interfaces import IEngine, IStompUser
 from stomp_tx.message import Message
 
@@ -82,6 +83,7 @@ class Broker:
     portal -- twisted.cred's; None: nobody is asked who they are
     sessions -- those that there are, oldest first
     registry -- who has subscribed to what
+    slices -- does long work of all of them
     account -- for whom memory is taken
     message_id_prefix, message_numbers -- what the id of each message is made of, see ``new_message_id``
     """
@@ -109,6 +111,7 @@ class Broker:
         self.policies = policies
         self.events = events
         self.sessions: dict[Session, None] = {}
+        self.slices = Slices(clock)
         self.account = Account(self._queued)
         self._now = now
         self._stopped: Deferred[None] | None = None  # set: the broker is stopping
@@ -184,11 +187,16 @@ class Broker:
     def shut_down(self) -> Deferred[None]:
         """Take no more sessions, and end those that there are; fires when all are gone."""
         self._stopped = Deferred()
-        for session in list(self.sessions):
-            session.shut_down()
-        if not self.sessions:
+        self.slices.do(self._shut_down_sessions())
+        if not self.sessions and not self._stopped.called:
             self._stopped.callback(None)
         return self._stopped
+
+    def _shut_down_sessions(self) -> Iterator[None]:
+        for session in list(self.sessions):
+            if session in self.sessions:
+                session.shut_down()
+                yield
 
     # -- what may change ----------------------------------------------------------------------------------
 

@@ -87,6 +87,7 @@ class AckSubscription(FramedSubscription):
 
     sent -- how many deliveries it was given
     order -- mode client: those in flight, name to number, oldest first; None in client-individual
+    held -- the names of those in flight, where they do not follow from ``sent`` and there is no ``order``
     window -- octets that it may hold; 0: any number
     is_counted -- must somebody be told which ones it has acknowledged, not only how many?
     """
@@ -97,6 +98,7 @@ class AckSubscription(FramedSubscription):
         "_by_ack",
         "_octets",
         "_withheld",
+        "held",
         "is_counted",
         "order",
         "sent",
@@ -116,6 +118,7 @@ class AckSubscription(FramedSubscription):
         self._ack = f"{terms.number}-"
         self._ack_octets = self._bare + b"\nack:%d-" % terms.number
         self.order: dict[str, int] | None = {} if terms.mode == "client" else None
+        self.held: dict[str, None] = {}
         self.sent = 0
         self.window = terms.window
         self.is_counted = self.order is not None or self.window > 0
@@ -125,6 +128,15 @@ class AckSubscription(FramedSubscription):
     def keep_deliveries_in(self, deliveries: dict[str, Delivery]) -> None:
         """From now on they are kept here."""
         self._by_ack = deliveries
+
+    def names(self) -> list[str]:
+        """What its deliveries in flight go by, oldest first, and maybe some that are so no more."""
+        if self.order is not None:
+            return list(self.order)
+        return [f"{self._ack}{sent}" for sent in range(1, self.sent + 1)]
+
+    def holds_name(self, name: str) -> None:
+        """The delivery of that name is in flight again."""
 
     def holds(self, message: Message) -> None:
         """It has been given this one, and may be full with that."""
@@ -197,8 +209,16 @@ class NamedAckSubscription(AckSubscription):
         self._by_ack[ack] = message, self
         if self.order is not None:
             self.order[ack] = self.sent
+        else:
+            self.held[ack] = None
         self._send_unusual(message, self._head(message) + tail)
         return False
+
+    def names(self) -> list[str]:
+        return list(self.held if self.order is None else self.order)
+
+    def holds_name(self, name: str) -> None:
+        self.held[name] = None
 
 
 def delivery_name(message_id: str, subscription: str | None, version: str) -> str:

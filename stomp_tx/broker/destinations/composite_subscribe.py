@@ -6,14 +6,14 @@ parts share the credit of the whole: when that is used up, all of them pause.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
 from twisted.internet.interfaces import IReactorTime
 
 from stomp_tx.address import base_of, is_topic
 from stomp_tx.broker.destinations.dead_letters import DeadLetters
 from stomp_tx.broker.destinations.destination import Destination
-from stomp_tx.broker.destinations.subscription import Subscription, Terms
+from stomp_tx.broker.destinations.subscription import Source, Subscription, Terms
 from stomp_tx.broker.policy import Policy
 from stomp_tx.broker.settings import BrokerSettings
 from stomp_tx.interfaces import IEngine, Safe
@@ -126,6 +126,9 @@ class CompositeSubscribe(Destination):
             if part.is_idle and not self._engine.depth(address)[0]:
                 del self._parts[address]
                 self._leave(part)
+
+    def queues(self) -> Iterable[Source]:
+        return [queue for part in self._parts.values() for queue in part.destination.queues()]
 
     def reads(self, address: str) -> bool:
         return address in self._parts

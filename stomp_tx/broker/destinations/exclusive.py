@@ -11,16 +11,18 @@ class ExclusiveConsumer:
     """Of those that asked to be exclusive, the first of the highest rank.
 
     active -- that one; None: nobody is, and all get messages
+    bars_everyone -- nobody gets any for now
     """
 
-    __slots__ = ("active",)
+    __slots__ = ("active", "bars_everyone")
 
     def __init__(self) -> None:
         self.active: Subscription | None = None
+        self.bars_everyone = False
 
     def bars(self, subscription: Subscription) -> bool:
-        """Does another one get all?"""
-        return self.active is not None and self.active is not subscription
+        """Does another one get all, or nobody any?"""
+        return self.bars_everyone or (self.active is not None and self.active is not subscription)
 
     def choose(self, subscriptions: Iterable[Subscription]) -> bool:
         """Choose among those that there are now.  True: it is another one than before."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 
 from twisted.internet.interfaces import IReactorTime
 
@@ -16,7 +16,7 @@ from stomp_tx.broker.destinations.redelivery import Redeliverer
 from stomp_tx.broker.destinations.refused_messages import RefusedMessages
 from stomp_tx.broker.destinations.round_robin import RoundRobin
 from stomp_tx.broker.destinations.selecting_consumers import SelectingConsumers
-from stomp_tx.broker.destinations.subscription import Subscription
+from stomp_tx.broker.destinations.subscription import Source, Subscription
 from stomp_tx.broker.policy import Policy
 from stomp_tx.broker.settings import BrokerSettings
 from stomp_tx.interfaces import IClaim, IEngine
@@ -41,6 +41,8 @@ class Queue(Destination):
         "_engine",
         "_exclusive",
         "_groups",
+        "_held_back",
+        "_holds",
         "_ready",
         "_redeliverer",
         "_refused",
@@ -70,6 +72,8 @@ class Queue(Destination):
         self._selecting: SelectingConsumers | None = None
         self._selecting_was_first = False
         self._groups: GroupDispatch | None = None
+        self._holds = 0  # for so many reasons nobody is given any
+        self._held_back: list[Subscription] = []  # who was ready then
         self._claim: IClaim = engine.consume(address, self.take)
         self._demand = Demand(self._claim)
         self._refused = RefusedMessages()
@@ -111,12 +115,8 @@ class Queue(Destination):
             self._choose_exclusive()
         if self._groups is not None:
             self._groups.has_come()
-        if self._exclusive.bars(subscription):
-            return
-        if subscription.wants is not None:
-            self._add_selecting(subscription)
-        else:
-            self.enter(subscription)
+        if not self._exclusive.bars(subscription):
+            self._admit(subscription)
 
     def remove(self, subscription: Subscription) -> None:
         self.leave(subscription)
@@ -188,6 +188,8 @@ class Queue(Destination):
 
     def _choose_exclusive(self) -> None:
         """One may have come or gone that gets all."""
+        if self._holds:
+            return  # see ``release``
         if not self._exclusive.choose(self.subscriptions):
             return
         for subscription in list(self.subscriptions):
@@ -196,12 +198,49 @@ class Queue(Destination):
                 self._remove_selecting(subscription)
                 if self._groups is not None:
                     self._groups.has_left(subscription)
-            elif subscription.wants is not None:
-                self._add_selecting(subscription)
             else:
-                self.enter(subscription)
+                self._admit(subscription)
         if self._groups is not None:
             self._groups.has_come()
+
+    def _admit(self, subscription: Subscription) -> None:
+        """Nothing bars it any more."""
+        if subscription.wants is not None:
+            self._add_selecting(subscription)
+        else:
+            self.enter(subscription)
+
+    # -- while some comes back ----------------------------------------------------------------------------
+
+    def queues(self) -> Iterable[Source]:
+        return (self,)
+
+    def hold(self) -> None:
+        self._holds += 1
+        if self._holds > 1:
+            return
+        self._exclusive.bars_everyone = True
+        self._held_back = list(self._round_robin)
+        for subscription in self._held_back:
+            self.leave(subscription)
+        if self._selecting is not None:
+            self._selecting.is_held = True
+            self._claim.watch(None)
+
+    def release(self) -> None:
+        self._holds -= 1
+        if self._holds:
+            return
+        self._exclusive.bars_everyone = False
+        self._choose_exclusive()
+        held_back, self._held_back = self._held_back, []
+        for subscription in (*held_back, *self.subscriptions):
+            if not self._exclusive.bars(subscription):
+                self._admit(subscription)
+        if self._selecting is not None and self._selecting.is_held:
+            self._selecting.is_held = False
+            self._claim.watch(self._selecting.noticed)
+            self._selecting.look_again()
 
     # -- those with a selector: what they ask for ---------------------------------------------------------
 
@@ -333,6 +372,8 @@ class Queue(Destination):
         return self._demand.held
 
     def lingers(self) -> float:
+        if self._holds:
+            return 1.0  # who subscribes meanwhile is not to get what belongs behind
         return self._refused.latest() - self._clock.seconds()  # what was refused waits its time
 
     def close(self) -> None:

@@ -114,11 +114,15 @@ class SelectingQueue(Protocol):
 
 
 class SelectingConsumers:
-    """Those of one queue, in turn."""
+    """Those of one queue, in turn.
 
-    __slots__ = ("_clock", "_consumers", "_newest", "_queue")
+    is_held -- they look at nothing
+    """
+
+    __slots__ = ("_clock", "_consumers", "_newest", "_queue", "is_held")
 
     def __init__(self, queue: SelectingQueue, clock: IReactorTime) -> None:
+        self.is_held = False
         self._queue = queue
         self._clock = clock
         self._consumers: dict[Subscription, SelectingConsumer] = {}
@@ -222,7 +226,7 @@ class SelectingConsumers:
         if consumer is None or (consumer.timer is not None and consumer.timer.active()):
             return
         left = AT_ONCE
-        if not consumer.can_take:
+        if not consumer.can_take or self.is_held:
             return
         for message in consumer.candidates(self._queue.browse):
             left -= message.looks

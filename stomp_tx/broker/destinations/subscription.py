@@ -7,7 +7,7 @@ A session makes a subscription for each SUBSCRIBE (ack_modes.py), and a destinat
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import NamedTuple
 
 from stomp_tx.broker.dialects import AUTO, Dialect
@@ -132,6 +132,16 @@ class Source:
     def reads(self, address: str) -> bool:
         """Do its subscriptions get what is sent to this address?"""
         return self.address == address
+
+    def queues(self) -> Iterable[Source]:
+        """Where what is given back waits again."""
+        return ()
+
+    def hold(self) -> None:
+        """Give nobody anything until ``release``: some comes back in parts, and belongs before the rest."""
+
+    def release(self) -> None:
+        """All of it has come back; once for each ``hold``."""
 
     @property
     def held(self) -> int:

@@ -1,8 +1,7 @@
-"""Acknowledging: what the ACKs and NACKs of one session do, and what comes of deliveries without one."""
+"""Acknowledging: what the ACKs and NACKs of one session do."""
 
 from __future__ import annotations
 
-from stomp_tx.broker.destinations.ack_modes import Delivery
 from stomp_tx.broker.headers.values import is_false
 from stomp_tx.broker.session.deliveries import Named
 from stomp_tx.broker.session.header_warnings import HeaderWarnings
@@ -90,11 +89,3 @@ class Acknowledging:
         if not batch.settled and not batch.appended:
             return None  # of a topic
         return self._engine.commit(batch)
-
-    def give_back(self, held: list[Delivery]) -> None:
-        """No ACK or NACK will come for these."""
-        batch = Batch()
-        for message, subscription in held:
-            subscription.destination.give_back(message, subscription, batch)
-        if batch.settled:
-            self._receipts.watch(self._engine.commit(batch))

@@ -12,6 +12,7 @@ from stomp_tx.broker.session.access import Access
 from stomp_tx.broker.session.acknowledging import Acknowledging
 from stomp_tx.broker.session.backpressure import Backpressure
 from stomp_tx.broker.session.commands import commands_of
+from stomp_tx.broker.session.giving_back import GivingBack
 from stomp_tx.broker.session.handshake import Agreement
 from stomp_tx.broker.session.header_warnings import HeaderWarnings
 from stomp_tx.broker.session.login import Login
@@ -24,7 +25,7 @@ from stomp_tx.broker.session.subscribing import Subscribing
 from stomp_tx.broker.session.subscriptions import Subscriptions
 from stomp_tx.broker.session.transacting import Transacting
 from stomp_tx.broker.session.transactions import Transactions
-from stomp_tx.interfaces import IFrameSender
+from stomp_tx.interfaces import IFrameSender, Safe
 from stomp_tx.wire.commands import V12
 from stomp_tx.wire.frame import Frame
 
@@ -40,9 +41,9 @@ class Conversation:
     """
 
     __slots__ = (
-        "_acknowledging",
         "_backpressure",
         "_broker",
+        "_giving_back",
         "_login",
         "_routes",
         "_session_id",
@@ -81,9 +82,8 @@ class Conversation:
         self._backpressure = Backpressure(
             broker.engine, broker.account, broker.settings.unfinished_octets, subscriptions, sender
         )
-        self._acknowledging = Acknowledging(
-            broker.engine, subscriptions, transactions, receipts, header_warnings
-        )
+        self._giving_back = GivingBack(broker.engine, broker.slices, receipts)
+        acknowledging = Acknowledging(broker.engine, subscriptions, transactions, receipts, header_warnings)
         self._subscribing = Subscribing(
             broker,
             session_id,
@@ -94,8 +94,9 @@ class Conversation:
             subscriptions,
             receipts,
             header_warnings,
-            self._acknowledging.give_back,
+            self._giving_back,
             self.forget_routes,
+            read_on,
         )
         sending = Sending(
             broker,
@@ -121,15 +122,15 @@ class Conversation:
             subscriptions,
             receipts,
             self._backpressure,
-            self._acknowledging.give_back,
+            self._giving_back,
             read_on,
         )
         handlers: dict[str, Handler] = {
             "SEND": sending.send,
             "SUBSCRIBE": self._subscribing.subscribe,
             "UNSUBSCRIBE": self._subscribing.unsubscribe,
-            "ACK": self._acknowledging.ack if agreement.version == V12 else self._acknowledging.ack_named,
-            "NACK": self._acknowledging.nack,
+            "ACK": acknowledging.ack if agreement.version == V12 else acknowledging.ack_named,
+            "NACK": acknowledging.nack,
             "BEGIN": transacting.begin,
             "COMMIT": transacting.commit,
             "ABORT": transacting.abort,
@@ -160,15 +161,18 @@ class Conversation:
         """Raises AccessDenied when it has what it may not any more."""
         self._subscribing.check_access()
 
-    def end(self) -> None:
-        """Give back all that it holds.  Its subscriptions have ended."""
+    def end(self) -> Safe:
+        """Its subscriptions end, and all that it holds is given back.  None: it is, else when this fires."""
         self._backpressure.end()
         in_flight = self._subscriptions.deliveries.by_ack
         held = list(in_flight.values())
+        sources = self._giving_back.hold(self._subscriptions, len(held))
         in_flight.clear()
+        self._subscriptions.end_all()
         self._routes.forget()
         for transaction in self._transactions.end_all():
             held.extend(transaction.held())
-        self._acknowledging.give_back(held)
+        done = self._giving_back.give_back(held, sources)
         self._broker.temporary_destinations.end(self.names)
         self._broker.producers.remove(self._session_id)
+        return done

@@ -45,6 +45,7 @@ class Deliveries:
         _, subscription = self.by_ack[ack]
         order = subscription.order
         if order is None:
+            subscription.held.pop(ack, None)
             return [(ack, *self.by_ack.pop(ack), 0)]
         names = []
         for name in order:
@@ -61,6 +62,8 @@ class Deliveries:
             if subscription.order is not None:
                 subscription.order[name] = number
                 touched[subscription.number] = subscription
+            else:
+                subscription.holds_name(name)
         for subscription in touched.values():
             order = subscription.order or {}
             subscription.order = dict(sorted(order.items(), key=lambda item: item[1]))
@@ -71,8 +74,12 @@ class Deliveries:
         del self._ended[:-ENDED]
         if not isinstance(subscription, AckSubscription):
             return []
-        names = [name for name, (_, owner) in self.by_ack.items() if owner is subscription]
-        return [self.by_ack.pop(name) for name in names]
+        by_ack = self.by_ack
+        if subscription.sent < len(by_ack):
+            names = [name for name in subscription.names() if name in by_ack]
+        else:
+            names = [name for name, (_, owner) in by_ack.items() if owner is subscription]
+        return [by_ack.pop(name) for name in names]
 
     def find(self, frame: Frame, count: int) -> str | None:
         """The delivery that ACK or NACK names; None when it is innocently gone.

@@ -34,7 +34,7 @@ from stomp_tx.errors import (
     StompError,
     UnexpectedTLS,
 )
-from stomp_tx.interfaces import IFrameReceiver, IFrameSender, IStompUser
+from stomp_tx.interfaces import IFrameReceiver, IFrameSender, IStompUser, Safe
 from stomp_tx.printable import printable
 from stomp_tx.wire.commands import V10
 from stomp_tx.wire.frame import Frame
@@ -63,6 +63,7 @@ class BrokerSession:
         "_broker",
         "_conversation",
         "_dialect",
+        "_giving_back",
         "_handlers",
         "_login",
         "_receipts",
@@ -89,6 +90,7 @@ class BrokerSession:
         self._receipts = Receipts(self._work_failed)
         self._timeout: IDelayedCall | None = None
         self._conversation: Conversation | None = None  # once it is open
+        self._giving_back: Safe = None  # once it is over: fires when all that it held is given back
         self._why_over = ""  # it ends for this, and its client gets no ERROR
 
     def __repr__(self) -> str:
@@ -174,10 +176,17 @@ class BrokerSession:
 
     def disconnected(self, reason: Failure) -> None:
         self._end()
-        self._login.leave()
-        self._broker.remove(self)
+        if self._giving_back is None:
+            self._leave()
+        else:
+            self._giving_back.addBoth(lambda _: self._leave())
         why = self._why_over or reason.getErrorMessage()
         self._broker.events.emit(Disconnected, self.id, self._peer, why)
+
+    def _leave(self) -> None:
+        # Until all is given back it counts as a connection: who comes and goes can't leave work behind.
+        self._login.leave()
+        self._broker.remove(self)
 
     @property
     def _peer(self) -> str:
@@ -284,9 +293,9 @@ class BrokerSession:
         if self._timeout is not None and self._timeout.active():
             self._timeout.cancel()
         self._timeout = None
-        self._subscriptions.end_all()
         if self._conversation is not None:
-            self._conversation.end()
+            self._giving_back = self._conversation.end()
+            self._receipts.watch(self._giving_back)
         self._login.end()
 
     def _work_failed(self, failure: Failure, frame: Frame | None) -> None:

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 
+from twisted.internet.defer import Deferred
+
 from stomp_tx.address import TOPIC, is_bound, is_topic, within
 from stomp_tx.broker.broker import Broker
-from stomp_tx.broker.destinations.ack_modes import Delivery, make_subscription
+from stomp_tx.broker.destinations.ack_modes import AckSubscription, Delivery, make_subscription
 from stomp_tx.broker.destinations.browsing import Browse
 from stomp_tx.broker.destinations.composite_subscribe import CompositeSubscribe
-from stomp_tx.broker.destinations.subscription import Subscription, Terms
+from stomp_tx.broker.destinations.subscription import Source, Subscription, Terms
 from stomp_tx.broker.dialects import made_id
 from stomp_tx.broker.durable_names import fully_qualified
 from stomp_tx.broker.events import Subscribed
@@ -33,9 +35,11 @@ from stomp_tx.broker.selector.selector import Selector
 from stomp_tx.broker.session.access import Access
 from stomp_tx.broker.session.browsing import browse_of, viewed
 from stomp_tx.broker.session.durable_subscriptions import DurableSubscriptions
+from stomp_tx.broker.session.giving_back import GivingBack
 from stomp_tx.broker.session.handshake import Agreement
 from stomp_tx.broker.session.header_warnings import HeaderWarnings
 from stomp_tx.broker.session.no_local import OwnMessages
+from stomp_tx.broker.session.reading_on import ReadOn
 from stomp_tx.broker.session.receipts import Receipts
 from stomp_tx.broker.session.subscriptions import Subscriptions
 from stomp_tx.errors import LimitExceeded, ProtocolViolation
@@ -54,10 +58,11 @@ class Subscribing:
         "_dialect",
         "_durable_subscriptions",
         "_forget_routes",
-        "_give_back",
+        "_giving_back",
         "_header_warnings",
         "_host",
         "_names",
+        "_read_on",
         "_receipts",
         "_sender",
         "_session_id",
@@ -76,13 +81,11 @@ class Subscribing:
         subscriptions: Subscriptions,
         receipts: Receipts,
         header_warnings: HeaderWarnings,
-        give_back: Callable[[list[Delivery]], None],
+        giving_back: GivingBack,
         forget_routes: Callable[[], None],
+        read_on: ReadOn,
     ) -> None:
-        """
-        give_back -- takes deliveries that nobody will acknowledge
-        forget_routes -- called when what the session sends is to be remembered
-        """
+        """``forget_routes`` is called when what the session sends is to be remembered."""
         self._broker = broker
         self._session_id = session_id
         self._sender = sender
@@ -97,7 +100,8 @@ class Subscribing:
         )
         self._receipts = receipts
         self._header_warnings = header_warnings
-        self._give_back = give_back
+        self._giving_back = giving_back
+        self._read_on = read_on
         self._forget_routes = forget_routes
         self._automatic: dict[str, str] = {}  # temporary queues that SEND has subscribed to: address, key
         named_by_id = dialect.acks_by_message_id and self._version == V11
@@ -288,15 +292,21 @@ class Subscribing:
 
     # -- UNSUBSCRIBE --------------------------------------------------------------------------------------
 
-    def unsubscribe(self, frame: Frame) -> None:
+    def unsubscribe(self, frame: Frame) -> Deferred[None] | None:
         self._header_warnings.look_at(frame)
         self._header_warnings.look_for_foreign(frame)
-        held, safe = self._end(frame)
-        self._give_back(held)
+        held, sources, safe = self._end(frame)
+        done = self._giving_back.give_back(held, sources)
+        if done is not None:
+            return self._read_on(done, frame, self._is_done)
         self._receipts.done(frame, safe)
+        return None
 
-    def _end(self, frame: Frame) -> tuple[list[Delivery], Safe]:
-        """End the one that UNSUBSCRIBE names: what it held, and when that is safe."""
+    def _is_done(self, frame: Frame, _: None) -> None:
+        self._receipts.done(frame)
+
+    def _end(self, frame: Frame) -> tuple[list[Delivery], list[Source], Safe]:
+        """End the one that UNSUBSCRIBE names: what it held, and of which queues; and when that is safe."""
         headers = frame.headers
         destination = headers.get("destination")
         subscription_id = headers.get("id")
@@ -310,7 +320,7 @@ class Subscribing:
         topic = self._durable_subscriptions.topic_of(live, headers)
         durable = self._durable_subscriptions.named_by(headers, topic, subscription_id)
         if durable is not None:
-            return [], self._durable_subscriptions.unbind(durable)
+            return [], [], self._durable_subscriptions.unbind(durable)
         if key is None and self._version == V10:
             key = self._find_by_destination(destination)  # raises: there is no destination
         if key is None:
@@ -319,7 +329,8 @@ class Subscribing:
             raise ProtocolViolation(
                 "no such subscription", f"{key.strip()[:60]!a} is no subscription of this connection"
             )
-        return self._subscriptions.end(key), None
+        sources = self._giving_back.hold([live], live.sent if isinstance(live, AckSubscription) else 0)
+        return self._subscriptions.end(key), sources, None
 
     def _find_by_destination(self, destination: str | None) -> str:
         """1.0: the subscription to that destination, one without an id first."""

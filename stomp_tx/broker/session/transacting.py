@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 from twisted.internet.defer import Deferred
 
 from stomp_tx.broker.broker import Broker
-from stomp_tx.broker.destinations.ack_modes import Delivery
 from stomp_tx.broker.destinations.scheduler_commands import NOTHING, Found
 from stomp_tx.broker.events import address_text
 from stomp_tx.broker.session.backpressure import Backpressure
 from stomp_tx.broker.session.commit import Commit
+from stomp_tx.broker.session.giving_back import GivingBack
 from stomp_tx.broker.session.reading_on import ReadOn
 from stomp_tx.broker.session.receipts import Receipts
 from stomp_tx.broker.session.routes import Routes
@@ -27,7 +25,7 @@ class Transacting:
     __slots__ = (
         "_backpressure",
         "_broker",
-        "_give_back",
+        "_giving_back",
         "_is_next",
         "_read_on",
         "_receipts",
@@ -48,10 +46,9 @@ class Transacting:
         subscriptions: Subscriptions,
         receipts: Receipts,
         backpressure: Backpressure,
-        give_back: Callable[[list[Delivery]], None],
+        giving_back: GivingBack,
         read_on: ReadOn,
     ) -> None:
-        """``give_back`` takes deliveries that nobody will acknowledge."""
         self._broker = broker
         self._session_id = session_id
         self._sender = sender
@@ -60,7 +57,7 @@ class Transacting:
         self._subscriptions = subscriptions
         self._receipts = receipts
         self._backpressure = backpressure
-        self._give_back = give_back
+        self._giving_back = giving_back
         self._read_on = read_on
         self._is_next = False  # it was the turn of this COMMIT
 
@@ -99,7 +96,7 @@ class Transacting:
         finally:
             self._is_next = False
 
-    def abort(self, frame: Frame) -> None:
+    def abort(self, frame: Frame) -> Deferred[None] | None:
         transaction = self._transactions.end(frame)
         live = set(self._subscriptions)
         still_owed = [named for named, _ in transaction.taken if named[2] in live]
@@ -109,5 +106,12 @@ class Transacting:
             if subscription.window:
                 subscription.holds(message)
         # The subscription has ended since: nobody here will acknowledge it.
-        self._give_back([delivery for delivery in transaction.held() if delivery[1] not in live])
+        gone = [delivery for delivery in transaction.held() if delivery[1] not in live]
+        done = self._giving_back.give_back(gone)
+        if done is not None:
+            return self._read_on(done, frame, self._is_done)
+        self._receipts.done(frame)
+        return None
+
+    def _is_done(self, frame: Frame, _: None) -> None:
         self._receipts.done(frame)
