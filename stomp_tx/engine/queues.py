@@ -230,7 +230,9 @@ class Queues(Generic[L]):
         """Take out of memory what has expired by now, and ``bury`` it.  True: there is more, soon."""
         left = AT_ONCE
         for address in list(self.will_expire):
-            lane = self.lanes[address]
+            lane = self.lanes.get(address)
+            if lane is None:
+                continue  # it ended with what has expired in another one
             over = lane.waiting.expire(now, left)
             bury(over)
             self.forget_if_idle(lane)

@@ -469,6 +469,15 @@ class EngineContract:
         self.ask(taker, 1)
         self.assertEqual(taker.bodies(), [b"1"])
 
+    def test_a_queue_may_end_with_what_expires_in_another_of_its_priorities(self) -> None:
+        self.settled(self.engine.append(self.message("1", expires=10, priority=7)))
+        self.settled(self.engine.append(self.message("2", expires=10)))
+        (usual,) = [one for page in self.engine.browse("/queue/a") for one in page if one.body == b"2"]
+        self.settled(self.engine.withdraw(usual))
+        self.assertEqual(self.expire(10), [b"1"])
+        self.assertEqual(list(self.engine.queues()), [])
+        self.assertEqual(self.expire(10), [])
+
     def test_what_is_in_flight_does_not_expire_until_it_is_put_back(self) -> None:
         self.settled(self.engine.append(self.message("1", expires=10)))
         taker = Taker(self.engine, "/queue/a")
