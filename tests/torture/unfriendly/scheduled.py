@@ -50,6 +50,7 @@ class Store(Case):
             client.says(frames.send(f"/queue/{USER}.s", body, delay=LONG) * self.count(100))
         load.goes_on(7.0 * min(1, self.scale))  # no RECEIPT says when it is full
         other, answered, many = HOSTILE[1], 0, 3
+        how: set[bytes] = set()
         for _ in range(many):
             # The first of a connection may be kept past the limit: who sends two sees whether it goes on.
             [client] = load.connected([other])
@@ -57,7 +58,8 @@ class Store(Case):
                 client.says(frames.send(f"/queue/{other}.s", b"x", delay=1000, receipt=receipt))
             load.until(lambda: b"2" in client.receipts or bool(client.errors), 1.0)  # noqa: B023
             answered += b"2" in client.receipts or bool(client.errors)
-        self.claim("others are answered", answered == many, f"{answered} of {many}")
+            how.update(error[:60] for error in client.errors)
+        self.claim("others are answered", answered == many, f"{answered} of {many} {sorted(how) or ''}")
 
 
 class Length(Case):
