@@ -48,10 +48,6 @@ DUE = "bounds asked again when a message is due"
 TURNS = "queues of a pattern that wait their turn"
 
 OPEN: dict[tuple[str, str], str] = {
-    ("1-length", "defaults"): ACCOUNT,
-    ("1-length", "internet"): ACCOUNT,
-    ("1-total", "defaults"): ACCOUNT,
-    ("1-total", "internet"): ACCOUNT,
     ("1-memory", "defaults"): ACCOUNT,
     ("1-memory", "internet"): ACCOUNT,
     ("2-total", "defaults"): OVERDRAFT,
@@ -67,8 +63,6 @@ OPEN: dict[tuple[str, str], str] = {
     ("4b", "defaults"): SLICES,
     ("4b", "internet"): SLICES,
     ("4c", "defaults"): SLICES,
-    ("4d-store", "defaults"): ACCOUNT,
-    ("4d-store", "internet"): ACCOUNT,
     ("4d-length", "defaults"): DUE,
     ("4d-length", "internet"): DUE,
     ("4d-repeats", "defaults"): DUE,
