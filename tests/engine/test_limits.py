@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import fields
 from typing import Any
 
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
@@ -26,9 +26,14 @@ class Reactor(Clock):
 
 class DescriptionTests(SynchronousTestCase):
     @settings(max_examples=200, deadline=None)
+    @example("sqlite:\0")
     @given(st.text(max_size=20) | st.text(max_size=20).map("sqlite:{}".format) | st.text(":/ab", max_size=4))
     def test_any_text_is_an_engine_or_refused_with_what_there_is(self, text: str) -> None:
         if text == "memory:":
+            return
+        if text.startswith("sqlite:") and "\0" in text:
+            error = self.assertRaises(ConfigurationError, engineFromString, text, Reactor())
+            self.assertIn("leave out the NUL", error.detail)
             return
         if text.startswith("sqlite:"):
             engine = engineFromString(text, Reactor())
