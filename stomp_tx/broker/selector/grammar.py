@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Generator
 from functools import cache
 from typing import TYPE_CHECKING
 
@@ -85,15 +86,29 @@ def _parser(hyphens: bool) -> Lark:
     )
 
 
-def parsed(text: str, start: int, hyphens: bool) -> Tree[Token]:
-    """The tree of a text from an index on; ``hyphens`` belong to names.  Raises ProtocolViolation."""
-    parser = _parser(hyphens)
+AT_ONCE = 16
+"""Tokens that are parsed in one piece: half a millisecond."""
+
+
+def parsing(text: str, start: int, hyphens: bool) -> Generator[None, None, Tree[Token]]:
+    """Parse a text from an index on, piece by piece; ``hyphens`` belong to names.
+
+    Gives its tree.  Raises ProtocolViolation.
+    """
+    interactive = _parser(hyphens).parse_interactive(text[start:])
     from lark.exceptions import UnexpectedInput
 
+    last = None
     try:
-        return parser.parse(text[start:])
+        for count, token in enumerate(interactive.iter_parse(), 1):
+            last = token
+            if not count % AT_ONCE:
+                yield
+        tree: Tree[Token] = interactive.feed_eof(last)
     except UnexpectedInput as unexpected:
+        unexpected.interactive_parser = interactive
         raise _misplaced(text, start, unexpected) from None
+    return tree
 
 
 def _misplaced(text: str, start: int, unexpected: UnexpectedInput) -> ProtocolViolation:

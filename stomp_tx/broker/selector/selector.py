@@ -66,10 +66,10 @@ Artemis', unless quoted:
 from __future__ import annotations
 
 import re
-from functools import lru_cache
+from collections.abc import Generator, Iterator
 
 from stomp_tx.broker.selector.compiler import Compiler
-from stomp_tx.broker.selector.grammar import parsed
+from stomp_tx.broker.selector.grammar import parsing
 from stomp_tx.broker.selector.values import Condition, constantly
 from stomp_tx.errors import ProtocolViolation
 from stomp_tx.message import Message
@@ -77,11 +77,14 @@ from stomp_tx.message import Message
 LONGEST = 4096
 """Characters that a selector may have, if nobody says otherwise."""
 
-KEPT = 256
-"""So many selectors are remembered by their texts: it is usual for many subscriptions to have the same."""
+KEPT = 256 * 1024
+"""Characters of the texts that are remembered with their selectors: closures take a hundred octets for each.
 
-KEPT_LENGTH = 1024
-"""Characters of a text that is remembered: closures take up to a hundred octets for each."""
+It is usual for many subscriptions to have the same selector.
+"""
+
+LEAST = 256
+"""A shorter text counts as one of so many characters."""
 
 _PREFIX = re.compile(r"[ \t\f\r\n]*(?:convert_string_expressions:|(?P<hyphens>hyphenated_props:))")
 
@@ -110,17 +113,66 @@ def compiled(text: str, longest: int = LONGEST) -> Selector:
     """
     if len(text) > longest:
         raise ProtocolViolation("malformed selector", f"it may have {longest} characters")
-    return _remembered(text) if len(text) <= KEPT_LENGTH else _compiled(text)
+    for _ in compiling(text):
+        pass
+    found = _remembered.get(text)
+    if isinstance(found, Selector):
+        return found
+    raise ProtocolViolation(found.summary, found.detail)
 
 
-def _compiled(text: str) -> Selector:
+def is_remembered(text: str) -> bool:
+    """Does ``compiled`` know what comes of it, and take no time?"""
+    return text in _remembered
+
+
+def compiling(text: str) -> Iterator[None]:
+    """Compile it piece by piece: then ``compiled`` knows what comes of it, if it is called soon."""
+    if text in _remembered:
+        return
+    found: Selector | ProtocolViolation
+    try:
+        found = yield from _compiled(text)
+    except ProtocolViolation as violation:
+        found = violation.with_traceback(None)
+    _remembered.add(text, found)
+
+
+def _compiled(text: str) -> Generator[None, None, Selector]:
     start, hyphens = 0, False
     while (prefix := _PREFIX.match(text, start)) is not None:
         start = prefix.end()
         hyphens = hyphens or prefix["hyphens"] is not None
     if not text[start:].strip(" \t\f\r\n"):
         return Selector(text, constantly(True))
-    return Selector(text, Compiler(text, start).condition(parsed(text, start, hyphens)))
+    tree = yield from parsing(text, start, hyphens)
+    yield
+    return Selector(text, Compiler(text, start).condition(tree))
 
 
-_remembered = lru_cache(KEPT)(_compiled)
+class _Remembered:
+    """What came of the texts that were asked for last."""
+
+    def __init__(self) -> None:
+        self._found: dict[str, Selector | ProtocolViolation] = {}
+        self.characters = 0
+
+    def __contains__(self, text: object) -> bool:
+        return text in self._found
+
+    def get(self, text: str) -> Selector | ProtocolViolation:
+        """What came of one that is remembered."""
+        found = self._found[text] = self._found.pop(text)  # the last one to be forgotten
+        return found
+
+    def add(self, text: str, found: Selector | ProtocolViolation) -> None:
+        """This came of it: others are forgotten for it, that nobody has asked for as long."""
+        self.characters += max(LEAST, len(text)) if text not in self._found else 0
+        self._found[text] = found
+        while self.characters > KEPT and len(self._found) > 1:
+            first = next(iter(self._found))
+            del self._found[first]
+            self.characters -= max(LEAST, len(first))
+
+
+_remembered = _Remembered()

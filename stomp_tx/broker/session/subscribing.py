@@ -31,7 +31,7 @@ from stomp_tx.broker.headers.subscribe import (
 )
 from stomp_tx.broker.headers.values import is_false
 from stomp_tx.broker.names import Names
-from stomp_tx.broker.selector.selector import Selector
+from stomp_tx.broker.selector.selector import Selector, compiling
 from stomp_tx.broker.session.access import Access
 from stomp_tx.broker.session.browsing import browse_of, viewed
 from stomp_tx.broker.session.durable_subscriptions import DurableSubscriptions
@@ -109,7 +109,16 @@ class Subscribing:
 
     # -- SUBSCRIBE ----------------------------------------------------------------------------------------
 
-    def subscribe(self, frame: Frame) -> None:
+    def subscribe(self, frame: Frame) -> Deferred[None] | None:
+        selector = frame.headers.get("selector")
+        if selector is not None and len(selector) <= self._broker.settings.selector_length:
+            compiled = self._broker.slices.do(compiling(selector))
+            if compiled is not None:
+                return self._read_on(compiled, frame, self._subscribe)
+        self._subscribe(frame, None)
+        return None
+
+    def _subscribe(self, frame: Frame, _: None) -> None:
         self._header_warnings.look_at(frame)
         self._header_warnings.look_for_foreign(frame)
         had_own = self._subscriptions.own_messages is not None

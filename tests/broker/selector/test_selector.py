@@ -6,9 +6,11 @@ import sys
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from stomp_tx.broker.selector.selector import KEPT, KEPT_LENGTH, LONGEST, compiled
+from stomp_tx.broker.selector.grammar import AT_ONCE
+from stomp_tx.broker.selector.selector import KEPT, LEAST, LONGEST, compiled, compiling, is_remembered
 from stomp_tx.errors import ProtocolViolation
 from tests.broker.selector.matching import SelectorTestCase, matches, message
+from tests.counting import lines_run
 
 
 class LanguageTests(SelectorTestCase):
@@ -124,12 +126,35 @@ class SelectorTests(SynchronousTestCase):
 
     def test_the_same_text_is_compiled_once(self) -> None:
         self.assertIs(compiled("a = 'once'"), compiled("a = 'once'"))
+        long = "a = '" + "x" * 4000 + "'"
+        self.assertIs(compiled(long), compiled(long))
         first = compiled("a = 'forgotten'")
-        for number in range(KEPT + 1):
+        for number in range(KEPT // LEAST):
             compiled(f"a = {number}")
         self.assertIsNot(compiled("a = 'forgotten'"), first)
-        long = "a = '" + "x" * KEPT_LENGTH + "'"
-        self.assertIsNot(compiled(long), compiled(long))
+
+    def test_what_is_remembered_is_bounded_in_characters(self) -> None:
+        first = compiled("a = 'forgotten'")
+        for number in range(KEPT // 4000 + 1):
+            compiled(f"a = '{number}{'x' * 4000}'")
+        self.assertIsNot(compiled("a = 'forgotten'"), first)
+
+    def test_it_is_compiled_piece_by_piece(self) -> None:
+        text = " OR ".join(f"a = {number}" for number in range(300))
+        pieces = compiling(text)
+        most = max(lines_run(lambda: next(pieces, None)) for _ in range(300 * 4 // AT_ONCE))
+        self.assertLess(most, lines_run(lambda: compiled(text + " OR b = 1")) / 20)
+        self.assertFalse(is_remembered(text))
+        list(pieces)
+        self.assertTrue(is_remembered(text))
+        self.assertLess(lines_run(lambda: compiled(text)), 20)
+
+    def test_what_is_wrong_with_it_is_remembered_as_well(self) -> None:
+        list(compiling("a = = 1"))
+        self.assertTrue(is_remembered("a = = 1"))
+        for _ in range(2):
+            with self.assertRaises(ProtocolViolation):
+                compiled("a = = 1")
 
     def test_who_uses_no_selectors_loads_no_parser(self) -> None:
         program = "import sys, stomp_tx.broker.selector.selector; sys.exit('lark' in sys.modules)"
