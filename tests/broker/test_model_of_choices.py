@@ -17,7 +17,7 @@ from stomp_tx.broker.destinations import demand, message_groups, selecting_consu
 from stomp_tx.engine import waiting
 from stomp_tx.engine.limits import EngineLimits
 from stomp_tx.engine.sqlite import lane as stored
-from stomp_tx.engine.sqlite import rows
+from stomp_tx.engine.sqlite import row_reads
 from tests.broker.on_file import BrokerOnFile, OnFile
 from tests.conversation import Broker, Client
 
@@ -193,7 +193,7 @@ class Choices(SynchronousTestCase):
             (stored, "AT_ONCE", 3),
             (stored, "PAGE", 4),
             (stored, "LOW", 2),
-            (rows, "PAGE", 4),
+            (row_reads, "PAGE", 4),
         ):
             self.patch(module, name, value)
 

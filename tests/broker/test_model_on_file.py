@@ -17,7 +17,7 @@ from twisted.trial.unittest import SynchronousTestCase
 from stomp_tx.broker.destinations.queue import Queue
 from stomp_tx.engine.limits import EngineLimits
 from stomp_tx.engine.sqlite import lane as stored
-from stomp_tx.engine.sqlite import rows
+from stomp_tx.engine.sqlite import row_reads
 from stomp_tx.wire.frame import Frame
 from tests.broker.on_file import BrokerOnFile
 from tests.conversation import Client
@@ -252,7 +252,7 @@ STEPS = st.one_of(
 
 class ModelTests(SynchronousTestCase):
     def setUp(self) -> None:
-        for module, name, value in ((rows, "PAGE", 5), (stored, "PAGE", 5), (stored, "LOW", 2)):
+        for module, name, value in ((row_reads, "PAGE", 5), (stored, "PAGE", 5), (stored, "LOW", 2)):
             self.patch(module, name, value)
 
     @settings(max_examples=100, deadline=None, suppress_health_check=list(HealthCheck))

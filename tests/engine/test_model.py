@@ -26,7 +26,7 @@ from stomp_tx.address import base_of
 from stomp_tx.engine import waiting
 from stomp_tx.engine.limits import EngineLimits
 from stomp_tx.engine.sqlite import lane as stored
-from stomp_tx.engine.sqlite import row_writes, rows
+from stomp_tx.engine.sqlite import row_reads, row_writes
 from stomp_tx.interfaces import IClaim, Safe
 from stomp_tx.message import PERSISTENT, USUAL_PRIORITY, Batch, Keeping, Message, Outcome
 from tests.broker.on_file import open_engine
@@ -617,7 +617,7 @@ STEPS = st.one_of(
 class ModelTests(SynchronousTestCase):
     def setUp(self) -> None:
         for module, name, value in (
-            (rows, "PAGE", 4),
+            (row_reads, "PAGE", 4),
             (stored, "PAGE", 4),
             (stored, "LOW", 2),
             (stored, "AT_ONCE", 3),

@@ -91,7 +91,7 @@ class SelectorChanges:
         self._events = events
         self._ended = ended
         self._siftings: dict[str, Sifting] = {}  # by queue
-        self._round_robin: deque[Sifting] = deque()  # those with more to look at; some have ended
+        self._in_progress: deque[Sifting] = deque()  # those with more to look at; some have ended
         self._next: IDelayedCall | None = None
         self._is_stopped = False
 
@@ -114,7 +114,7 @@ class SelectorChanges:
         """Look through that queue."""
         self._siftings[sifting.queue] = sifting
         sifting.begin(self._engine.browse(sifting.queue))
-        self._round_robin.append(sifting)
+        self._in_progress.append(sifting)
         self._go_on_soon()
 
     def end(self, queue: str) -> None:
@@ -131,16 +131,16 @@ class SelectorChanges:
 
     def _go_on_soon(self) -> None:
         # Not at once: what has become safe together with a change arrives in this turn.
-        if self._round_robin and self._next is None and not self._is_stopped:
+        if self._in_progress and self._next is None and not self._is_stopped:
             self._next = self._clock.callLater(0, self._go_on)
 
     def _go_on(self) -> None:
         self._next = None
-        sifting = self._round_robin.popleft()
+        sifting = self._in_progress.popleft()
         if self._siftings.get(sifting.queue) is sifting:
             try:
                 if self._look(sifting):
-                    self._round_robin.append(sifting)
+                    self._in_progress.append(sifting)
             except Exception:
                 sifting.has_failed = True
                 if not sifting.is_told:

@@ -7,9 +7,7 @@ from collections.abc import Mapping
 from stomp_tx.address import is_topic, split
 from stomp_tx.broker.broker import Broker
 from stomp_tx.broker.destinations.browsing import Browse
-from stomp_tx.broker.headers.subscribe import (
-    View,
-)
+from stomp_tx.broker.headers.subscribe import View
 from stomp_tx.broker.session.access import must_be_bound
 from stomp_tx.errors import ProtocolViolation
 from stomp_tx.wildcards import is_pattern

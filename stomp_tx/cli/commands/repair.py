@@ -12,7 +12,7 @@ from stomp_tx.errors import StompError
 from stomp_tx.printable import printable
 
 if TYPE_CHECKING:
-    from stomp_tx.engine.sqlite.copying import Repaired
+    from stomp_tx.engine.sqlite.repair_copy import Repaired
 
 LOST = 1
 NOT_REPAIRED = 2

@@ -6,7 +6,7 @@ import sqlite3
 from collections.abc import Callable
 
 from stomp_tx.engine.dedupe import DedupeNames
-from stomp_tx.engine.sqlite import restoring
+from stomp_tx.engine.sqlite import loading
 from stomp_tx.engine.sqlite.changes import Changes
 from stomp_tx.engine.sqlite.dedupe_stamps import DedupeStamps
 from stomp_tx.engine.sqlite.file import transaction
@@ -32,13 +32,13 @@ class StoredNames:
 
     def restore(self, connection: sqlite3.Connection, now: float) -> None:
         """At the start: ``now`` gives the seconds since 1970, which matter for the first name of all."""
-        latest = restoring.latest_stamp(connection)
+        latest = loading.latest_stamp(connection)
         self._stamps = DedupeStamps(self._seconds, now if latest is None else latest)
         with transaction(connection):
-            for page in restoring.seen(connection):
+            for page in loading.seen(connection):
                 too_many = self._dedupe.restore(page)
                 if too_many:
-                    restoring.forget(connection, too_many)
+                    loading.forget(connection, too_many)
                 self.come()
 
     def note(self, changes: Changes, address: str, name: str) -> None:

@@ -21,7 +21,7 @@ from stomp_tx.engine.priority_lanes import to_lane
 from stomp_tx.engine.queue import Queue
 from stomp_tx.engine.queues import Queues
 from stomp_tx.engine.room import Room
-from stomp_tx.engine.sqlite import recovery, restoring
+from stomp_tx.engine.sqlite import loading, recovery
 from stomp_tx.engine.sqlite.damage import Unwritable
 from stomp_tx.engine.sqlite.damaged_queues import DamagedQueues
 from stomp_tx.engine.sqlite.dedupe_names import StoredNames
@@ -135,9 +135,9 @@ class SQLiteEngine:
     def _restore(self, connection: sqlite3.Connection) -> None:
         for number in recovery.astray(connection):
             self._damaged_queues.astray(number)
-        self._rows.last_number = restoring.last_number(connection)
-        selectors, unreadable = restoring.selectors(connection)
-        found = list(restoring.queues(connection))
+        self._rows.last_number = loading.last_number(connection)
+        selectors, unreadable = loading.selectors(connection)
+        found = list(loading.queues(connection))
         storage = self._storage
         far = FAR + max((last or 0 for _, last, _ in found), default=0)
         for row, last, next_expiry in found:
@@ -153,7 +153,7 @@ class SQLiteEngine:
                 elif row.number in unreadable:
                     self._damaged_queues.selector_lost(row.name)
         self._names.restore(connection, self._now())
-        if restoring.some_are_doomed(connection):
+        if loading.some_are_doomed(connection):
             self._journal.group().changes.doomed = True
         self.log.info(
             "{path}: {messages} messages in {queues} queues",

@@ -11,7 +11,7 @@ from stomp_tx.engine.queue import Queue
 from stomp_tx.engine.sqlite.changes import Part, QueueRow
 from stomp_tx.engine.sqlite.damage import Damage
 from stomp_tx.engine.sqlite.delivery_mark import DeliveryMark
-from stomp_tx.engine.sqlite.rows import PAGE
+from stomp_tx.engine.sqlite.row_reads import PAGE
 from stomp_tx.engine.sqlite.storage import Storage
 from stomp_tx.engine.waiting import AT_ONCE, WaitingMessages, position_of
 from stomp_tx.message import Message

@@ -8,7 +8,7 @@ from typing import TypeVar
 
 from twisted.logger import Logger
 
-from stomp_tx.engine.sqlite import file, rows
+from stomp_tx.engine.sqlite import file, row_reads
 from stomp_tx.engine.sqlite.damage import Damage
 from stomp_tx.engine.sqlite.damaged_queues import DamagedQueues
 from stomp_tx.engine.sqlite.stored import Stored
@@ -55,8 +55,8 @@ class PageReader:
             return None
         return page.messages
 
-    def _page(self, lane: Stored, after: int, until: int) -> rows.Page | None:
-        page = self._read(lane, lambda reader: rows.page(reader, lane.number, lane.name, after, until))
+    def _page(self, lane: Stored, after: int, until: int) -> row_reads.Page | None:
+        page = self._read(lane, lambda reader: row_reads.page(reader, lane.number, lane.name, after, until))
         if page is not None:
             if page.damage is not None and (lane.damage is None or page.damage.after < lane.damage.after):
                 self._damaged_queues.found(lane, page.damage)
@@ -90,18 +90,18 @@ class PageReader:
 
     def has(self, lane: Stored, position: int) -> bool:
         """Is that message still there?"""
-        return bool(self._read(lane, lambda reader: rows.exists(reader, lane.number, position)))
+        return bool(self._read(lane, lambda reader: row_reads.exists(reader, lane.number, position)))
 
-    def expired(self, lane: Stored, now: int) -> rows.Page | None:
+    def expired(self, lane: Stored, now: int) -> row_reads.Page | None:
         """Some that have expired by now, above the horizon; None: they can't be read now."""
         return self._read(
             lane,
-            lambda reader: rows.expired(reader, lane.number, lane.name, now, lane.horizon, lane.arrived),
+            lambda reader: row_reads.expired(reader, lane.number, lane.name, now, lane.horizon, lane.arrived),
         )
 
     def next_expiry(self, lane: Stored, now: int) -> int:
         """When the first one will after ``now``; 0: none does, or that can't be read now."""
-        return self._read(lane, lambda reader: rows.next_expiry(reader, lane.number, now)) or 0
+        return self._read(lane, lambda reader: row_reads.next_expiry(reader, lane.number, now)) or 0
 
     def _read(self, lane: Stored, read: Callable[[sqlite3.Connection], T]) -> T | None:
         if lane in self._not_now:

@@ -1,4 +1,4 @@
-"""Reading an SQLiteEngine's file from another process, while a broker may use it or while none does.
+"""Reads an SQLiteEngine's file from another process, whether a broker uses it or not.
 
 What is read is one snapshot: what was committed when it began.  A broker goes on committing meanwhile, into
 the log beside its file, which can't be emptied until the reading ends.

@@ -10,7 +10,6 @@ from contextlib import closing
 
 from stomp_tx.engine.sqlite import private_files
 from stomp_tx.engine.sqlite.check import check
-from stomp_tx.engine.sqlite.copying import Copying, Progress, Repaired
 from stomp_tx.engine.sqlite.file_lock import FileLock
 from stomp_tx.engine.sqlite.reader import (
     as_far_as_it_goes,
@@ -20,6 +19,7 @@ from stomp_tx.engine.sqlite.reader import (
     source_error,
     version_of,
 )
+from stomp_tx.engine.sqlite.repair_copy import Progress, RepairCopy, Repaired
 from stomp_tx.errors import ConfigurationError, EngineError
 
 
@@ -96,7 +96,7 @@ def _repaired(path: str, part: str, progress: Progress | None) -> Repaired:
         target = sqlite3.connect(part, isolation_level=None)
         try:
             target.execute("PRAGMA synchronous = OFF")  # it is synced when it is whole
-            return Copying(source, target, os.path.getsize(path), progress).run(version_of(source, path))
+            return RepairCopy(source, target, os.path.getsize(path), progress).run(version_of(source, path))
         finally:
             target.close()
     except sqlite3.Error as error:

@@ -12,7 +12,7 @@ from stomp_tx.broker.events import Dropped, SelectorChanged
 from stomp_tx.broker.policy import Policy
 from stomp_tx.engine.limits import EngineLimits
 from stomp_tx.engine.sqlite import lane as stored
-from stomp_tx.engine.sqlite import rows
+from stomp_tx.engine.sqlite import row_reads
 from stomp_tx.message import Message
 from tests.broker.destinations.test_destination import send
 from tests.broker.on_file import BrokerOnFile, InMemory, OnFile
@@ -628,7 +628,7 @@ class ShortWindowTests(OnFile, ChangeTests):
     def make_broker(self, **settings: Any) -> BrokerOnFile:
         for name, value in (("PAGE", 8), ("LOW", 2)):
             self.patch(stored, name, value)
-        self.patch(rows, "PAGE", 8)
+        self.patch(row_reads, "PAGE", 8)
         return super().make_broker(limits=EngineLimits(window_length=5), **settings)
 
 

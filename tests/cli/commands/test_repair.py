@@ -1,8 +1,8 @@
 """stomp-tx repair: what it says, and with which exit status."""
 
 from stomp_tx.engine.sqlite import repair
-from stomp_tx.engine.sqlite.copying import Loss, Repaired
 from stomp_tx.engine.sqlite.file_lock import FileLock
+from stomp_tx.engine.sqlite.repair_copy import Loss, Repaired
 from stomp_tx.engine.sqlite.salvage import Gap
 from tests.cli.commandline import run
 from tests.cli.filed import FileCase

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from stomp_tx.engine.sqlite import lane as stored
-from stomp_tx.engine.sqlite import rows
+from stomp_tx.engine.sqlite import row_reads
 from stomp_tx.engine.sqlite.damage import is_damage
 from stomp_tx.errors import EngineError, StompError
 from stomp_tx.message import Batch, Message, Outcome
@@ -133,7 +133,7 @@ class ReadTests(Damaged):
             self.afresh()
             self.fill()
             self.changed("UPDATE queue SET length = ? WHERE number = 1", told)
-            self.patch(rows, "PAGE", 30)
+            self.patch(row_reads, "PAGE", 30)
             if not told:
                 self.append("new")  # (with nothing that it says it has, nobody looks)
             taker = self.taker(EVERYTHING)
@@ -154,13 +154,13 @@ class ReadTests(Damaged):
         self.damaged(60)
         taker = self.taker(50)
         reads: list[Any] = []
-        page = rows.page
+        page = row_reads.page
 
-        def counted(*which: Any) -> rows.Page:
+        def counted(*which: Any) -> row_reads.Page:
             reads.append(which)
             return page(*which)
 
-        self.patch(rows, "page", counted)
+        self.patch(row_reads, "page", counted)
         for _ in range(500):
             taker.claim.request(1)
             list(self.engine.browse("/queue/a", taker.got[-1].position))
@@ -230,16 +230,16 @@ class FailingDiskTests(Damaged):
         super().setUp()
         self.fails = False
         self.reads = 0
-        page = rows.page
+        page = row_reads.page
 
-        def read(*which: Any) -> rows.Page:
+        def read(*which: Any) -> row_reads.Page:
             self.reads += 1
             if self.fails:
                 raise sqlite3.OperationalError("disk I/O error")
             return page(*which)
 
-        self.patch(rows, "page", read)
-        self.patch(rows, "PAGE", 10)
+        self.patch(row_reads, "page", read)
+        self.patch(row_reads, "PAGE", 10)
         self.patch(stored, "LOW", 5)
 
     def test_it_is_tried_again_each_second_and_is_no_damage(self) -> None:

@@ -7,13 +7,14 @@ from __future__ import annotations
 
 import errno
 import os
+import sqlite3
 from typing import Any
 
 from twisted.internet.defer import Deferred
 from twisted.trial.unittest import SynchronousTestCase
 
 from stomp_tx.engine.limits import EngineLimits
-from stomp_tx.engine.sqlite import disk_reserve, recovery, row_writes, rows
+from stomp_tx.engine.sqlite import disk_reserve, recovery, row_writes
 from stomp_tx.engine.sqlite.disk_reserve import FULL, DiskReserve
 from stomp_tx.engine.sqlite.engine import SQLiteEngine
 from stomp_tx.engine.sqlite.intake import LOOK, Intake
@@ -37,7 +38,7 @@ class FullDisk(Files):
         def write_if_there_is_room(connection: Any, changes: Any) -> bool:
             self.calls += 1
             if self.full and os.path.exists(f"{self.path}.reserve"):
-                raise rows.sqlite3.OperationalError(FULL)
+                raise sqlite3.OperationalError(FULL)
             return write(connection, changes)
 
         def make(made: DiskReserve, octets: int) -> bool:
@@ -250,7 +251,7 @@ class RefusingTests(FullDisk):
         write = row_writes.write
 
         def fails(connection: Any, changes: Any) -> bool:
-            raise rows.sqlite3.OperationalError(FULL)
+            raise sqlite3.OperationalError(FULL)
 
         self.patch(row_writes, "write", fails)
         self.assertTrue(self.is_refused(self.sends("1")))
@@ -260,7 +261,7 @@ class RefusingTests(FullDisk):
 
     def test_other_faults_release_nothing(self) -> None:
         def fails(connection: Any, changes: Any) -> bool:
-            raise rows.sqlite3.OperationalError("disk I/O error")
+            raise sqlite3.OperationalError("disk I/O error")
 
         self.patch(row_writes, "write", fails)
         told = self.sends("1")
@@ -342,7 +343,7 @@ class RoomAgainTests(FullDisk):
 
         def recover_if_there_is_room(connection: Any) -> None:
             if self.has_reserve:
-                raise rows.sqlite3.OperationalError(FULL)
+                raise sqlite3.OperationalError(FULL)
             recover(connection)
 
         self.patch(recovery, "recover", recover_if_there_is_room)

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import sqlite3
 from typing import Any
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
-from stomp_tx.engine.sqlite import check, row_writes, rows
+from stomp_tx.engine.sqlite import check, row_writes
 from stomp_tx.message import Batch, Outcome
 from tests.counting import lines_run
 from tests.engine.sqlite.test_engine import Files
@@ -170,7 +171,7 @@ class EmptiedTests(Files):
         self.turn()
 
         def full(*arguments: object) -> bool:
-            raise rows.sqlite3.OperationalError("database or disk is full")
+            raise sqlite3.OperationalError("database or disk is full")
 
         with_disk = row_writes.write
         self.patch(row_writes, "write", full)

@@ -14,7 +14,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from stomp_tx.engine.limits import EngineLimits
 from stomp_tx.engine.sqlite import lane as stored
-from stomp_tx.engine.sqlite import row_writes, rows
+from stomp_tx.engine.sqlite import row_reads, row_writes
 from stomp_tx.engine.sqlite.engine import SQLiteEngine
 from stomp_tx.errors import EngineError
 from stomp_tx.interfaces import IEngine
@@ -500,7 +500,7 @@ class PagingTests(Files):
 
     def setUp(self) -> None:
         super().setUp()
-        self.patch(rows, "PAGE", 10)
+        self.patch(row_reads, "PAGE", 10)
         self.patch(stored, "PAGE", 10)
         self.patch(stored, "LOW", 5)
         self.reopens(window_length=20)
@@ -760,7 +760,7 @@ class FailureTests(Files):
         def page(*which: object) -> list[Message]:
             raise sqlite3.DatabaseError("database disk image is malformed")
 
-        patched = self.patch(rows, "page", page)
+        patched = self.patch(row_reads, "page", page)
         taker = self.taker(done=True)
         self.assertEqual(taker.bodies(), [b"0", b"1"])
         patched.restore()

@@ -7,8 +7,8 @@ import stat
 from pathlib import Path
 from typing import Any
 
-from stomp_tx.engine.sqlite import copying
 from stomp_tx.engine.sqlite import repair as repairing
+from stomp_tx.engine.sqlite import repair_copy
 from stomp_tx.engine.sqlite.check import check
 from stomp_tx.engine.sqlite.repair import repair
 from stomp_tx.engine.sqlite.salvage import HIGHEST, Gap
@@ -252,7 +252,7 @@ class RepairTests(Damaged):
         def interrupt(done: int, total: int) -> None:
             raise KeyboardInterrupt
 
-        self.patch(copying, "AT_ONCE", 10)
+        self.patch(repair_copy, "AT_ONCE", 10)
         with self.assertRaises(KeyboardInterrupt):
             repair(self.path, interrupt)
         self.assertEqual({**self.digests(), "stomp.db.lock": ""}, {**before, "stomp.db.lock": ""})

@@ -1,14 +1,15 @@
-"""engine/sqlite/rows.py: messages as rows, and groups of changes: all of it or nothing."""
+"""engine/sqlite/row_reads.py, row_writes.py, loading.py: all of a group of changes, or nothing."""
 
 from __future__ import annotations
 
 import sqlite3
+from functools import partial
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
-from stomp_tx.engine.sqlite import restoring, row_writes, rows
+from stomp_tx.engine.sqlite import loading, row_reads, row_writes
 from stomp_tx.engine.sqlite.changes import Changes, Part, QueueRow
 from stomp_tx.engine.sqlite.file import versions
 from stomp_tx.engine.sqlite.recovery import recover
@@ -79,7 +80,8 @@ class Rows(SynchronousTestCase):
 
     def there(self, number: int = 1) -> list[int]:
         found: list[int] = []
-        while page := rows.page(self.file, number, "/queue/1", found[-1] if found else 0, 2**62).messages:
+        read = partial(row_reads.page, self.file, number, "/queue/1")
+        while page := read(found[-1] if found else 0, 2**62).messages:
             found += [message.position for message in page]
         return found
 
@@ -93,7 +95,8 @@ class RoundTripTests(Rows):
             message.position, message.attempts, message.keeping = position, attempts, keeping
         self.write(self.part(1, [message for message, _, _ in sent]))
         found: list[Message] = []
-        while page := rows.page(self.file, 1, "/queue/a", found[-1].position if found else 0, 2**62).messages:
+        read = partial(row_reads.page, self.file, 1, "/queue/a")
+        while page := read(found[-1].position if found else 0, 2**62).messages:
             found += page
         self.assertEqual([facts(one) for one in found], [facts(message) for message, _, _ in sent])
 
@@ -121,7 +124,7 @@ class WriteTests(Rows):
     def test_attempts_of_those_that_stay(self) -> None:
         self.write(self.part(1, self.numbered(1, 2, 3)))
         self.write(attempts={(1, 2): 5, (1, 99): 1, (7, 1): 1})
-        page = rows.page(self.file, 1, "/queue/1", 0, 99).messages
+        page = row_reads.page(self.file, 1, "/queue/1", 0, 99).messages
         self.assertEqual([message.attempts for message in page], [0, 5, 0])
 
     def test_all_of_it_or_nothing(self) -> None:
@@ -152,42 +155,42 @@ class WriteTests(Rows):
             rounds += 1
             self.assertLess(rounds, 20)
         self.assertEqual((self.there(1), self.there(2)), ([], [1, 2]))
-        self.assertFalse(restoring.some_are_doomed(self.file))
+        self.assertFalse(loading.some_are_doomed(self.file))
 
     def test_names_are_remembered_oldest_first_and_forgotten(self) -> None:
         self.write(seen=[("a", "x", 3.0), ("a", "y", 1.0), ("b", "x", 2.0)])
         self.write(seen=[("a", "y", 4.0)])
-        self.assertEqual(list(restoring.seen(self.file)), [[("b", "x"), ("a", "x"), ("a", "y")]])
-        self.assertEqual(restoring.latest_stamp(self.file), 4.0)
+        self.assertEqual(list(loading.seen(self.file)), [[("b", "x"), ("a", "x"), ("a", "y")]])
+        self.assertEqual(loading.latest_stamp(self.file), 4.0)
         self.write(forgotten=3.0)
-        self.assertEqual(list(restoring.seen(self.file)), [[("a", "x"), ("a", "y")]])
-        restoring.forget(self.file, [("a", "x"), ("b", "y")])
-        self.assertEqual(list(restoring.seen(self.file)), [[("a", "y")]])
+        self.assertEqual(list(loading.seen(self.file)), [[("a", "x"), ("a", "y")]])
+        loading.forget(self.file, [("a", "x"), ("b", "y")])
+        self.assertEqual(list(loading.seen(self.file)), [[("a", "y")]])
 
     def test_no_names_have_no_stamp(self) -> None:
-        self.assertIsNone(restoring.latest_stamp(self.file))
-        self.assertEqual(list(restoring.seen(self.file)), [])
+        self.assertIsNone(loading.latest_stamp(self.file))
+        self.assertEqual(list(loading.seen(self.file)), [])
 
 
 class ReadTests(Rows):
     def positions(self, number: int, after: int, until: int) -> list[int]:
         """Of one page."""
-        page = rows.page(self.file, number, f"/queue/{number}", after, until)
+        page = row_reads.page(self.file, number, f"/queue/{number}", after, until)
         return [message.position for message in page.messages]
 
     def test_a_page_is_so_many_or_so_large_but_one_at_least(self) -> None:
         self.write(self.part(1, self.numbered(*range(1, 31))))
-        self.patch(rows, "PAGE", 10)
-        page = rows.page(self.file, 1, "/queue/1", 5, 99).messages
+        self.patch(row_reads, "PAGE", 10)
+        page = row_reads.page(self.file, 1, "/queue/1", 5, 99).messages
         self.assertEqual([message.position for message in page], list(range(6, 16)))
         self.assertEqual(
-            [one.position for one in rows.page(self.file, 1, "/queue/1", 5, 8).messages], [6, 7, 8]
+            [one.position for one in row_reads.page(self.file, 1, "/queue/1", 5, 8).messages], [6, 7, 8]
         )
-        self.write(self.part(2, self.numbered(1, 2, 3, 4, size=rows.PAGE_OCTETS // 2)))
+        self.write(self.part(2, self.numbered(1, 2, 3, 4, size=row_reads.PAGE_OCTETS // 2)))
         self.assertEqual(
-            [one.position for one in rows.page(self.file, 2, "/queue/2", 0, 99).messages], [1, 2]
+            [one.position for one in row_reads.page(self.file, 2, "/queue/2", 0, 99).messages], [1, 2]
         )
-        self.write(self.part(3, self.numbered(1, 2, size=5 * rows.PAGE_OCTETS)))
+        self.write(self.part(3, self.numbered(1, 2, size=5 * row_reads.PAGE_OCTETS)))
         self.assertEqual(self.positions(3, 0, 99), [1])
 
     def test_what_has_expired_first_first(self) -> None:
@@ -195,13 +198,14 @@ class ReadTests(Rows):
         for position, expires in ((1, 0), (2, 30), (3, 10), (4, 40), (5, 20)):
             added += self.numbered(position, keeping=Keeping(True, expires))
         self.write(self.part(1, added))
-        found = rows.expired(self.file, 1, "/queue/1", 30, 0, 99).messages
+        found = row_reads.expired(self.file, 1, "/queue/1", 30, 0, 99).messages
         self.assertEqual([message.position for message in found], [3, 5, 2])
-        self.assertEqual([m.position for m in rows.expired(self.file, 1, "/queue/1", 99, 3, 4).messages], [4])
-        self.assertEqual(rows.next_expiry(self.file, 1), 10)
-        self.assertEqual(rows.next_expiry(self.file, 1, 30), 40)
-        self.assertEqual(rows.next_expiry(self.file, 1, 40), 0)
-        self.assertEqual(rows.next_expiry(self.file, 2), 0)
+        found = row_reads.expired(self.file, 1, "/queue/1", 99, 3, 4).messages
+        self.assertEqual([message.position for message in found], [4])
+        self.assertEqual(row_reads.next_expiry(self.file, 1), 10)
+        self.assertEqual(row_reads.next_expiry(self.file, 1, 30), 40)
+        self.assertEqual(row_reads.next_expiry(self.file, 1, 40), 0)
+        self.assertEqual(row_reads.next_expiry(self.file, 2), 0)
 
     def test_recovered_the_spilled_are_gone_and_the_marked_are_counted(self) -> None:
         kept, spilled = self.numbered(1, 3, 5), self.numbered(2, 4, keeping=Keeping(False, 7))
@@ -210,16 +214,16 @@ class ReadTests(Rows):
         part.row = part.row._replace(mark=3, topic="/topic/t")
         self.write(part)
         recover(self.file)
-        page = rows.page(self.file, 1, "/queue/1", 0, 99).messages
+        page = row_reads.page(self.file, 1, "/queue/1", 0, 99).messages
         self.assertEqual([(one.position, one.attempts) for one in page], [(1, 4), (3, 1), (5, 0)])
-        ((row, last, next_expiry),) = restoring.queues(self.file)
+        ((row, last, next_expiry),) = loading.queues(self.file)
         octets = sum(message.size - OVERHEAD for message in kept)
         self.assertEqual(row, QueueRow(1, "/queue/1", "/topic/t", 3, octets, 0))
         self.assertEqual((last, next_expiry), (5, 0))
 
     def test_no_number_is_used_twice(self) -> None:
-        self.assertEqual(restoring.last_number(self.file), 0)
+        self.assertEqual(loading.last_number(self.file), 0)
         self.patch(row_writes, "DOOMED", 1)
         self.write(self.part(3, self.numbered(1, 2)), self.part(7, self.numbered(1, 2, 3)))
         self.write(dropped=[7])
-        self.assertEqual(restoring.last_number(self.file), 7)
+        self.assertEqual(loading.last_number(self.file), 7)

@@ -1,4 +1,4 @@
-"""Rows: messages as they stand in the file, read page by page."""
+"""Messages, read from the rows of the file page by page."""
 
 from __future__ import annotations
 

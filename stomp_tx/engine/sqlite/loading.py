@@ -1,4 +1,4 @@
-"""Restoring: what a broker reads of its file when it starts, but for the messages."""
+"""What a broker loads from its file when it starts, but for the messages."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ from math import inf
 
 from stomp_tx.engine.sqlite.changes import QueueRow
 from stomp_tx.engine.sqlite.damage import is_damage
+from stomp_tx.engine.sqlite.row_reads import PAGE, next_expiry
 from stomp_tx.engine.sqlite.row_values import FAR_OFF, HIGHEST, LARGEST, is_name, is_topic_of
-from stomp_tx.engine.sqlite.rows import PAGE, next_expiry
 
 
 def queues(connection: sqlite3.Connection) -> Iterator[tuple[QueueRow, int | None, int]]:

@@ -1,4 +1,4 @@
-"""Copying: what can be read of a damaged file, row by row into a new one."""
+"""RepairCopy: what can be read of a damaged file, row by row into a new one."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from stomp_tx.address import base_of
-from stomp_tx.engine.sqlite import file, row_values, rows
+from stomp_tx.engine.sqlite import file, row_reads, row_values
 from stomp_tx.engine.sqlite.damage import forget_pages, is_damage
 from stomp_tx.engine.sqlite.salvage import Gap, Salvage, joined, numbers
 
@@ -54,7 +54,7 @@ class Repaired:
     unbound: list[str] = field(default_factory=list)
 
 
-class Copying:
+class RepairCopy:
     """From a damaged file to a new one."""
 
     def __init__(
@@ -222,7 +222,7 @@ def _is_message(address: str, values: dict[str, Any]) -> bool:
     """Would a broker take it?"""
     wanted = ("position", "attempts", "expires", "size", "persistent", "head", "body")
     try:
-        rows.message_of(address, tuple(values[column] for column in wanted))
+        row_reads.message_of(address, tuple(values[column] for column in wanted))
     except ValueError:
         return False
     return (
