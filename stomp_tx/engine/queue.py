@@ -151,11 +151,16 @@ class Queue(Generic[L]):
 
     def depth(self) -> tuple[int, int]:
         """How many messages wait, and their octets."""
+        if len(self.lanes) == 1:
+            return self.lanes[0].depth()
         depths = [lane.depth() for lane in self.lanes]
         return sum([length for length, _ in depths]), sum([octets for _, octets in depths])
 
     def depth_in_memory(self) -> tuple[int, int]:
         """The same of those that are in memory."""
+        if len(self.lanes) == 1:
+            one = self.lanes[0].waiting
+            return len(one), one.octets
         waiting = [lane.waiting for lane in self.lanes]
         return sum([len(one) for one in waiting]), sum([one.octets for one in waiting])
 

@@ -110,18 +110,18 @@ class Queues(Generic[L]):
 
     def browse(self, name: str, after: int) -> Iterator[list[Message]]:
         """See IEngine."""
-        queue = self.queue(name)
-        return iter(()) if queue is None else queue.browse(after)
+        lane = self.lanes.get(name)
+        return iter(()) if lane is None else lane.queue.browse(after)
 
     def oldest(self, name: str) -> Message | None:
         """See IEngine."""
-        queue = self.queue(name)
-        return None if queue is None else queue.oldest()
+        lane = self.lanes.get(name)
+        return None if lane is None else lane.queue.oldest()
 
     def depth(self, name: str) -> tuple[int, int]:
         """See IEngine."""
-        queue = self.queue(name)
-        return (0, 0) if queue is None else queue.depth()
+        lane = self.lanes.get(name)
+        return (0, 0) if lane is None else lane.queue.depth()
 
     def forget_limits(self) -> None:
         """Their own limits have changed."""
