@@ -307,6 +307,9 @@ class IEngine(Interface):
         " nobody needs to ask for room."
     )
 
+    def notice(octets: int) -> None:
+        """From so many octets in memory on ``full`` is not empty, and ``append`` gives a Deferred."""
+
     is_short = Attribute("Has what all queues share, memory or the file, reached its limit?")
 
     def is_full(queue: str, message: Message | None = None) -> bool:

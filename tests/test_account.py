@@ -33,6 +33,9 @@ class AccountTests(SynchronousTestCase):
         del ann
         gc.collect()
         self.assertEqual(self.account.owners, [])
+        for number in range(1000):
+            self.account.owner(str(number))
+        self.assertLess(len(self.account._owners), 200)
 
 
 class OwnersTests(SynchronousTestCase):

@@ -18,6 +18,7 @@ from stomp_tx.address import QUEUE, split, within
 from stomp_tx.broker.admission.connection_limits import ConnectionLimits
 from stomp_tx.broker.admission.lockout import Lockout
 from stomp_tx.broker.admission.login_queue import LoginQueue
+from stomp_tx.broker.available_memory import default_memory
 from stomp_tx.broker.destinations.dead_letters import DeadLetters
 from stomp_tx.broker.destinations.durable_selectors import DurableSelectors
 from stomp_tx.broker.destinations.expiry import Expiry
@@ -36,6 +37,7 @@ from stomp_tx.broker.headers.ignored import IgnoredHeaders
 from stomp_tx.broker.maintenance import Maintenance
 from stomp_tx.broker.policy import Policies
 from stomp_tx.broker.settings import BrokerSettings
+from stomp_tx.broker.shares import NOBODY_OVER, Shares
 from stomp_tx.broker.slices import Slices
 from stomp_tx.interfaces import IEngine, IStompUser
 from stomp_tx.message import Message
@@ -73,6 +75,13 @@ class Session(Protocol):
         """The broker stops: handle what has been read, send what is owed, and close."""
 
 
+class Held(Protocol):
+    """A session that waits for room."""
+
+    def look_again(self) -> None:
+        """Something may have changed that no room is needed for."""
+
+
 class Broker:
     """The parts of a broker, each of which says what it is for, and the sessions that share them.
 
@@ -85,6 +94,8 @@ class Broker:
     registry -- who has subscribed to what
     slices -- does long work of all of them
     account -- for whom memory is taken
+    shares -- who may have more kept
+    held -- those who wait until they may
     message_id_prefix, message_numbers -- what the id of each message is made of, see ``new_message_id``
     """
 
@@ -113,6 +124,8 @@ class Broker:
         self.sessions: dict[Session, None] = {}
         self.slices = Slices(clock)
         self.account = Account(self._queued)
+        self.shares = Shares(self.account, settings.memory or default_memory(), clock)
+        self.held: dict[Held, None] = {}
         self._now = now
         self._stopped: Deferred[None] | None = None  # set: the broker is stopping
         # A message's id is prefix and number: unique across restarts, and nothing in it needs an escape.
@@ -157,12 +170,16 @@ class Broker:
                 self._idle_queues.sweep,
                 self.durable_selectors.sweep,
                 self.retained.sweep,
+                self._look_at_held,
             ),
             clock,
             self.now,
             self.scheduler.next_due,
         )
         self.scheduler.due_at = self._maintenance.due_at
+        self.account.step = self.shares.memory // 64
+        self.account.moved = self._elsewhere_changed
+        self._elsewhere_changed(0)
         events.changed = self._observers_changed
         engine.has_bound_changed = self._has_bound_changed
         engine.damaged = partial(events.emit, QueueDamaged, "")
@@ -235,6 +252,14 @@ class Broker:
     def _queued(self) -> int:
         octets: int = self.engine.octets
         return octets
+
+    def _elsewhere_changed(self, octets: int) -> None:
+        """From when on shares are asked about: while less is taken nobody is over theirs."""
+        self.engine.notice(max(0, int(NOBODY_OVER * self.shares.memory) - octets))
+
+    def _look_at_held(self) -> None:
+        for held in list(self.held):
+            held.look_again()
 
     # -- time and ids -------------------------------------------------------------------------------------
 

@@ -133,6 +133,11 @@ class BrokerSettings:
     unfinished_octets: int = 256 * 1024 * 1024
     """Octets of frames that have not come whole, of all connections together; 0: any number."""
 
+    memory: int = 0
+    """Octets of memory for what the broker keeps; 0: two fifths of the memory there is (or that the process's
+    control group may have), and 256 MiB at least.  One user gets no more than four times what is left.
+    """
+
     user_id: bool = False
     """Say in each message who sent it: headers ``user-id`` and ``JMSXUserID``, which nobody else can set."""
 

@@ -11,8 +11,11 @@ from twisted.internet.defer import Deferred
 from stomp_tx.account import Owner
 from stomp_tx.address import base_of
 from stomp_tx.engine.limits import ENOUGH, EngineLimits
-from stomp_tx.engine.line import Line
+from stomp_tx.line import Line
 from stomp_tx.message import OVERHEAD
+
+MEMORY = ""
+"""The line of nobody: it is there while as much is in memory as ``notice`` says."""
 
 AT_ONCE = 100
 """Those who wait, of whom so many go on before it is others' turn."""
@@ -58,10 +61,21 @@ class Room:
         self._queue_octets = limits.queue_octets
         self._total_octets = limits.total_octets
         self.most_stored = limits.stored_octets
-        self.roomy = min(self._queue_octets, self._total_octets, self._length * OVERHEAD)
+        self._notice_at = limits.total_octets
+        self.roomy = self._roomy = min(self._queue_octets, self._total_octets, self._length * OVERHEAD)
         self._to_wake: dict[str, None] = {}
         self._is_waking = False
         self._total_is_short = False  # somebody waits for room in what all queues share
+
+    def notice(self, octets: int) -> None:
+        """From so many in memory on there is a line, though no limit may have been reached."""
+        self._notice_at = octets
+        self.roomy = min(self._roomy, octets)
+        self._see_memory()
+
+    def _see_memory(self) -> None:
+        if self.octets >= self._notice_at:
+            self.found_full(MEMORY)
 
     @property
     def is_roomy(self) -> bool:
@@ -72,6 +86,7 @@ class Room:
         """Has it reached a limit?  If so it has a line from now on."""
         if self.is_roomy:
             return False
+        self._see_memory()
         if self.is_short or not self._has_room_itself(queue, 1.0):
             self.found_full(queue.name)
             return True
@@ -112,6 +127,8 @@ class Room:
         return (not most[0] or length < part * most[0]) and (not most[1] or octets < part * most[1])
 
     def _has_room_again(self, name: str) -> bool:
+        if name == MEMORY:
+            return self.octets < self._notice_at
         queue = self._queue_of(name)
         return self._total_has_room() and (queue is None or self._has_room_itself(queue, ENOUGH))
 
@@ -140,6 +157,7 @@ class Room:
         queue = self._queue_of(name)
         if queue is not None:
             return self.is_full(queue)
+        self._see_memory()
         if self.is_short:  # it would come to be
             self.found_full(name)
             return True

@@ -77,11 +77,9 @@ class Conversation:
         self.names = names = Names(
             broker.settings, agreement.host, session_id, dialect, self._means_bare_topic
         )
-        self._transactions = transactions = Transactions(broker.settings)
+        self._transactions = transactions = Transactions(broker.settings, broker.account, login.owner)
         self._routes = routes = Routes(broker, session_id, names, login, access, dialect, subscriptions)
-        self._backpressure = Backpressure(
-            broker.engine, broker.account, broker.settings.unfinished_octets, subscriptions, sender
-        )
+        self._backpressure = Backpressure(broker, subscriptions, sender)
         self._giving_back = GivingBack(broker.engine, broker.slices, receipts)
         acknowledging = Acknowledging(broker.engine, subscriptions, transactions, receipts, header_warnings)
         self._subscribing = Subscribing(

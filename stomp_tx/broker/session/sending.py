@@ -18,6 +18,7 @@ from stomp_tx.broker.session.access import Access
 from stomp_tx.broker.session.backpressure import Backpressure
 from stomp_tx.broker.session.header_warnings import HeaderWarnings
 from stomp_tx.broker.session.login import RENEWAL, Login
+from stomp_tx.broker.session.overdraft import EACH
 from stomp_tx.broker.session.put_steps import sign
 from stomp_tx.broker.session.reading_on import ReadOn
 from stomp_tx.broker.session.receipts import Receipts
@@ -206,6 +207,9 @@ class Sending:
 
     def _send_in_transaction(self, frame: Frame, message: Message, policy: Policy) -> None:
         transaction = self._transactions.named(frame)
+        if self._full:
+            lent = transaction.settled + EACH * len(transaction.taken)
+            self._backpressure.in_transaction(message, lent - transaction.octets)
         transaction.empty(self._broker.retained.emptied_by(message))
         for one in self._routes.in_transaction(message, policy):
             transaction.send(one)

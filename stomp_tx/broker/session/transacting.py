@@ -10,6 +10,7 @@ from stomp_tx.broker.events import address_text
 from stomp_tx.broker.session.backpressure import Backpressure
 from stomp_tx.broker.session.commit import Commit
 from stomp_tx.broker.session.giving_back import GivingBack
+from stomp_tx.broker.session.overdraft import EACH
 from stomp_tx.broker.session.reading_on import ReadOn
 from stomp_tx.broker.session.receipts import Receipts
 from stomp_tx.broker.session.routes import Routes
@@ -80,9 +81,12 @@ class Transacting:
         commit = Commit(transaction, found, self._routes, self._broker)
         # Else it ends with the session, which gives back what it took.
         commit.must_be_possible(self._backpressure)
-        room = self._backpressure.before(commit.appended, self._is_next) if self._broker.engine.full else None
-        if room is not None:
-            return self._read_on(room, frame, self._commit_now)
+        if self._broker.engine.full:
+            # What was sent in it is in memory already; and what it takes lends something, as deliveries do.
+            freed = transaction.settled + EACH * len(transaction.taken)
+            room = self._backpressure.before(commit.appended, self._is_next, freed)
+            if room is not None:
+                return self._read_on(room, frame, self._commit_now)
         self._transactions.end(frame)
         safe = commit.perform(self._session_id, address_text(self._sender.peer()) if transaction.late else "")
         self._receipts.committed(transaction.owed, frame, safe)

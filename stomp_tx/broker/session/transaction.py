@@ -23,10 +23,22 @@ class Transaction:
     emptied -- queues that are emptied: what was sent there before that is not sent after all
     commands -- what is asked of the scheduler
     late -- what had expired when it was sent in it: nobody gets it, and COMMIT tells
+    settled -- octets of the deliveries of queues that it takes
     owed -- frames whose RECEIPTs are due at COMMIT; nothing of them is kept but that
     """
 
-    __slots__ = ("asks_again", "commands", "emptied", "frames", "late", "messages", "octets", "owed", "taken")
+    __slots__ = (
+        "asks_again",
+        "commands",
+        "emptied",
+        "frames",
+        "late",
+        "messages",
+        "octets",
+        "owed",
+        "settled",
+        "taken",
+    )
 
     def __init__(self) -> None:
         self.asks_again = False
@@ -38,6 +50,7 @@ class Transaction:
         self.taken: list[tuple[Named, Outcome]] = []
         self.frames = 0
         self.octets = 0
+        self.settled = 0
 
     def send(self, message: Message) -> None:
         """A SEND in it."""
@@ -83,6 +96,8 @@ class Transaction:
     def settle(self, taken: list[Named], outcome: Outcome) -> None:
         """An ACK or NACK in it, and the deliveries that it covers."""
         self.taken.extend((named, outcome) for named in taken)
+        if outcome is not Outcome.REJECTED:
+            self.settled += sum([message.size for _, message, one, _ in taken if one.destination.stores])
         self.frames += 1
 
     def held(self) -> list[Delivery]:

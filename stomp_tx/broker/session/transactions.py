@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from stomp_tx.account import Account, Owner
 from stomp_tx.broker.session.transaction import Transaction
 from stomp_tx.broker.settings import BrokerSettings
 from stomp_tx.errors import LimitExceeded, ProtocolViolation
@@ -9,11 +10,17 @@ from stomp_tx.wire.frame import Frame
 
 
 class Transactions:
-    """The open transactions of one session, by the names that its client gave them."""
+    """The open transactions of one session, by the names that its client gave them.
 
-    __slots__ = ("_open", "_settings")
+    What they keep is charged to the session's owner.
+    """
 
-    def __init__(self, settings: BrokerSettings) -> None:
+    __slots__ = ("_account", "_charged", "_open", "_owner", "_settings")
+
+    def __init__(self, settings: BrokerSettings, account: Account, owner: Owner) -> None:
+        self._account = account
+        self._owner = owner
+        self._charged = 0
         self._open: dict[str, Transaction] = {}
         self._settings = settings
 
@@ -47,12 +54,14 @@ class Transactions:
         """Take out the one that this COMMIT or ABORT names.  Raises ProtocolViolation."""
         transaction = self.named(frame)
         del self._open[frame.headers["transaction"]]
+        self._charge()
         return transaction
 
     def end_all(self) -> list[Transaction]:
         """Take out all."""
         ended = list(self._open.values())
         self._open.clear()
+        self._charge()
         return ended
 
     def access_changed(self) -> None:
@@ -66,10 +75,17 @@ class Transactions:
         frames = settings.transaction_frames - max((one.frames for one in self._open.values()), default=0)
         return frames, settings.transaction_octets - sum(one.octets for one in self._open.values())
 
+    def _charge(self) -> int:
+        """What they keep is charged; gives the octets."""
+        octets = sum([one.octets for one in self._open.values()])
+        self._account.charge(self._owner, octets - self._charged)
+        self._charged = octets
+        return octets
+
     def check(self) -> None:
         """Raises LimitExceeded when they have grown too large."""
         settings = self._settings
-        if sum(one.octets for one in self._open.values()) > settings.transaction_octets:
+        if self._charge() > settings.transaction_octets:
             raise LimitExceeded(
                 "transactions too large",
                 f"the open transactions of a connection may have {settings.transaction_octets} octets",

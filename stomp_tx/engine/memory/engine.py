@@ -112,9 +112,8 @@ class MemoryEngine:
         total = self._room.octets = self._room.octets + message.size
         message.owner.octets += message.size
         if len(messages) >= self._length or octets >= self._queue_octets or total >= self._total_octets:
-            self._room.found_full(queue.name)
             queue.notice((message,))
-            return succeed(None)
+            return succeed(None)  # what is full is found out by ``is_full``
         if queue.noticed is not None:
             queue.noticed((message,))
         return None
@@ -207,6 +206,10 @@ class MemoryEngine:
     @property
     def full(self) -> Mapping[str, object]:
         return self._room.lines
+
+    def notice(self, octets: int) -> None:
+        self._room.notice(octets)
+        self._total_octets = min(self.limits.total_octets, octets)
 
     @property
     def is_short(self) -> bool:

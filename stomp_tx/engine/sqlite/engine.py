@@ -292,10 +292,9 @@ class SQLiteEngine:
 
     def _over(self, lane: StoredLane, message: Message) -> Safe:
         """This message, the last of the queue, has reached a limit."""
-        if not self._room.spills:
-            self._room.found_full(lane.queue.name)
+        if not (self._room.spills and self._room.memory_is_full(lane.queue)):
             lane.queue.notice((message,))
-            return succeed(None)
+            return succeed(None)  # what is full is found out by ``is_full``
         lane.waiting.tail.pop()
         lane.waiting.octets -= message.size
         self._room.octets -= message.size
@@ -513,6 +512,10 @@ class SQLiteEngine:
     @property
     def full(self) -> Mapping[str, object]:
         return self._room.lines
+
+    def notice(self, octets: int) -> None:
+        self._room.notice(octets)
+        self._total_octets = min(self.limits.total_octets, octets)
 
     @property
     def is_short(self) -> bool:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from twisted.internet.address import IPv6Address
 from twisted.trial.unittest import SynchronousTestCase
 
 from stomp_tx.broker.policy import Policy
 from stomp_tx.engine.limits import EngineLimits
+from stomp_tx.message import Message
 from tests.broker.on_file import OnFile
 from tests.conversation import Broker, Client
 
@@ -135,3 +137,157 @@ class OrderTests(Conversations):
         for number in range(2):
             self.sends(str(number), AMQ_SCHEDULED_DELAY="100000").hears("RECEIPT")
         self.sends("3", AMQ_SCHEDULED_DELAY="100000").fails("too many scheduled messages")
+
+
+MIB = 1024 * 1024
+
+
+class SharesTests(Conversations):
+    """No user keeps another one from their part of the memory."""
+
+    def setUp(self) -> None:
+        self.broker = self.make_broker(memory=10 * MIB)
+        self.shares = self.broker.factory.broker.shares
+
+    def user(self, number: int) -> Client:
+        """Who comes from another network is somebody else."""
+        return self.broker.knocks(IPv6Address("TCP", f"2001:db8:0:{number}::1", 1))
+
+    def fills(self, number: int, size: int = 100_000) -> int:
+        """One-shot producers of one user, as many as are receipted; how many octets that was."""
+        before = self.broker.engine.octets
+        for count in range(500):
+            client = self.user(number)
+            client.says("SEND", {"destination": f"/queue/{number}.{count}", "receipt": "r"}, size * b"x")
+            if not any(frame.command == "RECEIPT" for frame in client.everything()):
+                return self.broker.engine.octets - before
+        raise AssertionError("there is no end")
+
+    def test_alone_one_gets_four_fifths_and_a_newcomer_finds_room(self) -> None:
+        self.assertApproximates(self.fills(1) / MIB, 8, 0.2)
+        second = self.fills(2)
+        self.assertApproximates(second / MIB, 1.6, 0.3)
+        self.assertLess(self.shares._account.octets, 10 * MIB)
+
+    def test_who_is_over_waits_and_goes_on_when_there_is_room(self) -> None:
+        self.fills(1)
+        waits = self.user(1)
+        waits.says("SEND", {"destination": "/queue/x", "receipt": "r"}, 100_000 * b"x")
+        self.broker.clock.pump([0.1] * 20)
+        self.assertNotIn("RECEIPT", [frame.command for frame in waits.everything()])
+        other = self.user(2)
+        other.says("SEND", {"destination": "/queue/x", "receipt": "r"}, 1000 * b"x")
+        self.assertIn("RECEIPT", [frame.command for frame in other.everything()])
+        for number in range(20):
+            self.taken(f"/queue/1.{number}")
+        self.broker.clock.pump([0.1] * 20)
+        self.assertIn("RECEIPT", [frame.command for frame in waits.everything()])
+
+    def test_what_no_share_has_room_for_is_refused(self) -> None:
+        ann = self.user(1)
+        self.broker.engine.notice(0)
+        ann.says("SEND", {"destination": "/queue/a"}, b"1")
+        ann.says("SEND", {"destination": "/queue/a"}, 9 * MIB * b"x")
+        ann.hears("CONNECTED")
+        ann.fails("message too large")
+
+    def test_the_alarm_is_off_again_when_there_is_room(self) -> None:
+        account = self.shares._account
+        somebody = account.owner("somebody")
+        for part, is_alarmed in ((0.94, False), (0.96, True), (0.86, True), (0.84, False), (0.9, False)):
+            account.charge(somebody, int(part * 10 * MIB) - account.octets)
+            self.assertEqual(self.shares.is_alarmed, is_alarmed, part)
+
+    def test_open_transactions_count(self) -> None:
+        refused = 0
+        for _ in range(20):
+            client = self.user(1)
+            client.says("BEGIN", transaction="t")
+            for _ in range(10):
+                client.says("SEND", {"destination": "/queue/a", "transaction": "t"}, 100_000 * b"x")
+            refused += client.is_closed
+        self.assertGreater(refused, 5)
+        self.assertLess(self.shares._account.octets / MIB, 8.1)
+        self.assertGreater(self.fills(2), 0)
+
+    def test_nothing_is_charged_when_all_have_left(self) -> None:
+        client = self.user(1)
+        client.says("BEGIN", transaction="t")
+        client.says("SEND", {"destination": "/queue/a", "transaction": "t"}, 100_000 * b"x")
+        self.assertGreater(self.shares._account.elsewhere, 100_000)
+        client.says("ABORT", transaction="t")
+        self.assertEqual(self.shares._account.octets, 0)
+        client.says("BEGIN", transaction="t")
+        client.says("SEND", {"destination": "/queue/a", "transaction": "t"}, 100_000 * b"x")
+        client.hangs_up()
+        self.assertEqual(self.shares._account.octets, 0)
+
+
+class WorkerTests(Conversations):
+    """Who takes, sends what came of it and acknowledges never stands still."""
+
+    def begin(self, **limits: int) -> Client:
+        self.broker = self.make_broker(limits=EngineLimits(**limits), memory=10 * MIB)
+        for number in range(100):
+            producer = self.sends(str(number), "/queue/jobs", padding=1000 * "x")
+            producer.hangs_up()
+        return self.broker.connect()
+
+    def works(self, worker: Client, **more: str) -> int:
+        """How many it has done."""
+        worker.subscribes("/queue/jobs", ack="client-individual", prefetch_count="2")
+        done = 0
+        for _ in range(300):
+            self.passes()
+            for frame in worker.everything():
+                if frame.command == "MESSAGE":
+                    done += 1
+                    if more:
+                        worker.says("BEGIN", transaction="t")
+                    result = {"destination": "/queue/results", "padding": 1000 * "x", **more}
+                    worker.says("SEND", {**result, "persistent": self.persistent}, frame.body)
+                    worker.acks(frame, **more)
+                    if more:
+                        worker.says("COMMIT", transaction="t")
+        return done
+
+    def limits(self) -> dict[str, int]:
+        return {"total_octets": 60_000}
+
+    def test_it_goes_on_at_the_limit(self) -> None:
+        for more in ({}, {"transaction": "t"}):
+            worker = self.begin(**self.limits())
+            waiting = self.broker.engine.depth("/queue/jobs")[0]
+            self.assertLess(waiting, 100)
+            self.assertGreaterEqual(self.works(worker, **more), waiting)
+            self.assertFalse(worker.is_closed)
+
+    def test_what_goes_beyond_is_refused(self) -> None:
+        worker = self.begin(**self.limits())
+        worker.subscribes("/queue/jobs", ack="client-individual", prefetch_count="1")
+        self.passes()
+        worker.hears("MESSAGE")
+        for _ in range(40):
+            self.sends("x", "/queue/results", worker, padding=10_000 * "x")
+        worker.everything()
+        self.assertTrue(worker.is_closed)
+        self.assertEqual(self.broker.factory.broker.account.lent, 0)
+
+    def test_who_is_given_something_while_it_waits_goes_on(self) -> None:
+        worker = self.begin(**self.limits())
+        worker.subscribes("/queue/later", ack="client-individual")
+        self.sends("waits", "/queue/results", worker)
+        self.assertTrue(worker.hears_nothing())
+        self.assertTrue(self.broker.factory.broker.held)
+        engine = self.broker.engine
+        engine.append(Message("1", "/queue/later", "/queue/later", {}, b"", 10))
+        self.broker.factory.broker._look_at_held()
+        self.passes()
+        self.assertEqual(sorted(one.command for one in worker.everything()), ["MESSAGE", "RECEIPT"])
+
+
+class WorkerOnFileTests(OnFile, WorkerTests):
+    persistent = "true"
+
+    def limits(self) -> dict[str, int]:
+        return {"stored_octets": 60_000}

@@ -1,4 +1,4 @@
-"""Line: who waits for room at one queue, owners in turn."""
+"""Line: who waits for room, owners in turn."""
 
 from __future__ import annotations
 
@@ -20,6 +20,13 @@ class Line:
     def __bool__(self) -> bool:
         return bool(self._of)
 
+    def __contains__(self, owner: Owner) -> bool:
+        return owner in self._of
+
+    def owners(self) -> list[Owner]:
+        """Those who wait, in the order of their turns."""
+        return list(self._of)
+
     def add(self, owner: Owner, is_next: bool) -> Deferred[None]:
         """Fires when it is its turn; may be cancelled.  ``is_next``: before all others."""
         turn: Deferred[None] = Deferred(lambda turn: self._discard(owner, turn))
@@ -38,7 +45,10 @@ class Line:
 
     def take(self) -> Deferred[None]:
         """The one whose turn it is: it waits no more."""
-        owner = next(iter(self._of))
+        return self.take_of(next(iter(self._of)))
+
+    def take_of(self, owner: Owner) -> Deferred[None]:
+        """The first one of an owner who has some; it is other owners' turn then."""
         theirs = self._of.pop(owner)
         turn = theirs.popleft()
         if theirs:
