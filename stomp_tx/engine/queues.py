@@ -97,7 +97,7 @@ class Queues(Generic[L]):
             self._forget(lane)
 
     def remove(self, lane: L) -> None:
-        """It is no more; and, if it was all that there was of its queue, that neither."""
+        """Forget it, and its queue with its last lane."""
         if self.lanes.get(lane.name) is lane:
             del self.lanes[lane.name]
             self.will_expire.pop(lane.name, None)

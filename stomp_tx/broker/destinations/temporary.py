@@ -44,7 +44,7 @@ class TemporaryDestinations:
         return "/temp-" in address and is_temporary(address) and address not in self._there
 
     def drop(self, message: Message) -> None:
-        """Its destination is such a one."""
+        """Tell of a message that is dropped, for its destination is no more."""
         self._events.emit(Dropped, "", "", message, "temporary destination is no more")
 
     def as_sent(self, message: Message) -> list[Message]:

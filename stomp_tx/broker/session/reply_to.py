@@ -30,7 +30,7 @@ class ReplyTo:
         self._subscribe = subscribe
 
     def translate(self, message: Message) -> None:
-        """Name it as others do, where a message's ``reply-to`` is such a one; it comes to be by that."""
+        """Where ``reply-to`` is a temporary destination, make it, and put the name there that others use."""
         name = message.headers["reply-to"]
         if not name.startswith((TEMP_QUEUE, TEMP_TOPIC)):
             return

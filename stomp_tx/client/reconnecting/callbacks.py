@@ -47,7 +47,7 @@ class Callbacks:
         self._tell(self._on_lost, reason)
 
     def failed(self, error: Exception, failures: int) -> None:
-        """An attempt to connect has failed, the so-manieth in a row."""
+        """An attempt to connect has failed; ``failures``: so many have in a row."""
         self._tell(self._on_failed, error, failures)
 
     def _tell(self, user: Callable[..., object] | None, *what: object) -> None:

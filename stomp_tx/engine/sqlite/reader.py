@@ -74,7 +74,7 @@ def connect(path: str, mode: str) -> sqlite3.Connection:
 
 
 def as_far_as_it_goes(connection: sqlite3.Connection) -> None:
-    """Have it read a file that ends too soon: usually SQLite reads nothing of such a one."""
+    """Have it read a file that ends too soon: usually SQLite refuses to read any of it."""
     connection.execute("PRAGMA writable_schema = ON")
 
 
