@@ -151,7 +151,8 @@ class BrokerSettings:
     """Messages that wait for one slow subscription to a topic."""
 
     topic_backlog_octets: int = 64 * 1024 * 1024
-    """Octets (of frames) that wait for one slow subscription to a topic."""
+    """Octets (of frames) that wait for one slow subscription to a topic; as many more it may hold
+    unacknowledged."""
 
     slow_topic: str = "drop-oldest"
     """When one more would have to wait: ``drop-oldest``, or ``disconnect`` the subscriber."""

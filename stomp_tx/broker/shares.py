@@ -61,6 +61,11 @@ class Shares:
             return False
         return owner.octets + octets <= part * (self.threshold() - TIMES * octets)
 
+    def charge(self, owner: Owner, octets: int) -> bool:
+        """So much more is kept for it, outside of queues.  Is it over its share with that?"""
+        self._account.charge(owner, octets)
+        return not self.may_keep(owner)
+
     def can_ever_keep(self, octets: int) -> bool:
         """Would there be room for it if nothing else were kept?"""
         return octets <= ENOUGH * NOBODY_OVER * self.memory

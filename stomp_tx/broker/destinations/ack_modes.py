@@ -31,6 +31,12 @@ class InFlight(Protocol):
     by_ack: dict[str, Delivery]
     naming: str
 
+    def charge(self, octets: int) -> bool:
+        """So much of topics is in flight.  True: its owner has more than their share of memory."""
+
+    def release(self, octets: int) -> None:
+        """It is no more."""
+
 
 class FramedSubscription(Subscription):
     """One whose messages go out as MESSAGE frames."""
@@ -96,6 +102,7 @@ class AckSubscription(FramedSubscription):
         "_ack",
         "_ack_octets",
         "_by_ack",
+        "_in_flight",
         "_octets",
         "_withheld",
         "held",
@@ -115,6 +122,7 @@ class AckSubscription(FramedSubscription):
     ) -> None:
         super().__init__(sender, version, terms, exhausted)
         self._by_ack = in_flight.by_ack
+        self._in_flight = in_flight
         self._ack = f"{terms.number}-"
         self._ack_octets = self._bare + b"\nack:%d-" % terms.number
         self.order: dict[str, int] | None = {} if terms.mode == "client" else None
@@ -141,9 +149,12 @@ class AckSubscription(FramedSubscription):
     def holds(self, message: Message) -> None:
         """It has been given this one, and may be full with that."""
         self._octets += message.size
+        is_full = self._octets >= self.window
+        if not self.destination.stores and self._in_flight.charge(message.size):
+            is_full = True
         # (A topic takes the credit for this one afterwards.)
         spare = self.credit - (0 if self.destination.stores else 1)
-        if self._octets >= self.window and spare > 0:
+        if is_full and spare > 0:
             self._withheld += spare
             self.destination.take_credit(self, spare)
 
@@ -151,10 +162,19 @@ class AckSubscription(FramedSubscription):
         """It holds these no more."""
         if not self.window:
             return
-        self._octets -= sum([message.size for message in messages])
+        octets = sum([message.size for message in messages])
+        self._octets -= octets
+        if not self.destination.stores:
+            self._in_flight.release(octets)
         if self._withheld and self._octets < self.window:
             credit, self._withheld = self._withheld, 0
             self.destination.give_credit(self, credit)
+
+    def has_ended(self) -> None:
+        """It holds nothing any more."""
+        if self.window and not self.destination.stores:
+            self._in_flight.release(self._octets)
+        self._octets = 0
 
     def offer(self, message: Message) -> bool:
         if self.window:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 
 from twisted.internet.defer import Deferred
 
@@ -80,6 +81,7 @@ class Conversation:
         self._transactions = transactions = Transactions(broker.settings, broker.account, login.owner)
         self._routes = routes = Routes(broker, session_id, names, login, access, dialect, subscriptions)
         self._backpressure = Backpressure(broker, subscriptions, sender)
+        subscriptions.deliveries.charge_by(partial(broker.shares.charge, login.owner))
         self._giving_back = GivingBack(broker.engine, broker.slices, receipts)
         acknowledging = Acknowledging(broker.engine, subscriptions, transactions, receipts, header_warnings)
         self._subscribing = Subscribing(
@@ -166,6 +168,7 @@ class Conversation:
         held = list(in_flight.values())
         sources = self._giving_back.hold(self._subscriptions, len(held))
         in_flight.clear()
+        self._subscriptions.deliveries.release_all()
         self._subscriptions.end_all()
         self._routes.forget()
         for transaction in self._transactions.end_all():

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 
 from stomp_tx.broker.destinations.ack_modes import AckSubscription, Delivery, delivery_name
 from stomp_tx.broker.destinations.subscription import Subscription
@@ -30,7 +31,7 @@ class Deliveries:
     naming -- the version by whose rules ACK names them
     """
 
-    __slots__ = ("_by_number", "_ended", "_subscriptions", "by_ack", "naming")
+    __slots__ = ("_by_number", "_charge", "_charged", "_ended", "_subscriptions", "by_ack", "naming")
 
     def __init__(self, subscriptions: dict[str, Subscription], by_number: dict[int, Subscription]) -> None:
         """``subscriptions``: the session's own, by id; ``by_number``: the same."""
@@ -38,7 +39,33 @@ class Deliveries:
         self.naming: str = V12
         self._subscriptions = subscriptions
         self._by_number = by_number
+        self._charged = 0
+        self._charge: Callable[[int], bool] | None = None
         self._ended: list[str | None] = []  # ids of the subscriptions that ended last, see ENDED
+
+    # -- what those of topics take: those of queues are the engine's to count ------------------------------
+
+    def charge_by(self, charge: Callable[[int], bool]) -> None:
+        """``charge(octets)`` is called with how much more is in flight; True: the owner is over its share."""
+        self._charge = charge
+
+    def charge(self, octets: int) -> bool:
+        """See InFlight."""
+        self._charged += octets
+        return self._charge is not None and self._charge(octets)
+
+    def release(self, octets: int) -> None:
+        """See InFlight."""
+        octets = min(octets, self._charged)
+        self._charged -= octets
+        if self._charge is not None:
+            self._charge(-octets)
+
+    def release_all(self) -> None:
+        """The session is over."""
+        self.release(self._charged)
+
+    # -- which there are ----------------------------------------------------------------------------------
 
     def take(self, ack: str) -> list[Named]:
         """Take out the one so named and, in mode client, all that its subscription was sent before it."""
@@ -74,6 +101,7 @@ class Deliveries:
         del self._ended[:-ENDED]
         if not isinstance(subscription, AckSubscription):
             return []
+        subscription.has_ended()
         by_ack = self.by_ack
         if subscription.sent < len(by_ack):
             names = [name for name in subscription.names() if name in by_ack]

@@ -31,6 +31,7 @@ from stomp_tx.broker.headers.subscribe import (
 )
 from stomp_tx.broker.headers.values import is_false
 from stomp_tx.broker.names import Names
+from stomp_tx.broker.policy import Policy
 from stomp_tx.broker.selector.selector import Selector, compiling
 from stomp_tx.broker.session.access import Access
 from stomp_tx.broker.session.browsing import browse_of, viewed
@@ -187,7 +188,7 @@ class Subscribing:
             wants,
             not is_false(headers, "retained"),
             self._dialect,
-            window_of(headers, self._dialect, policy) if mode != "auto" else 0,
+            self._window(headers, policy, address) if mode != "auto" else 0,
             self._spurned(durable, is_deaf),
         )
         subscription = make_subscription(
@@ -197,6 +198,11 @@ class Subscribing:
         if view is None:
             return subscription, address, safe
         return subscription, browse_of(self._broker, address, headers.get("destination", ""), view), safe
+
+    def _window(self, headers: dict[str, str], policy: Policy, address: str) -> int:
+        """Octets that may be in flight; 0: any number.  What a topic has given nobody else counts."""
+        window = window_of(headers, self._dialect, policy)
+        return window or (self._broker.settings.topic_backlog_octets if is_topic(address) else 0)
 
     def _wants(self, selector: Selector | None, is_deaf: bool) -> Test | None:
         """What SUBSCRIBE says of the messages that it wants; None: it wants all.

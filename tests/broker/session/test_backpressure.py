@@ -210,6 +210,36 @@ class SharesTests(Conversations):
         self.assertLess(self.shares._account.octets / MIB, 8.1)
         self.assertGreater(self.fills(2), 0)
 
+    def listens(self, count: int, size: int) -> int:
+        """One who acknowledges nothing; what is in flight then."""
+        self.reader = self.user(1)
+        self.reader.subscribes("/topic/t", ack="client-individual", prefetch_count="1000")
+        producer = self.user(2)
+        for _ in range(count):
+            producer.says("SEND", {"destination": "/topic/t"}, size * b"x")
+        self.assertFalse(producer.is_closed)
+        return self.shares._account.elsewhere
+
+    def test_a_topic_gives_no_more_than_its_subscriber_may_hold(self) -> None:
+        self.broker = self.make_broker(topic_backlog_octets=MIB, memory=100 * MIB)
+        self.shares = self.broker.factory.broker.shares
+        self.assertLess(self.listens(100, 100_000), 1.2 * MIB)
+        messages = [frame for frame in self.reader.everything() if frame.command == "MESSAGE"]
+        self.assertEqual(len(messages), 11)
+        for message in messages:
+            self.reader.acks(message)
+        self.passes()
+        messages = [frame for frame in self.reader.everything() if frame.command == "MESSAGE"]
+        self.assertEqual(len(messages), 10)
+        self.reader.says("UNSUBSCRIBE", id="1")
+        self.assertEqual(self.shares._account.octets, 0)
+
+    def test_nor_more_than_its_users_share(self) -> None:
+        self.assertLess(self.listens(150, 100_000), 8.3 * MIB)
+        self.assertGreater(self.fills(2), 0)
+        self.reader.hangs_up()
+        self.assertEqual(self.shares._account.elsewhere, self.shares._account.held)
+
     def test_nothing_is_charged_when_all_have_left(self) -> None:
         client = self.user(1)
         client.says("BEGIN", transaction="t")
