@@ -18,6 +18,7 @@ from stomp_tx.broker.events import (
     HeaderUnknown,
     LockedOut,
     LoginRenewed,
+    MemoryShort,
     Refused,
     SelectorChanged,
 )
@@ -47,6 +48,8 @@ class EventLog:
         events.observe(LoginRenewed, self._renewed)
         events.observe(Denied, self._denied)
         events.observe(LockedOut, self._locked_out)
+        self._short = LogLimit(seconds, EVERY)
+        events.observe(MemoryShort, self._memory_short)
         events.observe(SelectorChanged, self._selector_changed)
         events.observe(Disconnected, self._disconnected)
 
@@ -138,6 +141,21 @@ class EventLog:
             permission=event.permission,
             destination=printable(event.destination),
             audit="denial",
+        )
+
+    def _memory_short(self, event: MemoryShort) -> None:
+        left_out = self._short.tell()
+        if left_out is None:
+            return
+        self._log.warn(
+            "what {user} sends waits: {octets} octets of memory are taken for them, they may have {share};"
+            " {total} are taken in all, {held} by frames that wait{more}",
+            user=printable(event.owner),
+            octets=event.octets,
+            share=event.share,
+            total=event.total,
+            held=event.held,
+            more=f"; {left_out} more had to wait since the last such line" if left_out else "",
         )
 
     def _locked_out(self, event: LockedOut) -> None:

@@ -249,6 +249,24 @@ class LockedOut(Event):
 
 
 @dataclass(frozen=True)
+class MemoryShort(Event):
+    """What somebody sends waits until less memory is taken: by them, or in all.
+
+    owner -- who it is: "user NAME", or "address PLACE" of who has not said who they are
+    octets -- taken for them
+    share -- what they may have now, in octets; less than 0 when nearly all is taken
+    total -- taken in all
+    held -- octets of what waits, everybody's together
+    """
+
+    owner: str
+    octets: int
+    share: int
+    total: int
+    held: int
+
+
+@dataclass(frozen=True)
 class Disconnected(Event):
     """A connection is gone, a session on it or not.
 

@@ -11,6 +11,7 @@ from twisted.internet.defer import CancelledError, Deferred
 from stomp_tx.account import Owner
 from stomp_tx.address import base_of, is_topic
 from stomp_tx.broker.broker import Broker
+from stomp_tx.broker.events import MemoryShort
 from stomp_tx.broker.session.overdraft import Overdraft
 from stomp_tx.broker.session.subscriptions import Subscriptions
 from stomp_tx.errors import LimitExceeded, StompError
@@ -113,7 +114,14 @@ class Backpressure:
         if self._overdraft.is_there:
             self._borrow(octets, address)
             return None
-        return self._waited_for(self._shares.wait(message.owner, is_next), message, is_next)
+        waiting = self._waited_for(self._shares.wait(message.owner, is_next), message, is_next)
+        if not is_next:
+            owner, account = message.owner, self._account
+            share = self._shares.threshold()
+            self._broker.events.emit(
+                MemoryShort, "", owner.name, owner.octets, share, account.octets, account.held
+            )
+        return waiting
 
     def _borrow(self, octets: int, address: str) -> None:
         if not self._overdraft.take(octets):

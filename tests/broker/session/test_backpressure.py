@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 from twisted.internet.address import IPv6Address
+from twisted.logger import Logger, formatEvent
 from twisted.trial.unittest import SynchronousTestCase
 
+from stomp_tx.broker.event_log import EventLog
+from stomp_tx.broker.events import MemoryShort
 from stomp_tx.broker.policy import Policy
 from stomp_tx.engine.limits import EngineLimits
 from stomp_tx.message import Message
@@ -182,6 +185,22 @@ class SharesTests(Conversations):
             self.taken(f"/queue/1.{number}")
         self.broker.clock.pump([0.1] * 20)
         self.assertIn("RECEIPT", [frame.command for frame in waits.everything()])
+
+    def test_it_is_told(self) -> None:
+        told: list[MemoryShort] = []
+        self.broker.factory.events.observe(MemoryShort, told.append)
+        lines: list[str] = []
+        log = Logger(observer=lambda event: lines.append(formatEvent(event)))  # type: ignore[arg-type]
+        EventLog(self.broker.factory.events, log, self.broker.clock.seconds)
+        for _ in range(3):
+            self.fills(1)
+        self.assertEqual([event.owner for event in told], 3 * ["address 2001:db8:0:1::/64"])
+        self.assertGreater(told[-1].held, 200_000)
+        self.assertGreater(told[-1].octets, 8 * MIB)
+        self.assertLess(told[-1].share, told[-1].octets + 100_000)
+        waits = [line for line in lines if "sends waits" in line]
+        self.assertEqual(len(waits), 1)
+        self.assertIn("what address 2001:db8:0:1::/64 sends waits: ", waits[0])
 
     def test_what_no_share_has_room_for_is_refused(self) -> None:
         ann = self.user(1)
