@@ -159,7 +159,7 @@ class Broker:
         self.scheduler = Scheduler(
             engine, policies, clock, self.now, self.new_message_id, settings.scheduled, self.retained
         )
-        self.scheduler_commands = SchedulerCommands(engine, clock, self.new_message_id)
+        self.scheduler_commands = SchedulerCommands(engine, clock, self.slices, self.new_message_id)
         self._idle_queues = IdleQueues(engine, policies, clock, self.registry.is_consumed)
         # what is done now and then
         self._maintenance = Maintenance(

@@ -17,6 +17,12 @@ from stomp_tx.message import Message
 from stomp_tx.wire.commands import V10, V12
 from stomp_tx.wire.escaping import escape
 
+FEW = 16
+"""Subscriptions of one connection that need not look how much goes out in a turn; more of them do."""
+
+MUCH = 4 * BIG
+"""Octets for one connection that are given to the transport at once, so that it can say "full"."""
+
 Delivery = tuple[Message, "AckSubscription"]
 """One message in flight to one subscription (its attempt number is the message's)."""
 
@@ -66,7 +72,7 @@ class FramedSubscription(Subscription):
 
     def _send_unusual(self, message: Message, octets: bytes) -> None:
         self._sender.send_octets(octets)
-        if len(message.body) >= BIG:
+        if len(message.body) >= BIG or len(self._outgoing) * len(message.body) >= MUCH:
             self._sender.flush()
 
 
@@ -196,6 +202,33 @@ class AckSubscription(FramedSubscription):
         return False
 
 
+class OneOfManyAuto(AutoSubscription):
+    """The same where its connection has many: a message to all of them is more than one turn can send.
+
+    When the transport is full the others keep the message, not a copy of its octets, until it has room.
+    """
+
+    __slots__ = ()
+
+    def offer(self, message: Message) -> bool:
+        done = AutoSubscription.offer(self, message)
+        if len(self._outgoing) * len(message.body) >= MUCH:
+            self._sender.flush()
+        return done
+
+
+class OneOfManyAck(AckSubscription):
+    """The same of those that acknowledge."""
+
+    __slots__ = ()
+
+    def offer(self, message: Message) -> bool:
+        done = AckSubscription.offer(self, message)
+        if len(self._outgoing) * len(message.body) >= MUCH:
+            self._sender.flush()
+        return done
+
+
 class NamedAckSubscription(AckSubscription):
     """The same in 1.0 and 1.1, where ACK and NACK name a delivery by its ``message-id``.
 
@@ -252,9 +285,14 @@ def make_subscription(
     terms: Terms,
     exhausted: list[Subscription],
     in_flight: InFlight,
+    others: int = 0,
 ) -> Subscription:
-    """The subscription for this ack mode and version."""
+    """The subscription for this ack mode and version, where its connection has so many others."""
+    is_one_of_many = others >= FEW
     if terms.mode == "auto":
-        return AutoSubscription(sender, version, terms, exhausted)
-    kind = AckSubscription if version == V12 else NamedAckSubscription
-    return kind(sender, version, terms, exhausted, in_flight)
+        auto = OneOfManyAuto if is_one_of_many else AutoSubscription
+        return auto(sender, version, terms, exhausted)
+    if version != V12:
+        return NamedAckSubscription(sender, version, terms, exhausted, in_flight)
+    acknowledging = OneOfManyAck if is_one_of_many else AckSubscription
+    return acknowledging(sender, version, terms, exhausted, in_flight)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import NamedTuple
 
 from twisted.internet.defer import Deferred
@@ -14,6 +14,7 @@ from stomp_tx.address import split
 from stomp_tx.broker.destinations.scheduler import LATER, Plan, plan_of, without_plan
 from stomp_tx.broker.headers import values
 from stomp_tx.broker.headers.scheduling import JOB
+from stomp_tx.broker.slices import Slices
 from stomp_tx.errors import LimitExceeded, ProtocolViolation
 from stomp_tx.interfaces import IEngine, Put, Safe
 from stomp_tx.message import OVERHEAD, Message
@@ -23,6 +24,9 @@ MANAGEMENT = "ActiveMQ.Scheduler.Management"
 
 MOST = 100
 """Commands in one transaction: each waiting message is held against all of them."""
+
+AT_ONCE = 20
+"""Waiting messages that are held against a command in one piece, or commands against one: a third of a ms."""
 
 _ACTION = "AMQ_SCHEDULER_ACTION"
 
@@ -98,13 +102,38 @@ class Found(NamedTuple):
 NOTHING = Found()
 
 
-class SchedulerCommands:
-    """Carries out commands, bit by bit: very many messages may wait."""
+class _CarryingOut:
+    """What one command has come to.
 
-    def __init__(self, engine: IEngine, clock: IReactorTime, new_id: Callable[[], str]) -> None:
+    last -- when the last that it has changed is safe
+    failures -- of what could not be made safe
+    """
+
+    def __init__(self) -> None:
+        self.last: Safe = None
+        self.failures: list[Failure] = []
+
+    def safe_with(self, safe: Safe) -> None:
+        """It has changed one more."""
+        if safe is not None and safe is not self.last:
+            self.last = safe
+            safe.addErrback(self._note)
+
+    def _note(self, failure: Failure) -> Failure:
+        self.failures.append(failure)
+        return failure
+
+
+class SchedulerCommands:
+    """Carries out commands, all of them in one slice of each turn: very many messages may wait."""
+
+    def __init__(
+        self, engine: IEngine, clock: IReactorTime, slices: Slices, new_id: Callable[[], str]
+    ) -> None:
         """``new_id`` gives the id of a message."""
         self._engine = engine
         self._clock = clock
+        self._slices = slices
         self._new_id = new_id
 
     async def carry_out(self, command: Command, reply: tuple[str, Put] | None, before: Safe) -> None:
@@ -113,33 +142,37 @@ class SchedulerCommands:
         reply -- the address of where copies go, and the way there; None: it is none that makes any
         before -- fires when what the same client has sent before is safe: it may be about that
 
-        Raises StompError.
+        Raises StompError, when there is no room for copies, too.
         """
         await self._has_come(before)
-        failures: list[Failure] = []
+        carrying_out = _CarryingOut()
+        await self._sliced(self._carry_out(command, reply, carrying_out))
+        await _fired(carrying_out.last)
+        if carrying_out.failures:
+            carrying_out.failures[0].raiseException()
 
-        def note(failure: Failure) -> Failure:
-            failures.append(failure)
-            return failure
-
-        last: Safe = None
-        for number, page in enumerate(self._engine.browse(LATER)):
-            if number:
-                await deferLater(self._clock, 0)  # it is others' turn
-            for waiting in page:
+    def _carry_out(
+        self, command: Command, reply: tuple[str, Put] | None, carrying_out: _CarryingOut
+    ) -> Iterator[None]:
+        for page in self._engine.browse(LATER):
+            for number, waiting in enumerate(page):
+                if not number % AT_ONCE:
+                    yield
                 if not command.concerns(plan_of(waiting)):
                     continue
                 if reply is None:
-                    safe = self._engine.withdraw(waiting)
-                else:
-                    address, put = reply
-                    safe = put(self._shown(waiting, address))
-                if safe is not None and safe is not last:
-                    last = safe
-                    safe.addErrback(note)
-        await _fired(last)
-        if failures:
-            failures[0].raiseException()
+                    carrying_out.safe_with(self._engine.withdraw(waiting))
+                    continue
+                address, put = reply
+                copy = self._shown(waiting, address, command)
+                if self._engine.is_full(address, copy):
+                    raise LimitExceeded("queue full", f"{address} has no room for all that was found")
+                carrying_out.safe_with(put(copy))
+
+    async def _sliced(self, pieces: Iterator[None]) -> None:
+        done = self._slices.do(pieces)
+        if done is not None:
+            await done
 
     async def find(
         self, commands: Sequence[Planned], sent: Sequence[Message], before: Safe, most: int, octets: int
@@ -171,13 +204,21 @@ class SchedulerCommands:
                     )
                 if not reply:
                     return True
-                copies.append(self._shown(waiting, reply))
+                copies.append(self._shown(waiting, reply, command))
             return False
 
-        for number, page in enumerate(self._engine.browse(LATER)):
-            if number:
-                await deferLater(self._clock, 0)
-            withdrawn += [waiting for waiting in page if is_taken(waiting, commands)]
+        def find() -> Iterator[None]:
+            for page in self._engine.browse(LATER):
+                looks = 0
+                for waiting in page:
+                    if looks <= 0:
+                        yield
+                        looks = AT_ONCE
+                    looks -= len(commands)
+                    if is_taken(waiting, commands):
+                        withdrawn.append(waiting)
+
+        await self._sliced(find())
         taken_back = frozenset(
             place
             for place, message in enumerate(sent)
@@ -190,10 +231,11 @@ class SchedulerCommands:
             await _fired(before)
             await deferLater(self._clock, 0)  # what has become safe is put into its place
 
-    def _shown(self, waiting: Message, address: str) -> Message:
+    def _shown(self, waiting: Message, address: str, command: Command) -> Message:
         headers = without_plan(waiting)
         size = waiting.size - OVERHEAD
-        return Message(self._new_id(), waiting.destination, address, headers, waiting.body, size)
+        owner = command.message.owner
+        return Message(self._new_id(), waiting.destination, address, headers, waiting.body, size, owner)
 
 
 def _fired(safe: Safe) -> Deferred[None]:

@@ -240,7 +240,7 @@ class Sending:
     def _manage(self, frame: Frame, address: str) -> Deferred[None] | None:
         """What is sent to the scheduler."""
         destination = frame.headers["destination"]
-        message = Message("", destination, address, frame.headers, frame.body, frame.size)
+        message = Message("", destination, address, frame.headers, frame.body, frame.size, self._owner)
         if "reply-to" in frame.headers:
             self._reply_to.translate(message)
         command = Command(message, self._access.may_manage)

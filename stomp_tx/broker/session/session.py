@@ -143,22 +143,15 @@ class BrokerSession:
         self._end()
 
     def paused(self) -> None:
-        for subscription in self._subscriptions:
-            subscription.paused = True
-            subscription.destination.pause(subscription)
+        self._subscriptions.pause()
 
     def resumed(self) -> None:
-        for subscription in self._subscriptions:
-            subscription.paused = False
-            subscription.destination.resume(subscription)
+        self._subscriptions.resume(self._sender)
         self.flushed()
 
     def flushed(self) -> None:
         if self._subscriptions.exhausted:
-            exhausted = self._subscriptions.exhausted[:]
-            self._subscriptions.exhausted.clear()
-            for subscription in exhausted:
-                subscription.destination.replenish(subscription)
+            self._subscriptions.replenish(self._sender)
 
     def input_ended(self, error: StompError | None) -> None:
         are_owed = self._receipts.are_owed  # what is given back now is nobody's business

@@ -32,7 +32,7 @@ from stomp_tx.broker.headers.subscribe import (
 from stomp_tx.broker.headers.values import is_false
 from stomp_tx.broker.names import Names
 from stomp_tx.broker.policy import Policy
-from stomp_tx.broker.selector.selector import Selector, compiling
+from stomp_tx.broker.selector.selector import Selector, compiling, is_remembered
 from stomp_tx.broker.session.access import Access
 from stomp_tx.broker.session.browsing import browse_of, viewed
 from stomp_tx.broker.session.durable_subscriptions import DurableSubscriptions
@@ -112,7 +112,10 @@ class Subscribing:
 
     def subscribe(self, frame: Frame) -> Deferred[None] | None:
         selector = frame.headers.get("selector")
-        if selector is not None and len(selector) <= self._broker.settings.selector_length:
+        if selector is None or is_remembered(selector):
+            self._subscribe(frame, None)
+            return None
+        if len(selector) <= self._broker.settings.selector_length:
             compiled = self._broker.slices.do(compiling(selector))
             if compiled is not None:
                 return self._read_on(compiled, frame, self._subscribe)
@@ -192,7 +195,12 @@ class Subscribing:
             self._spurned(durable, is_deaf),
         )
         subscription = make_subscription(
-            self._sender, self._version, terms, subscriptions.exhausted, subscriptions.deliveries
+            self._sender,
+            self._version,
+            terms,
+            subscriptions.exhausted,
+            subscriptions.deliveries,
+            len(subscriptions.by_key),
         )
         subscriptions.add(key, subscription)
         if view is None:
@@ -235,7 +243,7 @@ class Subscribing:
         Where it is not safe yet they wait for that: what was said of the RECEIPT comes before them.
         """
         if safe is not None:
-            subscription.paused = True
+            self._subscriptions.keep_out(subscription)
             safe.addCallback(self._let_go, subscription)
         if isinstance(place, Browse):
             address = place.address
@@ -247,9 +255,11 @@ class Subscribing:
 
     def _let_go(self, result: None, subscription: Subscription) -> None:
         """It is safe."""
-        subscription.paused = self._sender.full
-        if subscription in self._subscriptions and not subscription.paused:
-            subscription.destination.resume(subscription)
+        if subscription in self._subscriptions:
+            subscription.paused = self._sender.full
+            self._subscriptions.let_in(subscription)
+            if not subscription.paused:
+                subscription.destination.resume(subscription)
 
     def _new_key(self, frame: Frame) -> tuple[str, str | None]:
         """What the new one goes by, and the id that it has."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import OrderedDict
 from collections.abc import Iterator
 
 from stomp_tx.broker.broker import Broker
@@ -10,6 +11,7 @@ from stomp_tx.broker.destinations.subscription import Subscription
 from stomp_tx.broker.events import Unsubscribed
 from stomp_tx.broker.session.deliveries import Deliveries
 from stomp_tx.broker.session.no_local import OwnMessages
+from stomp_tx.interfaces import IFrameSender
 
 
 class Subscriptions:
@@ -26,6 +28,10 @@ class Subscriptions:
 
     __slots__ = (
         "_broker",
+        "_is_replenishing",
+        "_is_resuming",
+        "_paused",
+        "_running",
         "_session_id",
         "by_key",
         "by_number",
@@ -41,6 +47,11 @@ class Subscriptions:
         self._session_id = session_id
         self.by_key: dict[str, Subscription] = {}
         self.by_number: dict[int, Subscription] = {}
+        # Those that can be given messages as far as their connection goes, and those that wait for it.
+        self._running: dict[Subscription, None] = {}
+        self._paused: OrderedDict[Subscription, None] = OrderedDict()
+        self._is_resuming = False
+        self._is_replenishing = False
         self.deliveries = Deliveries(self.by_key, self.by_number)
         self.selecting = 0
         self.exhausted: list[Subscription] = []
@@ -67,12 +78,68 @@ class Subscriptions:
         """It is one of them from now on."""
         self.by_key[key] = self.by_number[subscription.number] = subscription
         self.selecting += subscription.wants is not None
+        self.let_in(subscription)
+
+    def let_in(self, subscription: Subscription) -> None:
+        """It is paused and resumed with the others from now on."""
+        (self._paused if subscription.paused else self._running)[subscription] = None
+
+    def keep_out(self, subscription: Subscription) -> None:
+        """It is paused for another reason: not until ``let_in``."""
+        subscription.paused = True
+        self._running.pop(subscription, None)
+        self._paused.pop(subscription, None)
+
+    def pause(self) -> None:
+        """The connection has as much to send as it takes."""
+        running, self._running = self._running, {}
+        self._paused.update(running)
+        for subscription in running:
+            subscription.paused = True
+            subscription.destination.pause(subscription)
+
+    def resume(self, sender: IFrameSender) -> None:
+        """It has room again: for some of them, who were paused first, if what they are given fills it."""
+        if not self._is_resuming:
+            self._is_resuming = True
+            self._broker.slices.do(self._resuming(sender))
+
+    def _resuming(self, sender: IFrameSender) -> Iterator[None]:
+        try:
+            while self._paused and not sender.full:
+                subscription, _ = self._paused.popitem(last=False)
+                self._running[subscription] = None
+                subscription.paused = False
+                subscription.destination.resume(subscription)
+                yield
+        finally:
+            self._is_resuming = False
+
+    def replenish(self, sender: IFrameSender) -> None:
+        """What those that are exhausted were given has been written: they are given more.
+
+        What comes of that may be so much that it is written at once: those have their turn later.
+        """
+        if self._is_replenishing:
+            return
+        exhausted = self.exhausted[:]
+        self.exhausted.clear()
+        self._is_replenishing = True
+        try:
+            for subscription in exhausted:
+                subscription.destination.replenish(subscription)
+        finally:
+            self._is_replenishing = False
+        if self.exhausted and not sender.outgoing and not sender.full:
+            sender.going_out()
 
     def end(self, key: str) -> list[Delivery]:
         """No message reaches this one any more; what it held."""
         subscription = self.by_key.pop(key)
         del self.by_number[subscription.number]
         self.selecting -= subscription.wants is not None
+        self._running.pop(subscription, None)
+        self._paused.pop(subscription, None)
         self._broker.registry.remove(subscription)
         self._broker.events.emit(
             Unsubscribed, self._session_id, subscription.name, subscription.destination.address
@@ -85,5 +152,7 @@ class Subscriptions:
             self._broker.registry.remove(subscription)
         self.by_key.clear()
         self.by_number.clear()
+        self._running.clear()
+        self._paused.clear()
         self.selecting = 0
         self.exhausted.clear()

@@ -9,10 +9,13 @@ from twisted.trial.unittest import SynchronousTestCase
 from stomp_tx.auth.acl import AccessList, Role
 from stomp_tx.broker.destinations import scheduler_commands
 from stomp_tx.broker.events import Sent
+from stomp_tx.broker.policy import Policy
+from stomp_tx.broker.slices import PIECES
 from stomp_tx.engine import waiting
 from tests.broker.on_file import InMemory, OnFile
 from tests.broker.session.test_access import enters, guarded
-from tests.conversation import Client
+from tests.conversation import Broker, Client
+from tests.counting import Ticking
 
 LATER = "/later/messages"
 COMMANDS = "ActiveMQ.Scheduler.Management"
@@ -158,13 +161,13 @@ class Managing(InMemory, SynchronousTestCase):
         self.assertEqual(self.waits(), [])
 
     def test_who_is_lost_amid_that_has_committed_nothing(self) -> None:
-        self.patch(waiting, "AT_ONCE", 10)
         self.later(*map(str, range(35)))
         self.ann.says("SEND", destination="/queue/b", body=b"held")
         self.ann.subscribes("/queue/b", ack="client-individual")
         self.begins()
         self.ann.acks(self.ann.hears("MESSAGE"), transaction="t")
         self.command("REMOVEALL", transaction="t")
+        self.broker.factory.broker.slices.do(iter(range(PIECES)))  # others have this turn's slice
         self.ann.says("COMMIT", transaction="t", receipt="c")
         self.ann.hangs_up()
         self.broker.clock.pump([0] * 10)
@@ -273,3 +276,40 @@ class ManagingOnFile(OnFile, Managing):
         self.broker.disk.full = True
         self.command("REMOVE", "1", receipt="r")
         self.assertEqual(self.ann.fails("can't write").headers["receipt-id"], "r")
+
+
+class SliceTests(SynchronousTestCase):
+    """All commands together take ten milliseconds of each turn, and what they show is bounded."""
+
+    def begin(self, **settings: Any) -> None:
+        self.clock = Ticking()
+        self.broker = Broker(clock=self.clock, **settings)
+        ann = self.broker.connect()
+        for number in range(1000):
+            ann.says("SEND", destination="/queue/a", delay="3600000", scheduledJobId=str(number))
+
+    def browses(self, reply: str) -> Client:
+        client = self.broker.connect()
+        said = {"destination": COMMANDS, "AMQ_SCHEDULER_ACTION": "BROWSE", "reply-to": reply, "receipt": "r"}
+        client.says("SEND", said)
+        return client
+
+    def test_many_at_once(self) -> None:
+        self.begin()
+        clients = [self.browses("/queue/found") for _ in range(5)]
+        depth = self.broker.engine.depth
+        while (before := depth("/queue/found")[0]) < 5000:
+            self.assertTrue(self.clock.turn())
+            self.assertLessEqual(depth("/queue/found")[0] - before, 11 * scheduler_commands.AT_ONCE)
+        self.clock.turn()
+        for client in clients:
+            client.hears("RECEIPT")
+
+    def test_no_more_is_shown_than_there_is_room_for(self) -> None:
+        self.begin(patterns={"/queue/found": Policy(length=50)})
+        for _ in range(3):
+            client = self.browses("/queue/found")
+            while client.hears_nothing():
+                self.assertTrue(self.clock.turn())
+            client.fails("queue full")
+        self.assertEqual(self.broker.engine.depth("/queue/found")[0], 50)
