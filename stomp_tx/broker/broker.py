@@ -145,6 +145,7 @@ class Broker:
         self.registry = SubscriptionRegistry(
             engine,
             clock,
+            self.slices,
             settings,
             policies,
             self.dead_letters,

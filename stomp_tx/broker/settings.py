@@ -82,7 +82,7 @@ class BrokerSettings:
     """Destinations that may stand in one destination header, with commas between."""
 
     wildcard_queues: int = 1000
-    """Queues that one subscription to a pattern may get messages of at a time."""
+    """Queues that one subscription to a pattern may get messages of at a time: others wait their turn."""
 
     temporary: int = 1000
     """Temporary destinations of one connection."""

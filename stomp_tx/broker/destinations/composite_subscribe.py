@@ -6,7 +6,7 @@ parts share the credit of the whole: when that is used up, all of them pause.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 
 from twisted.internet.interfaces import IReactorTime
 
@@ -16,8 +16,12 @@ from stomp_tx.broker.destinations.destination import Destination
 from stomp_tx.broker.destinations.subscription import Source, Subscription, Terms
 from stomp_tx.broker.policy import Policy
 from stomp_tx.broker.settings import BrokerSettings
+from stomp_tx.broker.slices import Slices
 from stomp_tx.interfaces import IEngine, Safe
 from stomp_tx.message import Batch, Message, Outcome
+
+TURN = 0.05
+"""Seconds after which others have their turn, where more queues match than a subscription may have."""
 
 PLENTY = 1_000_000
 """The credit of a part: it is the whole's that counts."""
@@ -27,10 +31,12 @@ class Part(Subscription):
     """A subscription's share in one of its destinations.
 
     in_flight -- how many messages of it wait for their ACK
+    had_its_turn -- it was given a message
+    is_leaving -- it is given none until those in flight are settled, or others have had a turn
     matched -- it is there because of a pattern
     """
 
-    __slots__ = ("_composite", "_whole", "in_flight", "matched")
+    __slots__ = ("_composite", "_whole", "had_its_turn", "in_flight", "is_leaving", "matched")
 
     def __init__(self, whole: Subscription, composite: CompositeSubscribe, matched: bool) -> None:
         terms = Terms(
@@ -48,6 +54,8 @@ class Part(Subscription):
         super().__init__(whole.version, terms, whole.paused or whole.credit <= 0, whole.exhausted)
         self._whole = whole
         self._composite = composite
+        self.had_its_turn = False
+        self.is_leaving = False
         self.in_flight = 0
         self.matched = matched
 
@@ -58,6 +66,7 @@ class Part(Subscription):
 
     def offer(self, message: Message) -> bool:
         self._composite.use_credit()
+        self.had_its_turn = True
         if self.mode != "auto":
             self.in_flight += 1
         done = self._whole.offer(message)
@@ -68,7 +77,20 @@ class Part(Subscription):
 class CompositeSubscribe(Destination):
     """The destinations of one subscription: queues, those that match its patterns among them, and topics."""
 
-    __slots__ = ("_engine", "_join", "_leave", "_parts", "_whole", "may_match")
+    __slots__ = (
+        "_engine",
+        "_has_more",
+        "_is_taking_turns",
+        "_join",
+        "_join_if_room",
+        "_leave",
+        "_look_again",
+        "_parts",
+        "_slices",
+        "_waiting",
+        "_whole",
+        "may_match",
+    )
 
     _whole: Subscription
 
@@ -82,11 +104,16 @@ class CompositeSubscribe(Destination):
         join: Callable[[Subscription, str], None],
         leave: Callable[[Subscription], None],
         may_match: Callable[[str], bool],
+        slices: Slices,
+        join_if_room: Callable[[CompositeSubscribe, str], None],
+        look_again: Callable[[CompositeSubscribe], None],
     ) -> None:
         """
         address -- all of them, with commas between
         join, leave -- put a part in force at an address, and end it
         may_match -- says whether a pattern may find that queue
+        join_if_room -- called with it and a queue of its patterns whose turn it is
+        look_again -- called with it when it has room for queues of its patterns that it does not know
         """
         super().__init__(address, clock, settings, Policy(), dead_letters, self._settle)
         self._engine = engine
@@ -94,6 +121,12 @@ class CompositeSubscribe(Destination):
         self._leave = leave
         self.may_match = may_match
         self._parts: dict[str, Part] = {}  # by address
+        self._slices = slices
+        self._join_if_room = join_if_room
+        self._look_again = look_again
+        self._waiting: dict[str, None] = {}  # queues of its patterns whose turn it is not yet
+        self._has_more = False  # there are more of those
+        self._is_taking_turns = False
 
     def add(self, subscription: Subscription) -> None:
         subscription.destination = self
@@ -126,6 +159,64 @@ class CompositeSubscribe(Destination):
             if part.is_idle and not self._engine.depth(address)[0]:
                 del self._parts[address]
                 self._leave(part)
+
+    # -- where there are more queues than it may get messages of at a time --------------------------------
+
+    @property
+    def is_behind(self) -> bool:
+        """Do queues of its patterns wait for their turn?"""
+        return bool(self._waiting) or self._has_more
+
+    def wait_for_turn(self, queue: str) -> None:
+        """It gets messages of this one when another one has had its turn."""
+        if len(self._waiting) < self._settings.wildcard_queues:
+            self._waiting[queue] = None
+        else:
+            self._has_more = self._has_more or queue not in self._waiting
+        self._take_turns_soon()
+
+    def _take_turns_soon(self) -> None:
+        if not self._is_taking_turns:
+            self._is_taking_turns = True
+            self._clock.callLater(TURN, self._take_turns)
+
+    def _take_turns(self) -> None:
+        self._is_taking_turns = False
+        self._slices.do(self._taking_turns())
+
+    def _taking_turns(self) -> Iterator[None]:
+        """Leave queues that have had their turn, and that have nothing in flight; others come in."""
+        most = self._settings.wildcard_queues
+        for address, part in list(self._parts.items()):
+            waiting = self._engine.depth(address)[0]
+            if not self._waiting or self._parts.get(address) is not part or not self.subscriptions:
+                break
+            if part.is_idle and (part.had_its_turn or not waiting):
+                del self._parts[address]
+                self._leave(part)
+                if waiting:
+                    self._waiting[address] = None  # behind the others
+                self._let_in(most)
+            elif part.is_leaving:
+                part.is_leaving = part.had_its_turn = False  # who ACKs many at once may wait for more
+            elif part.matched and part.had_its_turn and self._whole.credit <= 0:
+                part.is_leaving = True
+            yield
+        self._resume_parts()
+        self._let_in(most)
+        if self.subscriptions and not self._waiting and self._has_more:
+            self._has_more = False
+            self._look_again(self)
+        if self.subscriptions and self.is_behind:
+            self._take_turns_soon()
+
+    def _let_in(self, most: int) -> None:
+        while self._waiting and self.count < most and self.subscriptions:
+            address = next(iter(self._waiting))
+            del self._waiting[address]
+            if self._engine.depth(address)[0]:
+                self._join_if_room(self, address)
+                return
 
     def queues(self) -> Iterable[Source]:
         return [queue for part in self._parts.values() for queue in part.destination.queues()]
@@ -160,7 +251,7 @@ class CompositeSubscribe(Destination):
         for address, part in parts:
             if whole.paused or whole.credit <= 0 or whole not in self.subscriptions:
                 return
-            if part.paused:
+            if part.paused and not part.is_leaving:
                 part.paused = False
                 if len(parts) > 1:
                     self._parts[address] = self._parts.pop(address)

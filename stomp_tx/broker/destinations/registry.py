@@ -17,6 +17,7 @@ from stomp_tx.broker.destinations.subscription import Subscription
 from stomp_tx.broker.destinations.topic import Topic
 from stomp_tx.broker.policy import Policies, Policy
 from stomp_tx.broker.settings import BrokerSettings
+from stomp_tx.broker.slices import Slices
 from stomp_tx.interfaces import IEngine
 from stomp_tx.message import Message
 from stomp_tx.wildcards import Patterns, is_pattern
@@ -37,6 +38,7 @@ class SubscriptionRegistry:
         self,
         engine: IEngine,
         clock: IReactorTime,
+        slices: Slices,
         settings: BrokerSettings,
         policies: Policies,
         dead_letters: DeadLetters,
@@ -44,6 +46,7 @@ class SubscriptionRegistry:
         too_slow: Callable[[Subscription], None],
         retained: Callable[[str], list[Message]],
     ) -> None:
+        self._slices = slices
         self._retained = retained
         self._patterns: dict[
             tuple[str, str], Patterns[CompositeSubscribe]
@@ -97,6 +100,9 @@ class SubscriptionRegistry:
             self.add,
             self.remove,
             may_match,
+            self._slices,
+            self._join,
+            self._look_again,
         )
         composite.add(subscription)
         parts = address.split(",")
@@ -152,12 +158,18 @@ class SubscriptionRegistry:
         if composite.reads(queue) or not composite.subscriptions or not composite.may_match(queue):
             return
         if composite.count >= self._settings.wildcard_queues:
-            composite.leave_idle()  # until something is sent there again
+            if not composite.is_behind:
+                composite.leave_idle()  # until something is sent there again
             if composite.count >= self._settings.wildcard_queues:
-                for subscription in list(composite.subscriptions):
-                    self._too_slow(subscription)
+                composite.wait_for_turn(queue)
                 return
         composite.join(queue, matched=True)
+
+    def _look_again(self, composite: CompositeSubscribe) -> None:
+        """For queues of its patterns that it knew nothing of, as so many others had to wait."""
+        for part in composite.address.split(","):
+            if _is_pattern(part):
+                self._join_those_of(composite, part, iter(list(self._engine.queues())))
 
     def remove(self, subscription: Subscription) -> None:
         """End a subscription: no message reaches it any more."""
