@@ -143,10 +143,11 @@ class Backpressure:
             )
 
     def _waited_for(self, room: Deferred[None], message: Message, is_next: bool) -> Deferred[None]:
-        most = self._broker.settings.unfinished_octets
+        bounds = (self._broker.settings.unfinished_octets, self._shares.memory // 8)
+        held = self._account.held
         self._room = room
         room.addErrback(lambda failure: failure.trap(CancelledError))
-        if most and self._account.held + message.size > most:
+        if held and held + message.size > min(filter(None, bounds)):
             self.end()
             raise LimitExceeded(
                 "too much waits for room", f"{base_of(message.address)} is at its limit: send later"
