@@ -157,6 +157,8 @@ class SubscriptionRegistry:
     def _join(self, composite: CompositeSubscribe, queue: str) -> None:
         if composite.reads(queue) or not composite.subscriptions or not composite.may_match(queue):
             return
+        if queue not in self._destinations and not self._engine.depth(queue)[0]:
+            return  # it has gone: to consume from it would make it again, and others would be told, and so on
         if composite.count >= self._settings.wildcard_queues:
             if not composite.is_behind:
                 composite.leave_idle()  # until something is sent there again

@@ -198,6 +198,18 @@ class Severals(InMemory, SynchronousTestCase):
             self.assertLessEqual(self.parts("/queue/b.*"), 5, heard)
         self.assertTrue(cat.hears_nothing())
 
+    def test_a_queue_that_has_gone_meanwhile_is_not_made_again(self) -> None:
+        """Another one with a pattern would be told of it, and so on for ever where both have no room."""
+        self.begin()
+        bob = self.consumer("/queue/a.*")
+        ann = self.broker.connect("1.2")
+        ann.subscribes("/queue/a.1")
+        ann.hangs_up()
+        self.broker.clock.advance(0)
+        self.assertEqual(list(self.broker.factory.engine.queues()), [])
+        self.send("/queue/a.1", "hello")
+        self.assertEqual(bob.hears_bodies(), [b"hello"])
+
     def parts(self, address: str) -> int:
         """How many queues the one who has subscribed to a pattern gets messages of now."""
         registry = self.broker.factory.registry
