@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import sys
 from collections.abc import Callable
 from types import FrameType
@@ -23,11 +24,15 @@ def lines_run(call: Callable[[], object]) -> int:
         return trace
 
     before = sys.gettrace()
+    was_collecting = gc.isenabled()
+    gc.disable()  # what is collected meanwhile may call something, too
     sys.settrace(trace)
     try:
         call()
     finally:
         sys.settrace(before)
+        if was_collecting:
+            gc.enable()
     return count
 
 

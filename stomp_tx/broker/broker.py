@@ -124,7 +124,8 @@ class Broker:
         self.sessions: dict[Session, None] = {}
         self.slices = Slices(clock)
         self.account = Account(self._queued)
-        self.shares = Shares(self.account, settings.memory or default_memory(), clock)
+        memory = settings.memory or default_memory()
+        self.shares = Shares(self.account, memory, clock, are_kept=bool(settings.memory))
         self.held: dict[Held, None] = {}
         self._now = now
         self._stopped: Deferred[None] | None = None  # set: the broker is stopping
@@ -256,7 +257,8 @@ class Broker:
 
     def _elsewhere_changed(self, octets: int) -> None:
         """From when on shares are asked about: while less is taken nobody is over theirs."""
-        self.engine.notice(max(0, int(NOBODY_OVER * self.shares.memory) - octets))
+        if self.shares.are_kept:
+            self.engine.notice(max(0, int(NOBODY_OVER * self.shares.memory) - octets))
 
     def _look_at_held(self) -> None:
         for held in list(self.held):

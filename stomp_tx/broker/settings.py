@@ -134,8 +134,8 @@ class BrokerSettings:
     """Octets of frames that have not come whole, of all connections together; 0: any number."""
 
     memory: int = 0
-    """Octets of memory for what the broker keeps; 0: two fifths of the memory there is (or that the process's
-    control group may have), and 256 MiB at least.  One user gets no more than four times what is left.
+    """Octets of memory for what the broker keeps; one user gets no more than four times what is left of them.
+    0: nobody is held to a share, only ``engine_limits`` count.  A good figure: two fifths of all there is.
     """
 
     user_id: bool = False

@@ -31,10 +31,12 @@ class Shares:
     """Divides the memory: what one owner has never keeps another one from theirs.
 
     memory -- octets, in all
+    are_kept -- is anybody held to their share?  Otherwise everybody may have more.
     """
 
-    def __init__(self, account: Account, memory: int, clock: IReactorTime) -> None:
+    def __init__(self, account: Account, memory: int, clock: IReactorTime, are_kept: bool = True) -> None:
         self.memory = memory
+        self.are_kept = are_kept
         self._account = account
         self._clock = clock
         self._line = Line()
@@ -44,6 +46,8 @@ class Shares:
     @property
     def is_alarmed(self) -> bool:
         """Is nearly all memory taken, whoever has it?"""
+        if not self.are_kept:
+            return False
         octets = self._account.octets
         if octets >= ALARM * self.memory:
             self._is_alarmed = True
@@ -59,6 +63,8 @@ class Shares:
         """Is there room for so much more of this owner's, or in a part of its share?"""
         if self.is_alarmed:
             return False
+        if not self.are_kept:
+            return True
         return owner.octets + octets <= part * (self.threshold() - TIMES * octets)
 
     def charge(self, owner: Owner, octets: int) -> bool:
@@ -68,7 +74,7 @@ class Shares:
 
     def can_ever_keep(self, octets: int) -> bool:
         """Would there be room for it if nothing else were kept?"""
-        return octets <= ENOUGH * NOBODY_OVER * self.memory
+        return not self.are_kept or octets <= ENOUGH * NOBODY_OVER * self.memory
 
     def wait(self, owner: Owner, is_next: bool) -> Deferred[None]:
         """Fires when it is the turn of one of the owner's: when there is some room for those again."""

@@ -7,7 +7,6 @@ import textwrap
 from collections.abc import Iterator
 
 from stomp_tx.auth.roles_file import written_access
-from stomp_tx.broker.available_memory import default_memory
 from stomp_tx.broker.dialects import DIALECTS
 from stomp_tx.printable import printable
 from stomp_tx.service.configuration import Configuration
@@ -52,8 +51,6 @@ def _line(configuration: Configuration, setting: Setting) -> str:
         source = "default" if value == setting.default else f"dialect {dialect}"
     elif not is_set:
         source = "default"
-    if setting.name == "broker.memory" and not value:
-        value = default_memory()
     return f"{'' if is_set else '#'}{setting.key} = {setting.written(value)}{_from(source)}"
 
 

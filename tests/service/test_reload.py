@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import weakref
 from dataclasses import replace
 from typing import Any
 
@@ -14,6 +15,7 @@ from twisted.trial.unittest import SynchronousTestCase
 from stomp_tx.auth.acl import AccessList, Role
 from stomp_tx.broker.policy import Policy
 from stomp_tx.errors import ConfigurationError
+from stomp_tx.net.tls import server
 from stomp_tx.service import reload
 from stomp_tx.service.configuration import Configuration
 from stomp_tx.service.reload import ReloadService
@@ -41,6 +43,7 @@ class Factory:
 
 class ReloadTests(SynchronousTestCase):
     def setUp(self) -> None:
+        self.patch(server, "_in_use", weakref.WeakSet())  # not the certificates of other tests
         self.reactor = Reactor()
         self.factory: Any = Factory()
         self.new: Configuration | Exception = Configuration()

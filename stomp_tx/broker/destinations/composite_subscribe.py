@@ -202,6 +202,9 @@ class CompositeSubscribe(Destination):
             elif part.matched and part.had_its_turn and self._whole.credit <= 0:
                 part.is_leaving = True
             yield
+        if not self._waiting:
+            for part in self._parts.values():
+                part.is_leaving = part.had_its_turn = False  # nobody wants its place any more
         self._resume_parts()
         self._let_in(most)
         if self.subscriptions and not self._waiting and self._has_more:

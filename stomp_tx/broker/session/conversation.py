@@ -8,6 +8,7 @@ from functools import partial
 from twisted.internet.defer import Deferred
 
 from stomp_tx.broker.broker import Broker
+from stomp_tx.broker.destinations.ack_modes import Delivery
 from stomp_tx.broker.names import Names
 from stomp_tx.broker.session.access import Access
 from stomp_tx.broker.session.acknowledging import Acknowledging
@@ -166,13 +167,17 @@ class Conversation:
         self._backpressure.end()
         in_flight = self._subscriptions.deliveries.by_ack
         held = list(in_flight.values())
+        live = set(self._subscriptions)
+        gone: list[Delivery] = []
+        for transaction in self._transactions.end_all():
+            for delivery in transaction.held():
+                (held if delivery[1] in live else gone).append(delivery)
         sources = self._giving_back.hold(self._subscriptions, len(held))
         in_flight.clear()
         self._subscriptions.deliveries.release_all()
         self._subscriptions.end_all()
         self._routes.forget()
-        for transaction in self._transactions.end_all():
-            held.extend(transaction.held())
+        self._giving_back.give_back_now(gone)
         done = self._giving_back.give_back(held, sources)
         self._broker.temporary_destinations.end(self.names)
         self._broker.producers.remove(self._session_id)

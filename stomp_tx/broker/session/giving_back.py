@@ -50,6 +50,10 @@ class GivingBack:
             source.release()
         return None
 
+    def give_back_now(self, held: Iterable[Delivery]) -> None:
+        """The same in one go, for what came by subscriptions that have ended: theirs can't be held."""
+        self._commit(held)
+
     def _in_parts(self, held: list[Delivery], sources: Iterable[Source]) -> Iterator[None]:
         try:
             while held:  # the last first: so each part comes before what is there already

@@ -100,7 +100,7 @@ class Transacting:
         finally:
             self._is_next = False
 
-    def abort(self, frame: Frame) -> Deferred[None] | None:
+    def abort(self, frame: Frame) -> None:
         transaction = self._transactions.end(frame)
         live = set(self._subscriptions)
         still_owed = [named for named, _ in transaction.taken if named[2] in live]
@@ -111,11 +111,5 @@ class Transacting:
                 subscription.holds(message)
         # The subscription has ended since: nobody here will acknowledge it.
         gone = [delivery for delivery in transaction.held() if delivery[1] not in live]
-        done = self._giving_back.give_back(gone)
-        if done is not None:
-            return self._read_on(done, frame, self._is_done)
-        self._receipts.done(frame)
-        return None
-
-    def _is_done(self, frame: Frame, _: None) -> None:
+        self._giving_back.give_back_now(gone)
         self._receipts.done(frame)

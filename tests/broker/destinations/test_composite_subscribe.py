@@ -198,6 +198,21 @@ class Severals(InMemory, SynchronousTestCase):
             self.assertLessEqual(self.parts("/queue/b.*"), 5, heard)
         self.assertTrue(cat.hears_nothing())
 
+    def test_a_queue_whose_turn_is_over_goes_on_when_nobody_waits_for_its_place(self) -> None:
+        self.begin(wildcard_queues=2)
+        self.send("/queue/a.b", "b1")
+        self.send("/queue/a.a", "a0", "a1", "a2", "a3", "a4")
+        self.send("/queue/a.c", "c1")
+        bob = self.consumer("/queue/a.*", "client-individual", prefetch_count="2")
+        heard: list[bytes] = []
+        for _ in range(20):
+            for message in bob.everything():
+                heard.append(message.body)
+                bob.acks(message)
+                self.broker.clock.advance(0.051)
+            self.broker.clock.advance(1)
+        self.assertEqual(sorted(heard), [b"a0", b"a1", b"a2", b"a3", b"a4", b"b1", b"c1"])
+
     def test_a_queue_that_has_gone_meanwhile_is_not_made_again(self) -> None:
         """Another one with a pattern would be told of it, and so on for ever where both have no room."""
         self.begin()

@@ -6,6 +6,7 @@ from twisted.internet.address import IPv6Address
 from twisted.logger import Logger, formatEvent
 from twisted.trial.unittest import SynchronousTestCase
 
+from stomp_tx.broker import broker as shared
 from stomp_tx.broker.event_log import EventLog
 from stomp_tx.broker.events import MemoryShort
 from stomp_tx.broker.policy import Policy
@@ -165,6 +166,15 @@ class SharesTests(Conversations):
             if not any(frame.command == "RECEIPT" for frame in client.everything()):
                 return self.broker.engine.octets - before
         raise AssertionError("there is no end")
+
+    def test_where_no_memory_is_set_nobody_is_held_to_a_share(self) -> None:
+        self.patch(shared, "default_memory", lambda: MIB)
+        self.broker = self.make_broker()
+        client = self.user(1)
+        client.hears("CONNECTED")
+        for _ in range(20):
+            client.says("SEND", {"destination": "/queue/a", "receipt": "r"}, 100_000 * b"x")
+            client.hears("RECEIPT")
 
     def test_alone_one_gets_four_fifths_and_a_newcomer_finds_room(self) -> None:
         self.assertApproximates(self.fills(1) / MIB, 8, 0.2)

@@ -156,3 +156,34 @@ class SliceTests(SynchronousTestCase):
             pass
         self.successResultOf(stopped)
         self.assertEqual(self.waiting(), MANY + 10)
+
+
+class TransactionTests(SynchronousTestCase):
+    """What a transaction had taken goes back as well, and before what comes after it."""
+
+    def setUp(self) -> None:
+        self.broker = Broker()
+        ann, self.bob, self.cid = (self.broker.connect() for _ in range(3))
+        send(ann, "/queue/a", *map(str, range(3 * PART)))
+        self.bob.subscribes("/queue/a", ack="client-individual", prefetch_count=3 * PART)
+        self.bob.says("BEGIN", transaction="t")
+        for message in self.bob.everything():
+            self.bob.acks(message, transaction="t")
+
+    def test_when_its_connection_ends(self) -> None:
+        self.cid.subscribes("/queue/a")
+        self.bob.hangs_up()
+        self.is_heard_in_order()
+
+    def test_when_it_is_aborted_and_its_subscription_has_ended(self) -> None:
+        self.bob.says("UNSUBSCRIBE", id="1")
+        self.cid.subscribes("/queue/a")
+        self.bob.says("ABORT", transaction="t")
+        self.is_heard_in_order()
+
+    def is_heard_in_order(self) -> None:
+        heard: list[int] = []
+        for _ in range(10):
+            heard += map(int, self.cid.hears_bodies())
+            self.broker.clock.advance(0.1)
+        self.assertEqual(heard, list(range(3 * PART)))
