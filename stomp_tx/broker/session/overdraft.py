@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from stomp_tx.account import Account
+from stomp_tx.address import is_topic
 from stomp_tx.broker.broker import Held
 from stomp_tx.broker.session.deliveries import Deliveries
 
@@ -35,7 +36,7 @@ class Overdraft:
     @property
     def is_there(self) -> bool:
         """Is any delivery there that lends something?"""
-        return any(one.destination.stores for _, one in self._deliveries.by_ack.values())
+        return any(not is_topic(message.address) for message, _ in self._deliveries.by_ack.values())
 
     def take(self, octets: int) -> bool:
         """Have so much lent.  False: there is not so much left."""
@@ -44,11 +45,11 @@ class Overdraft:
             return False
         lent, left = self._lent, octets
         found: dict[str, int] = {}
-        for name, (message, subscription) in reversed(self._deliveries.by_ack.items()):
+        for name, (message, _) in reversed(self._deliveries.by_ack.items()):
             if left <= 0:
                 break
             spare = message.size + EACH - lent.get(name, 0)
-            if spare > 0 and subscription.destination.stores:
+            if spare > 0 and not is_topic(message.address):
                 found[name] = min(spare, left)
                 left -= spare
         if left > 0:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from stomp_tx.address import is_topic
 from stomp_tx.broker.destinations.ack_modes import Delivery
 from stomp_tx.broker.destinations.expiry import Late
 from stomp_tx.broker.destinations.scheduler_commands import MOST, Command, Found, Planned
@@ -97,7 +98,7 @@ class Transaction:
         """An ACK or NACK in it, and the deliveries that it covers."""
         self.taken.extend((named, outcome) for named in taken)
         if outcome is not Outcome.REJECTED:
-            self.settled += sum([message.size for _, message, one, _ in taken if one.destination.stores])
+            self.settled += sum([message.size for _, message, _, _ in taken if not is_topic(message.address)])
         self.frames += 1
 
     def held(self) -> list[Delivery]:

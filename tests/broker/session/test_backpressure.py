@@ -292,9 +292,9 @@ class WorkerTests(Conversations):
             producer.hangs_up()
         return self.broker.connect()
 
-    def works(self, worker: Client, **more: str) -> int:
+    def works(self, worker: Client, jobs: str = "/queue/jobs", **more: str) -> int:
         """How many it has done."""
-        worker.subscribes("/queue/jobs", ack="client-individual", prefetch_count="2")
+        worker.subscribes(jobs, ack="client-individual", prefetch_count="2")
         done = 0
         for _ in range(300):
             self.passes()
@@ -320,6 +320,12 @@ class WorkerTests(Conversations):
             self.assertLess(waiting, 100)
             self.assertGreaterEqual(self.works(worker, **more), waiting)
             self.assertFalse(worker.is_closed)
+
+    def test_so_it_does_with_several_queues(self) -> None:
+        worker = self.begin(**self.limits())
+        waiting = self.broker.engine.depth("/queue/jobs")[0]
+        self.assertGreaterEqual(self.works(worker, "/queue/jobs,/queue/others"), waiting)
+        self.assertFalse(worker.is_closed)
 
     def test_what_goes_beyond_is_refused(self) -> None:
         worker = self.begin(**self.limits())
